@@ -1,0 +1,134 @@
+"""Every error that the product raises on purpose.
+
+    ProvisionerError            1   failed; running the same command again resumes
+    ├── InputError              2   the words of a command, or a value, are wrong
+    │   ├── SettingsError       2   a setting is missing or wrong
+    │   ├── UnknownCustomer     2   no record has this address or id
+    │   └── PlaybookError       2   a playbook's text is wrong (file, line, task)
+    ├── BusyError               4   another live process holds this customer
+    ├── RecordError             1   a customer's file is broken, or cannot be written
+    ├── ServiceError            1   an outside service refused, or did not answer
+    │   ├── CloudError              DigitalOcean
+    │   ├── TelegramError           the Bot API
+    │   └── MailError               SMTP
+    ├── RemoteError             1   a customer's server
+    │   ├── HostKeyError            it showed another key than the one we know
+    │   ├── ConnectionLost          the link is gone; what runs there goes on
+    │   └── TaskFailed              a task of a playbook failed
+    └── SandboxError            1   the outside world in a box
+
+The number is the exit code of the command line. Each error says what was being done, to whom, why it
+failed, whether trying again can help, and what to do next.
+"""
+
+from typing import ClassVar
+
+
+class ProvisionerError(Exception):
+    """Something that was being done failed, with what to do about it.
+
+    `doing` finishes the sentence "could not …" ("create the droplet"); `whom` is a customer's address, a
+    server or a file; `cause` is the reason in one line; `hint` the next thing to do, as an instruction;
+    `retry` says whether the same call may succeed later without anybody changing anything.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        doing: str,
+        *,
+        whom: str | None = None,
+        cause: str | BaseException | None = None,
+        hint: str | None = None,
+        retry: bool = False,
+    ) -> None:
+        self.doing = doing
+        self.whom = whom
+        self.cause = _in_one_line(cause)
+        self.hint = hint
+        self.retry = retry
+        super().__init__(self.summary)
+
+    @property
+    def summary(self) -> str:
+        """The whole error but its hint, as one sentence."""
+        whom = f" for {self.whom}" if self.whom else ""
+        cause = f": {self.cause}" if self.cause else ""
+        return f"could not {self.doing}{whom}{cause}"
+
+
+class InputError(ProvisionerError):
+    """The words of a command, or a value in them, are wrong; nothing was done."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A setting is missing or wrong; nothing was done."""
+
+
+class UnknownCustomer(InputError):
+    """No record has this address or id."""
+
+
+class PlaybookError(InputError):
+    """A playbook's text is wrong; nothing was run."""
+
+
+class BusyError(ProvisionerError):
+    """Another live process holds this customer."""
+
+    exit_code = 4
+
+
+class RecordError(ProvisionerError):
+    """A customer's file is broken or cannot be written; it was left as it is."""
+
+
+class ServiceError(ProvisionerError):
+    """An outside service refused, or did not answer."""
+
+
+class CloudError(ServiceError):
+    """DigitalOcean refused, or did not answer."""
+
+
+class TelegramError(ServiceError):
+    """The Bot API refused, or did not answer."""
+
+
+class MailError(ServiceError):
+    """The mail server refused, or did not answer."""
+
+
+class RemoteError(ProvisionerError):
+    """Work on a customer's server failed."""
+
+
+class HostKeyError(RemoteError):
+    """The server showed another host key than the one in the record; nothing was sent to it."""
+
+
+class ConnectionLost(RemoteError):
+    """The link to the server is gone; what was started there goes on."""
+
+
+class TaskFailed(RemoteError):
+    """A task of a playbook failed on the server."""
+
+
+class SandboxError(ProvisionerError):
+    """The sandbox could not do what was asked."""
+
+
+def _in_one_line(cause: str | BaseException | None) -> str | None:
+    if cause is None:
+        return None
+    if isinstance(cause, ProvisionerError):
+        text = cause.summary
+    elif isinstance(cause, BaseException):
+        text = str(cause) or type(cause).__name__
+    else:
+        text = cause
+    return " ".join(text.split())

@@ -1,0 +1,53 @@
+"""What the sandbox's cloud asks of the thing that runs its droplets."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """One droplet as a machine: who it is, where it answers, and what its first boot is told."""
+
+    id: int
+    name: str
+    address: str
+    user_data: str
+    authorized_keys: tuple[str, ...]
+    image: str
+    """An image slug, or the id of a snapshot that was taken here, as text."""
+
+
+class Machines(Protocol):
+    """Runs machines. Calls block until the effect has happened, and may come from several threads,
+    but never two at a time for one machine. Errors are `SandboxError`."""
+
+    def reserve_address(self) -> str:
+        """An IPv4 address that no machine has; it stays taken until `destroy`, or `release_address`."""
+
+    def release_address(self, address: str) -> None: ...
+
+    def create(self, spec: MachineSpec) -> None:
+        """Make its disk and network and switch it on; returns when its init has been started."""
+
+    def destroy(self, machine_id: int) -> None:
+        """Take away the machine, its disk, its network and its address; nothing happens if there is none."""
+
+    def power_on(self, machine_id: int) -> None: ...
+
+    def power_off(self, machine_id: int) -> None:
+        """Pull the plug."""
+
+    def shutdown(self, machine_id: int) -> None:
+        """Ask the system to halt, and pull the plug if it has not after a minute."""
+
+    def reboot(self, machine_id: int) -> None:
+        """Shut down, then switch on again, with disk and address kept."""
+
+    def snapshot(self, machine_id: int, snapshot_id: str) -> None:
+        """Keep a copy of the disk that `MachineSpec.image` can name later."""
+
+    def set_inbound(self, machine_id: int, rules: tuple[str, ...] | None) -> None:
+        """What may come in from outside: "tcp/22", "udp/8000-9000", "icmp"; None lets everything in."""
+
+    def close(self) -> None:
+        """Stop all machines and leave nothing behind."""
