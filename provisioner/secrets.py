@@ -11,7 +11,7 @@ from typing import Any
 MASK = "[hidden]"
 
 SECRET_PATHS = frozenset({"setup.messaging.botToken"})
-_SECRET_NAME = re.compile(r"(token|secret|password|passwd|apikey|api_key|private_?key|credential)", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"token|secret|passw(or)?d|api_?key|private_?key|credential", re.IGNORECASE)
 
 _SHAPES = (
     re.compile(r"\bdo[opr]_v1_[0-9a-f]{32,}"),

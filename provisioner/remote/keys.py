@@ -21,16 +21,25 @@ def generate_keypair(comment: str) -> KeyPair:
     paramiko cannot make or write Ed25519 keys, so `cryptography` does.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
 
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode("ascii")
+    ending = "" if private.endswith("\n") else "\n"
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
-    return KeyPair(private=private if private.endswith("\n") else private + "\n", public=f"{public} {comment}")
+    return KeyPair(private=private + ending, public=f"{public} {comment}")
 
 
 def public_half(private: str) -> str:
-    """The public line, without a comment, of an unencrypted private key in OpenSSH form; ValueError if it is none."""
+    """The public line, without a comment, of an unencrypted private key in OpenSSH form.
+
+    Raises ValueError if the text is not one.
+    """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
     key = load_ssh_private_key(private.encode(), password=None)

@@ -1,0 +1,89 @@
+"""The shape of a step: what it is asked, what it is handed, what it ends with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from provisioner.customers.record import Customer
+from provisioner.errors import ProvisionerError
+from provisioner.services import Services
+from provisioner.settings import Settings
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step's results are in the record."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The step goes on when somebody has done something: "wait for {for_what}" of {of_whom}."""
+
+    for_what: str
+    of_whom: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The step ended with an error; what it had recorded stays."""
+
+    error: ProvisionerError
+
+
+Outcome = Done | Waiting | Failed
+
+
+class Server(Protocol):
+    """The customer's server, over one pinned connection that is opened at the first use."""
+
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """Bring the server to the state that the playbook describes; returns its registered values.
+
+        Progress is said while it runs. RemoteError if it cannot be done.
+        """
+
+    def run(self, command: str, *, timeout: float = 30) -> str:
+        """The output of one short command as root; RemoteError if it fails or takes longer than `timeout` seconds."""
+
+
+class Work(Protocol):
+    """What a step is handed to do its job on one customer."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def services(self) -> Services: ...
+
+    @property
+    def customer(self) -> Customer:
+        """As last written here."""
+
+    @property
+    def server(self) -> Server: ...
+
+    def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
+        """Write fields (dotted path to value) and one timeline event; on disk when this returns."""
+
+    def write(self, fields: Mapping[str, object]) -> None:
+        """Write fields without an event: intents, and what is too small for the history; on disk when this returns."""
+
+    def say(self, text: str) -> None:
+        """Tell whoever watches what is being done now; one short line."""
+
+
+class Step(Protocol):
+    """One part of the way; knows from the record whether it is done, and can be run again at any point."""
+
+    name: str
+
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+        """What is missing before this step can run, each as an instruction; asked before anything is spent."""
+
+    def done(self, customer: Customer) -> bool:
+        """From the record alone."""
+
+    def run(self, work: Work) -> Outcome:
+        """Do it, or go on with it. Raises ProvisionerError for what failed."""
