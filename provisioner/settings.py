@@ -1,4 +1,4 @@
-"""What the operator decides once: `provisioner.toml` for what is not secret, the environment or `.env` for the rest.
+"""What the operator decides once: `provisioner.toml`, and for secrets and endpoints the environment or `.env`.
 
 The environment goes before `.env`. A word in the file that no setting has is refused, so that a slip of the
 pen is found before money is spent.
@@ -43,25 +43,25 @@ class _Section(BaseModel):
 class DropletSettings(_Section):
     """What is created for a customer, and how long it is waited for (seconds)."""
 
-    region: str = Field("sfo3", pattern=r"^[a-z]{3}[0-9]?$")
-    size: str = Field("s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
-    image: str = Field("debian-12-x64", pattern=r"^[a-z0-9.-]+$")
-    active_seconds: float = Field(600, gt=0)
-    ssh_seconds: float = Field(300, gt=0)
-    settle_seconds: float = Field(60, ge=0)
+    region: str = Field(default="sfo3", pattern=r"^[a-z]{3}[0-9]?$")
+    size: str = Field(default="s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
+    image: str = Field(default="debian-12-x64", pattern=r"^[a-z0-9.-]+$")
+    active_seconds: float = Field(default=600, gt=0)
+    ssh_seconds: float = Field(default=300, gt=0)
+    settle_seconds: float = Field(default=60, ge=0)
     """How long an uncertain creation is looked for before another one may be tried."""
-    poll_seconds: float = Field(2, gt=0)
+    poll_seconds: float = Field(default=2, gt=0)
 
 
 class SshSettings(_Section):
     key: Path | None = None
-    port: int = Field(22, ge=1, le=65535)
+    port: int = Field(default=22, ge=1, le=65535)
 
 
 class MoltbotSettings(_Section):
-    version: str = Field("2026.9.6", pattern=r"^[0-9]{4}\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$")
-    node: str = Field("24.19.0", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
-    model: str = Field("anthropic/claude-sonnet-5", pattern=r"^[a-z0-9._-]+/[A-Za-z0-9._-]+$")
+    version: str = Field(default="2026.9.6", pattern=r"^[0-9]{4}\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$")
+    node: str = Field(default="24.19.0", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    model: str = Field(default="anthropic/claude-sonnet-5", pattern=r"^[a-z0-9._-]+/[A-Za-z0-9._-]+$")
 
 
 class OperatorSettings(_Section):

@@ -45,7 +45,7 @@ class Server(Protocol):
         """
 
     def run(self, command: str, *, timeout: float = 30) -> str:
-        """The output of one short command as root; RemoteError if it fails or takes longer than `timeout` seconds."""
+        """The output of one short command as root; RemoteError if it fails, or lasts over `timeout` seconds."""
 
 
 class Work(Protocol):
@@ -68,7 +68,7 @@ class Work(Protocol):
         """Write fields (dotted path to value) and one timeline event; on disk when this returns."""
 
     def write(self, fields: Mapping[str, object]) -> None:
-        """Write fields without an event: intents, and what is too small for the history; on disk when this returns."""
+        """Write fields without an event, for intents and small things; on disk when this returns."""
 
     def say(self, text: str) -> None:
         """Tell whoever watches what is being done now; one short line."""
