@@ -1,4 +1,4 @@
-"""What the operator decides once: `provisioner.toml`, and for secrets and endpoints the environment or `.env`.
+"""What the operator decides once: `provisioner.toml`; for secrets and endpoints the environment or `.env`.
 
 The environment goes before `.env`. A word in the file that no setting has is refused, so that a slip of the
 pen is found before money is spent.

@@ -45,7 +45,7 @@ class Server(Protocol):
         """
 
     def run(self, command: str, *, timeout: float = 30) -> str:
-        """The output of one short command as root; RemoteError if it fails, or lasts over `timeout` seconds."""
+        """The output of one short command as root; RemoteError if it fails or lasts over `timeout` s."""
 
 
 class Work(Protocol):
@@ -80,7 +80,7 @@ class Step(Protocol):
     name: str
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
-        """What is missing before this step can run, each as an instruction; asked before anything is spent."""
+        """What is missing for this step, each as an instruction; asked before anything is spent."""
 
     def done(self, customer: Customer) -> bool:
         """From the record alone."""

@@ -1,0 +1,170 @@
+"""The Telegram Bot API, as far as the product speaks it.
+
+python-telegram-bot is asynchronous; each call here is one short event loop. Its errors may carry the token
+(`InvalidToken` quotes it), so none of them travels on: what is raised here is written here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay
+from tenacity.wait import wait_base, wait_exponential
+
+from provisioner.errors import TelegramError
+
+if TYPE_CHECKING:
+    from telegram import Bot
+    from telegram.error import RetryAfter
+    from tenacity import RetryCallState
+
+# Both write every request's address, which carries the token.
+for _name in ("httpx", "httpcore", "telegram"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+_T = TypeVar("_T")
+
+CALL_SECONDS = 20.0
+"""How long one call may take."""
+PATIENCE_SECONDS = 60.0
+"""How long a call is tried again while that can help."""
+
+
+_PRESS_START = "the customer has to press Start first"
+
+
+@dataclass(frozen=True)
+class BotIdentity:
+    """Who a token belongs to; `username` is without the @."""
+
+    id: str
+    username: str
+    name: str
+
+
+class BotTokenRefused(TelegramError):
+    """The token is wrong or was revoked (401)."""
+
+
+class ChatClosed(TelegramError):
+    """The bot may not write to this person: they have not pressed Start, or have blocked it (403, 400)."""
+
+
+class TelegramBusy(TelegramError):
+    """Nothing was done: too many requests (429), or no connection; `wait` is in seconds."""
+
+    def __init__(self, doing: str, cause: str, wait: float | None = None) -> None:
+        super().__init__(doing, cause=cause, retry=True, hint="run the same command again in a minute")
+        self.wait = wait
+
+
+class TelegramBot:
+    """One bot, by its token. `api_root` is the address before `/bot<token>`."""
+
+    def __init__(self, token: str, api_root: str, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._token = token
+        self._root = api_root.rstrip("/")
+        self._retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, TelegramBusy)),
+            wait=_AsTold(),
+            stop=stop_after_delay(patience),
+            reraise=True,
+        )
+
+    def identity(self) -> BotIdentity:
+        """Who this bot is; BotTokenRefused if the token is no good."""
+        user = self._call("ask Telegram who the bot is", lambda bot: bot.get_me(), repeatable=True)
+        return BotIdentity(id=str(user.id), username=user.username or "", name=user.first_name)
+
+    def send(self, chat_id: str, text: str) -> str:
+        """Send plain text and return the message's id; ChatClosed if the person cannot be written to.
+
+        An answer that got lost is not tried again: the text may have arrived.
+        """
+        message = self._call(
+            "write to the customer through the bot",
+            lambda bot: bot.send_message(chat_id=int(chat_id), text=text),
+            repeatable=False,
+        )
+        return str(message.message_id)
+
+    def _call(self, doing: str, ask: "Callable[[Bot], Awaitable[_T]]", *, repeatable: bool) -> _T:
+        return self._retrying(lambda: self._once(doing, ask, repeatable=repeatable))
+
+    def _once(self, doing: str, ask: "Callable[[Bot], Awaitable[_T]]", *, repeatable: bool) -> _T:
+        from telegram import error
+
+        try:
+            return asyncio.run(self._ask(ask))
+        except error.RetryAfter as refused:
+            raise TelegramBusy(doing, "Telegram asks for a pause", _seconds(refused)) from None
+        except error.InvalidToken:
+            raise _refused(doing) from None
+        except error.Forbidden as refused:
+            raise ChatClosed(
+                doing, cause=refused.message, hint="the customer has to press Start first"
+            ) from None
+        except error.BadRequest as refused:
+            raise _bad_request(doing, refused.message) from None
+        except error.NetworkError as problem:
+            raise _unreached(doing, problem, self._root, repeatable=repeatable) from None
+        except error.TelegramError as problem:
+            raise TelegramError(doing, cause=problem.message.replace(self._token, "…")) from None
+
+    async def _ask(self, ask: "Callable[[Bot], Awaitable[_T]]") -> _T:
+        from telegram import Bot
+        from telegram.request import HTTPXRequest
+
+        request = HTTPXRequest(
+            connection_pool_size=1, connect_timeout=10, read_timeout=CALL_SECONDS, write_timeout=10
+        )
+        bot = Bot(self._token, base_url=f"{self._root}/bot", request=request)
+        try:
+            await request.initialize()
+            return await ask(bot)
+        finally:
+            await request.shutdown()
+
+
+class _AsTold(wait_base):
+    """As long as the service asked for; without a word from it, a little longer each time."""
+
+    def __init__(self) -> None:
+        self._otherwise = wait_exponential(multiplier=0.5, max=10)
+
+    def __call__(self, retry_state: "RetryCallState") -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        asked = error.wait if isinstance(error, TelegramBusy) else None
+        return asked if asked is not None else self._otherwise(retry_state)
+
+
+def _seconds(refused: "RetryAfter") -> float:
+    # The public property warns that its type will change.
+    return float(refused._retry_after.total_seconds())  # noqa: SLF001
+
+
+def _refused(doing: str) -> BotTokenRefused:
+    return BotTokenRefused(
+        doing,
+        cause="Telegram does not accept the bot's token: it is wrong, or was revoked",
+        hint="get the token from @BotFather (/token) and put it into setup.messaging.botToken",
+    )
+
+
+def _bad_request(doing: str, message: str) -> TelegramError:
+    if "chat not found" in message.lower():
+        return ChatClosed(doing, cause=message, hint=_PRESS_START)
+    return TelegramError(doing, cause=message)
+
+
+def _unreached(doing: str, problem: Exception, root: str, *, repeatable: bool) -> TelegramError:
+    import httpx
+
+    reason = problem.__cause__
+    certainly_not_sent = isinstance(reason, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    cause = f"{root} did not answer ({type(reason or problem).__name__})"
+    if repeatable or certainly_not_sent:
+        return TelegramBusy(doing, cause)
+    return TelegramError(doing, cause=f"{cause}; it may have arrived all the same", retry=False)
