@@ -1,0 +1,272 @@
+"""Droplets: create, read, list, delete. Creation is only accepted here; `work` does it afterwards."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from provisioner.sandbox.cloud import firewalls, images, keys, work
+from provisioner.sandbox.cloud.call import Call, Endpoint, answer, nothing
+from provisioner.sandbox.cloud.catalog import (
+    REGIONS,
+    Image,
+    Region,
+    Size,
+    region_named,
+    regions_of,
+    render_image,
+    render_region,
+    render_size,
+    size_named,
+)
+from provisioner.sandbox.cloud.errors import bad_request, forbidden, not_found, unprocessable
+from provisioner.sandbox.cloud.names import DropletName, TagName
+from provisioner.sandbox.cloud.pagination import paginate
+from provisioner.sandbox.cloud.state import Action, Cloud, Droplet, Fate
+
+MAX_NAMES = 10
+MAX_USER_DATA = 64 * 1024
+_FATES: tuple[Fate, ...] = ("vanish", "errored", "stuck")
+
+
+class NewDroplets(BaseModel):
+    """The body of a creation; keys that it does not name are ignored, as by the real API."""
+
+    name: DropletName | None = None
+    names: list[DropletName] | None = Field(default=None, max_length=MAX_NAMES)
+    size: str
+    image: int | str
+    region: str | None = None
+    ssh_keys: list[int | str] | None = None
+    tags: list[TagName] | None = None
+    user_data: str | None = None
+    backups: bool | None = False
+    ipv6: bool | None = False
+    monitoring: bool | None = False
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A creation whose every part has been found."""
+
+    names: list[str]
+    size: Size
+    region: Region
+    image: Image
+    authorized_keys: tuple[str, ...]
+    tags: list[str]
+    features: list[str]
+    user_data: str
+
+
+def create(call: Call) -> Response:
+    cloud = call.cloud
+    if cloud.knobs.account_status == "locked":
+        raise forbidden("Your account is locked.")
+    order = _order(cloud, call.form(NewDroplets))
+    if len(cloud.droplets) + len(order.names) > cloud.knobs.droplet_limit:
+        raise unprocessable("creating this/these droplet(s) will exceed your droplet limit")
+    made = [_accept(call, order, name) for name in order.names]
+    links = [_action_link(call, action) for _, action in made]
+    body: dict[str, Any] = {"links": {"actions": [] if "empty_actions" in call.faults else links}}
+    rendered = [render(call, droplet) for droplet, _ in made]
+    body |= {"droplets": rendered} if "names" in call.body else {"droplet": rendered[0]}
+    return answer(body, 202)
+
+
+def index(call: Call) -> Response:
+    """By tag, or by name in any case, or all. Both at once are refused: with which status is not specified."""
+    tag, name = call.query.get("tag_name"), call.query.get("name")
+    if tag is not None and name is not None:
+        raise bad_request("name and tag_name cannot be used together")
+    shown = [] if call.query.get("type") == "gpus" else call.cloud.listed()
+    if tag is not None:
+        shown = [droplet for droplet in shown if tag in call.cloud.tags_of(droplet)]
+    if name is not None:
+        shown = [droplet for droplet in shown if droplet.name.lower() == name.lower()]
+    return paginate(call, "droplets", shown, lambda droplet: render(call, droplet))
+
+
+def show(call: Call) -> Response:
+    return answer({"droplet": render(call, asked(call))})
+
+
+def delete(call: Call) -> Response:
+    _delete(call.cloud, asked(call))
+    return nothing()
+
+
+def delete_tagged(call: Call) -> Response:
+    """All that have the tag; without a tag nothing, and a tag that does not exist is not found."""
+    tag = call.query.get("tag_name")
+    if tag is None:
+        raise bad_request("tag_name is missing")
+    if tag not in call.cloud.tags:
+        raise not_found()
+    for droplet in [one for one in call.cloud.droplets.values() if tag in one.tags]:
+        _delete(call.cloud, droplet)
+    return nothing()
+
+
+def asked(call: Call) -> Droplet:
+    droplet = call.cloud.droplets.get(call.path["droplet"])
+    if droplet is None:
+        raise not_found()
+    return droplet
+
+
+def render(call: Call, droplet: Droplet) -> dict[str, Any]:
+    cloud = call.cloud
+    sold_out = cloud.knobs.sold_out
+    return {
+        "id": droplet.id,
+        "name": droplet.name,
+        "memory": droplet.size.memory,
+        "vcpus": droplet.size.vcpus,
+        "disk": droplet.size.disk,
+        "disk_info": [{"type": "local", "size": {"amount": droplet.size.disk, "unit": "gib"}}],
+        "locked": droplet.pending is not None,
+        "status": droplet.status,
+        "kernel": None,
+        "created_at": droplet.created_at,
+        "features": droplet.features,
+        "backup_ids": [],
+        "next_backup_window": None,
+        "snapshot_ids": droplet.snapshot_ids,
+        "image": render_image(droplet.image),
+        "volume_ids": [],
+        "size": render_size(droplet.size, sold_out),
+        "size_slug": droplet.size.slug,
+        "networks": _networks(droplet),
+        "region": render_region(droplet.region, sold_out),
+        "tags": cloud.tags_of(droplet),
+        "vpc_uuid": droplet.vpc_uuid,
+    }
+
+
+def _order(cloud: Cloud, form: NewDroplets) -> _Order:
+    names = form.names if form.name is None else [form.name]
+    if not names:
+        raise unprocessable("Name can't be blank")
+    size = size_named(form.size)
+    if size is None:
+        raise unprocessable("You specified an invalid size for Droplet creation.")
+    region = _region(cloud, form.region, size)
+    image = images.find(cloud, form.image)
+    if image is None:
+        raise unprocessable("You specified an invalid image for Droplet creation.")
+    if image.min_disk > size.disk:
+        raise unprocessable("You specified an invalid size for the selected image.")
+    user_data = form.user_data or ""
+    if len(user_data.encode()) > MAX_USER_DATA:
+        raise unprocessable("User data is too long (maximum is 64 KiB)")
+    features = [
+        "private_networking",
+        *(name for name in ("backups", "ipv6", "monitoring") if getattr(form, name)),
+    ]
+    authorized = _authorized_keys(cloud, form.ssh_keys or [])
+    return _Order(names, size, region, image, authorized, form.tags or [], features, user_data)
+
+
+def _region(cloud: Cloud, wanted: str | None, size: Size) -> Region:
+    """The region asked for, or the first that a prefix, or nothing, leaves open."""
+    open_to_size = regions_of(size, cloud.knobs.sold_out)
+    matching = [region for region in REGIONS if region.slug.startswith(wanted or "")]
+    if not matching:
+        raise unprocessable("You specified an invalid region for Droplet creation.")
+    exact = region_named(wanted) if wanted else None
+    for region in [exact] if exact else matching:
+        if region.slug in open_to_size:
+            return region
+    raise unprocessable("Size is not available in this region.")
+
+
+def _authorized_keys(cloud: Cloud, identifiers: list[int | str]) -> tuple[str, ...]:
+    found = {identifier: keys.find(cloud, identifier) for identifier in identifiers}
+    bad = [str(identifier) for identifier, key in found.items() if key is None]
+    if bad:
+        raise unprocessable(f"{', '.join(bad)} are invalid key identifiers for Droplet creation.")
+    return tuple(key.public_key for key in found.values() if key is not None)
+
+
+def _accept(call: Call, order: _Order, name: str) -> tuple[Droplet, Action]:
+    cloud = call.cloud
+    droplet_id = cloud.next_id()
+    droplet = Droplet(
+        id=droplet_id,
+        name=name,
+        size=order.size,
+        region=order.region,
+        image=order.image,
+        created_at=cloud.timestamp(),
+        user_data=order.user_data,
+        authorized_keys=order.authorized_keys,
+        tags=[cloud.ensure_tag(tag) for tag in order.tags],
+        features=order.features,
+        private_address=f"10.124.{droplet_id // 250 % 250}.{droplet_id % 250 + 2}",
+        vpc_uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, order.region.slug)),
+        listed_at=cloud.now() + _lag(call.faults, "list_lag", cloud.knobs.list_lag),
+        tagged_at=cloud.now() + _lag(call.faults, "tag_lag", cloud.knobs.tag_lag),
+        fate=_fate(call, order),
+    )
+    cloud.droplets[droplet.id] = droplet
+    action = cloud.begin(droplet, "create")
+    cloud.lanes.submit(droplet.id, lambda: work.create(cloud, droplet, action))
+    return droplet, action
+
+
+def _lag(faults: Mapping[str, Mapping[str, Any]], kind: str, default: float) -> float:
+    return float(faults[kind].get("seconds", default)) if kind in faults else default
+
+
+def _fate(call: Call, order: _Order) -> Fate | None:
+    """An accepted droplet whose user data is not ASCII vanishes later: reported of the real API."""
+    if not order.user_data.isascii():
+        return "vanish"
+    return next((fate for fate in _FATES if fate in call.faults), None)
+
+
+def _delete(cloud: Cloud, droplet: Droplet) -> None:
+    """A droplet may be deleted while something is pending: its machine goes when that has ended."""
+    del cloud.droplets[droplet.id]
+    for firewall in cloud.firewalls.values():
+        firewall.droplet_ids = [one for one in firewall.droplet_ids if one != droplet.id]
+    action = cloud.begin(droplet, "destroy")
+    cloud.finish(droplet, action)
+    firewalls.apply(cloud)
+    cloud.lanes.end(droplet.id, lambda: work.destroy(cloud, droplet))
+
+
+def _action_link(call: Call, action: Action) -> dict[str, Any]:
+    return {"id": action.id, "rel": action.type, "href": call.link(f"actions/{action.id}")}
+
+
+def _networks(droplet: Droplet) -> dict[str, Any]:
+    """Nothing while it is new; then the private address first, as the real answers have it."""
+    if droplet.status == "new" or droplet.address is None:
+        return {"v4": [], "v6": []}
+    private = {
+        "ip_address": droplet.private_address,
+        "netmask": "255.255.0.0",
+        "gateway": "nil",
+        "type": "private",
+    }
+    public = {
+        "ip_address": droplet.address,
+        "netmask": "255.255.240.0",
+        "gateway": droplet.address.rpartition(".")[0] + ".1",
+        "type": "public",
+    }
+    return {"v4": [private, public], "v6": []}
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/droplets", create),
+    Endpoint("GET", "/droplets", index),
+    Endpoint("DELETE", "/droplets", delete_tagged),
+    Endpoint("GET", "/droplets/{droplet:int}", show),
+    Endpoint("DELETE", "/droplets/{droplet:int}", delete),
+)
