@@ -1,0 +1,89 @@
+"""Control groups: every process of a machine is in one, so killing the group kills the machine and nothing else.
+
+A process id can be taken by a stranger once its owner is gone; membership of a group cannot.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from provisioner.errors import SandboxError
+
+_MOUNT: Final = Path("/sys/fs/cgroup")
+_EMPTY_WITHIN: Final = 10.0
+_PAUSE: Final = 0.01
+
+
+def names() -> set[str]:
+    """The names of the groups at the top of this machine's hierarchies."""
+    return {entry.name for top in _tops() for entry in top.iterdir() if entry.is_dir()}
+
+
+class ControlGroup:
+    """A group at the top of each hierarchy that a service manager uses (one on most systems, two on hybrid ones)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folders = tuple(top / name for top in _tops())
+
+    def create(self) -> None:
+        for folder in self.folders:
+            folder.mkdir(exist_ok=True)
+
+    def entering(self, argv: list[str]) -> list[str]:
+        """The command that puts itself into the group and then becomes `argv`."""
+        joins = [f"echo $$ > '{folder}/cgroup.procs'" for folder in self.folders]
+        return ["/bin/sh", "-c", " && ".join([*joins, 'exec "$@"']), "sh", *argv]
+
+    def kill(self) -> None:
+        """Kill every process in the group and wait until none is left."""
+        deadline = time.monotonic() + _EMPTY_WITHIN
+        while members := set(self._members()):
+            if time.monotonic() > deadline:
+                raise SandboxError(
+                    "stop a machine",
+                    whom=self.name,
+                    cause=f"processes {sorted(members)} are still there {_EMPTY_WITHIN:g} s after being killed",
+                )
+            self._kill_once(members)
+            time.sleep(_PAUSE)
+
+    def remove(self) -> None:
+        """Take the empty group away, with the groups that the machine made in it."""
+        for folder in self.folders:
+            for path, _folders, _files in os.walk(folder, topdown=False):
+                Path(path).rmdir()
+
+    def _kill_once(self, members: set[int]) -> None:
+        switches = [folder / "cgroup.kill" for folder in self.folders]
+        for switch in filter(Path.exists, switches):
+            switch.write_text("1")
+        for pid in members & set(self._members()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def _members(self) -> Iterator[int]:
+        for folder in self.folders:
+            for path, _folders, _files in os.walk(folder):
+                yield from _read_pids(Path(path) / "cgroup.procs")
+
+
+def _read_pids(path: Path) -> list[int]:
+    try:
+        return [int(line) for line in path.read_text().split() if line != "0"]
+    except (FileNotFoundError, OSError):
+        return []
+
+
+def _tops() -> list[Path]:
+    if (_MOUNT / "cgroup.controllers").exists():
+        return [_MOUNT]
+    tops = [top for top in (_MOUNT / "systemd", _MOUNT / "unified") if (top / "cgroup.procs").exists()]
+    if not tops:
+        raise SandboxError("use control groups", cause=f"nothing is mounted at {_MOUNT}")
+    return tops

@@ -1,0 +1,186 @@
+"""Droplets as systemd-nspawn machines: `NspawnMachines` puts disk, network and running system together."""
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from threading import Lock
+
+from provisioner.errors import SandboxError
+from provisioner.sandbox import cgroup, cloudinit, disk, host, host_settings, image, network
+from provisioner.sandbox.container import Boot, Container
+from provisioner.sandbox.disk import Disk, Snapshots, Trash
+from provisioner.sandbox.image import Say
+from provisioner.sandbox.machines import MachineSpec
+from provisioner.sandbox.names import Names
+from provisioner.sandbox.network import DEFAULT_POOL, Network
+
+
+@dataclass(frozen=True)
+class _Machine:
+    spec: MachineSpec
+    disk: Disk
+    container: Container
+
+
+class NspawnMachines:
+    """The machines of one sandbox (`machines.Machines`), all of whose files are in its state folder.
+
+    `images` has the root folder of each bootable image by its slug. What every machine says while it boots is
+    appended to `console/<machine id>.log` in the state folder.
+    """
+
+    def __init__(self, state: Path, images: Mapping[str, Path], net: Network) -> None:
+        self._state = state
+        self._images = images
+        self._net = net
+        self._snapshots = Snapshots(state / "snapshots")
+        self._trash = Trash(state / "trash")
+        self._lock = Lock()
+        self._machines: dict[int, _Machine] = {}
+        for folder in ("machines", "snapshots", "console"):
+            (state / folder).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def gateway(self) -> str:
+        """The host's address inside the sandbox: what listens there is reached by every machine."""
+        return self._net.gateway
+
+    def console(self, machine_id: int) -> Path:
+        """The log of what the machine's system printed while booting."""
+        return self._state / "console" / f"{machine_id}.log"
+
+    def running(self, machine_id: int) -> bool:
+        """Whether the machine is on; one that was halted from inside is not."""
+        return self._of(machine_id).container.running
+
+    def reserve_address(self) -> str:
+        return self._net.reserve()
+
+    def release_address(self, address: str) -> None:
+        self._net.release(address)
+
+    def create(self, spec: MachineSpec) -> None:
+        machine = self._plan(spec)
+        try:
+            machine.disk.mount()
+            self._net.attach(spec.address)
+            cloudinit.write_seed(spec, machine.disk.root)
+            _write_resolver(machine.disk.root)
+            machine.container.start()
+        except BaseException:
+            self._remove(machine)
+            raise
+        with self._lock:
+            self._machines[spec.id] = machine
+
+    def destroy(self, machine_id: int) -> None:
+        with self._lock:
+            machine = self._machines.pop(machine_id, None)
+        if machine is not None:
+            self._remove(machine)
+
+    def power_on(self, machine_id: int) -> None:
+        self._of(machine_id).container.start()
+
+    def power_off(self, machine_id: int) -> None:
+        self._of(machine_id).container.kill()
+
+    def shutdown(self, machine_id: int) -> None:
+        self._of(machine_id).container.shut_down()
+
+    def reboot(self, machine_id: int) -> None:
+        container = self._of(machine_id).container
+        container.shut_down()
+        container.start()
+
+    def snapshot(self, machine_id: int, snapshot_id: str) -> None:
+        self._snapshots.keep(self._of(machine_id).disk, snapshot_id)
+
+    def set_inbound(self, machine_id: int, rules: tuple[str, ...] | None) -> None:
+        self._net.set_inbound(self._of(machine_id).spec.address, rules)
+
+    def close(self) -> None:
+        with self._lock:
+            machines = list(self._machines.values())
+            self._machines.clear()
+        for machine in machines:
+            self._remove(machine)
+        self._trash.empty()
+        sweep(self._state, self._net.names.sandbox_id)
+
+    def _of(self, machine_id: int) -> _Machine:
+        with self._lock:
+            machine = self._machines.get(machine_id)
+        if machine is None:
+            raise SandboxError("find a machine", whom=str(machine_id), cause="there is none of this id")
+        return machine
+
+    def _plan(self, spec: MachineSpec) -> _Machine:
+        folder = self._state / "machines" / str(spec.id)
+        name = self._net.names.machine(spec.address)
+        planned = Disk(folder, self._layers(spec.image))
+        namespace = Path("/run/netns") / name
+        boot = Boot(name, spec.name, planned.root, namespace, self.console(spec.id))
+        return _Machine(spec, planned, Container(boot))
+
+    def _layers(self, name: str) -> tuple[Path, ...]:
+        if name in self._images:
+            return (self._images[name],)
+        layers = self._snapshots.layers(name)
+        if layers is None:
+            hint = f"choose one of {', '.join(self._images)}, or a snapshot that was taken here"
+            raise SandboxError(
+                "start a machine", whom=name, cause="the sandbox cannot boot this image", hint=hint
+            )
+        return layers
+
+    def _remove(self, machine: _Machine) -> None:
+        machine.container.kill()
+        self._net.detach(machine.spec.address)
+        machine.disk.unmount()
+        self._trash.throw(machine.disk.folder)
+        self._net.release(machine.spec.address)
+
+
+def start(
+    state: Path,
+    sandbox_id: str,
+    say: Say,
+    *,
+    cache: Path = image.DEFAULT_CACHE,
+    pool: IPv4Network = DEFAULT_POOL,
+) -> NspawnMachines:
+    """Machines ready to be created, after cleaning what a crash may have left of the same sandbox.
+
+    Builds the base image when `cache` does not have it (about a minute); `say` gets a line for each stage.
+    """
+    host.require()
+    sweep(state, sandbox_id)
+    root = image.ensure(image.DEBIAN, cache, say)
+    return NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool))
+
+
+def sweep(state: Path, sandbox_id: str) -> None:
+    """Leave nothing of a sandbox but its console logs, whether or not its process is still alive.
+
+    Finds by name and folder what must go: processes, mounts, namespaces, links, firewall rules, disks. Can be
+    repeated, and does nothing where there is nothing.
+    """
+    for name in filter(Names(sandbox_id).owns, cgroup.names()):
+        group = cgroup.ControlGroup(name)
+        group.kill()
+        group.remove()
+    disk.unmount_below(state)
+    network.remove(sandbox_id)
+    for folder in ("machines", "snapshots", "trash"):
+        shutil.rmtree(state / folder, ignore_errors=True)
+
+
+def _write_resolver(root: Path) -> None:
+    path = root / "etc/resolv.conf"
+    with suppress(FileNotFoundError):
+        path.unlink()
+    path.write_text(host_settings.resolv_conf())
