@@ -1,0 +1,1 @@
+"""Customers' records: their schema, their files, and the states they pass through."""

@@ -1,0 +1,201 @@
+"""A record's fields by dotted path: which there are, what each can hold, and how a word becomes its value."""
+
+import difflib
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from provisioner.errors import InputError
+
+HISTORY = {"notes": "note", "timeline": "timeline"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: `kind` is text, flag, number, choice, group, list, or free (not in the schema)."""
+
+    path: str
+    kind: str
+    nullable: bool = True
+    choices: tuple[str, ...] = ()
+
+    def stored(self, value: object) -> object:
+        """The value as the document holds it: text for a text field even where a number is given."""
+        if self.kind == "text" and isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        return value
+
+    def parse(self, word: str, current: object = None) -> object:
+        """The value that a word from the command line means for this field; InputError if it means none.
+
+        A field outside the schema keeps the type of its `current` value.
+        """
+        if self.kind in ("group", "list"):
+            raise InputError(
+                f"set {self.path}",
+                cause=f"it is a {self.kind}, not one value",
+                hint=f"name one field in it, such as {self.path}.…",
+            )
+        if word == "null":
+            if not self.nullable:
+                raise InputError(f"clear {self.path}", cause="it cannot be null")
+            return None
+        return _PARSERS[self._kind_of(current)](self, word)
+
+    def _kind_of(self, current: object) -> str:
+        if self.kind != "free":
+            return self.kind
+        if isinstance(current, bool):
+            return "flag"
+        return "free number" if isinstance(current, int | float) else "text"
+
+
+def find_field(model: type[BaseModel], data: dict[str, Any], path: str) -> Field:
+    """The field at `path`, in the schema or else in this document; InputError with the nearest names."""
+    known = {field.path: field for field in schema_fields(model)}
+    top = path.split(".", 1)[0]
+    if top in HISTORY:
+        _refuse_history(data, path)
+    if path in known:
+        return known[path]
+    found, value = _look(data, path)
+    if not found:
+        raise InputError(f"find a field {path}", hint=_nearest(path, list(known)))
+    kind = "group" if isinstance(value, dict) else "list" if isinstance(value, list) else "free"
+    return Field(path, kind)
+
+
+def schema_fields(model: type[BaseModel], prefix: str = "") -> Iterator[Field]:
+    """Every field of the schema, groups before what is in them."""
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{info.alias or name}"
+        inner, nullable = _unwrapped(info.annotation)
+        yield _field(path, inner, nullable)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from schema_fields(inner, f"{path}.")
+
+
+def value_at(data: dict[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where nothing is."""
+    return _look(data, path)[1]
+
+
+def put(data: dict[str, Any], path: str, value: object) -> None:
+    """Set the value at a dotted path in place, making the groups on the way."""
+    *parents, last = path.split(".")
+    here: Any = data
+    for part in parents:
+        if isinstance(here, list):
+            here = here[int(part)]
+            continue
+        if here.get(part) is None:
+            here[part] = {}
+        here = here[part]
+    if isinstance(here, list):
+        here[int(last)] = value
+    elif isinstance(here, dict):
+        here[last] = value
+    else:
+        raise InputError(f"set {path}", cause=f"{'.'.join(parents)} is not a group of fields")
+
+
+def _field(path: str, annotation: Any, nullable: bool) -> Field:
+    if get_origin(annotation) is Literal:
+        return Field(path, "choice", nullable, tuple(get_args(annotation)))
+    if get_origin(annotation) is tuple:
+        return Field(path, "list", nullable)
+    if issubclass(annotation, BaseModel):
+        return Field(path, "group", nullable)
+    return Field(path, {bool: "flag", int: "number"}.get(annotation, "text"), nullable)
+
+
+def _unwrapped(annotation: Any) -> tuple[Any, bool]:
+    """The type inside `Annotated` and `| None`, and whether None is allowed."""
+    if get_origin(annotation) is Annotated:
+        return _unwrapped(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = next(kind for kind in get_args(annotation) if kind is not type(None))
+        return _unwrapped(inner)[0], True
+    return annotation, False
+
+
+def _look(data: Any, path: str) -> tuple[bool, Any]:
+    here = data
+    for part in path.split("."):
+        if isinstance(here, dict) and part in here:
+            here = here[part]
+        elif isinstance(here, list) and part.isascii() and part.isdigit() and int(part) < len(here):
+            here = here[int(part)]
+        elif isinstance(here, list):
+            raise InputError(f"find {path}", cause=f"there is no index {part} in a list of {len(here)}")
+        else:
+            return False, None
+    return True, here
+
+
+def _refuse_history(data: dict[str, Any], path: str) -> None:
+    top, _, index = path.partition(".")
+    if index:
+        _look(data, f"{top}.{index.split('.', 1)[0]}")
+    raise InputError(
+        f"change {path}",
+        cause="notes and events only ever grow",
+        hint=f"provisioner {HISTORY[top]} adds to them",
+    )
+
+
+def _nearest(path: str, known: list[str]) -> str:
+    last = path.rsplit(".", 1)[-1].lower()
+    same = [name for name in known if name.rsplit(".", 1)[-1].lower() == last]
+    folded = {name.lower(): name for name in known}
+    close = [folded[name] for name in difflib.get_close_matches(path.lower(), folded, n=4, cutoff=0.5)]
+    names = list(dict.fromkeys([*same, *close]))[:4]
+    if not names:
+        return "provisioner schema shows every field"
+    return f"the nearest are {', '.join(names)}"
+
+
+def _parse_text(_: Field, word: str) -> str:
+    return word
+
+
+def _parse_flag(field: Field, word: str) -> bool:
+    if word not in ("true", "false"):
+        raise InputError(f"set {field.path} to {word}", cause="it is either true or false")
+    return word == "true"
+
+
+def _parse_number(field: Field, word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise InputError(f"set {field.path} to {word}", cause="it must be a whole number") from None
+
+
+def _parse_free_number(field: Field, word: str) -> int | float:
+    try:
+        return _parse_number(field, word)
+    except InputError:
+        pass
+    try:
+        return float(word)
+    except ValueError:
+        raise InputError(f"set {field.path} to {word}", cause="it holds a number") from None
+
+
+def _parse_choice(field: Field, word: str) -> str:
+    if word not in field.choices:
+        raise InputError(f"set {field.path} to {word}", cause=f"it is one of {', '.join(field.choices)}")
+    return word
+
+
+_PARSERS = {
+    "text": _parse_text,
+    "flag": _parse_flag,
+    "number": _parse_number,
+    "free number": _parse_free_number,
+    "choice": _parse_choice,
+}

@@ -1,0 +1,47 @@
+"""The names of customers' files.
+
+An address gives a plain name, the one that the owner's script used: `@` is written `_at_`, and every other
+character outside `A-Z a-z 0-9 _ . -` is written `_`. Where that name belongs to another customer already
+(`a+b@x.com` and `a_b@x.com` meet in one), a mark made from the address is added behind a `~`, which no
+plain name has in it.
+"""
+
+import hashlib
+import re
+
+SUFFIX = ".json"
+# With the mark, the suffix and what a temporary file adds, a name stays within a file system's 255 bytes.
+_LONGEST = 220
+
+
+def plain_name(email: str) -> str:
+    """The name that the owner's script gives; a marked one where it would be too long for a file system."""
+    stem = _stem(email)
+    return marked_name(email) if len(stem) > _LONGEST else f"{stem}{SUFFIX}"
+
+
+def marked_name(email: str) -> str:
+    """The name for an address whose plain one is taken."""
+    mark = hashlib.sha256(fold(email).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{_stem(email)[:_LONGEST]}~{mark}{SUFFIX}"
+
+
+def names_for(email: str) -> tuple[str, ...]:
+    """Every name that this address's file may have as it is spelled, the likeliest first."""
+    return tuple(
+        dict.fromkeys(name for text in (email, fold(email)) for name in (plain_name(text), marked_name(text)))
+    )
+
+
+def fits(name: str, email: str) -> bool:
+    """Whether a file of this name may hold the record of this address, whatever the case of either."""
+    return fold(name) in {fold(plain_name(email)), fold(marked_name(email))}
+
+
+def fold(text: str) -> str:
+    """Addresses and names that differ in case only are the same."""
+    return text.lower()
+
+
+def _stem(email: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", email.replace("@", "_at_"))

@@ -1,0 +1,225 @@
+"""One customer's record: the owner's schema as typed models, and the document that they are a view of."""
+
+import copy
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic.alias_generators import to_camel
+
+from provisioner import timestamps
+from provisioner.customers import fields
+from provisioner.customers.lifecycle import SetupStatus, Status
+from provisioner.errors import InputError
+
+Moment = Annotated[
+    str, Field(pattern=timestamps.PATTERN, description="ISO-8601 in UTC: 2026-01-29T05:54:00Z")
+]
+
+
+class _Part(BaseModel):
+    # The owner's script turned everything numeric into numbers, ids too: they are read as text.
+    model_config = ConfigDict(
+        frozen=True, extra="allow", alias_generator=to_camel, coerce_numbers_to_str=True
+    )
+
+
+class Subscription(_Part):
+    """What the customer pays, as Stripe has it."""
+
+    stripe_subscription_id: str | None = None
+    stripe_price_id: str | None = None
+    plan: str | None = None
+    amount: (
+        Annotated[StrictInt, Field(ge=0, description="a month, in the smallest unit of the currency")] | None
+    ) = None
+    currency: str | None = None
+    status: str | None = None
+    current_period_end: Moment | None = None
+
+
+class Droplet(_Part):
+    """The customer's server. Name, tag and host key are written before it is asked for."""
+
+    provider: str | None = None
+    id: str | None = None
+    ip: str | None = None
+    created: Moment | None = None
+    name: Annotated[str, Field(description="the droplet's name, unique to this customer")] | None = None
+    tag: Annotated[str, Field(description="the droplet's tag, unique to this customer")] | None = None
+    host_key: Annotated[str, Field(description="the public half of the server's SSH host key")] | None = None
+    requested_at: Annotated[Moment, Field(description="when its creation was last asked for")] | None = None
+    region: Annotated[str, Field(description="where it was asked for")] | None = None
+    size: Annotated[str, Field(description="the size that was asked for")] | None = None
+
+
+class Moltbot(_Part):
+    """The assistant's software on the server."""
+
+    installed: StrictBool = False
+    installed_at: Moment | None = None
+    version: str | None = None
+
+
+class Messaging(_Part):
+    """How the customer talks to their assistant."""
+
+    platform: str | None = None
+    connected: StrictBool = False
+    username: str | None = None
+    bot_token: Annotated[str, Field(description="secret")] | None = None
+    user_id: Annotated[str, Field(description="the customer's numeric id on the platform")] | None = None
+    bot_id: Annotated[str, Field(description="the bot's numeric id on the platform")] | None = None
+    bot_username: Annotated[str, Field(description="the bot's username, without @")] | None = None
+
+
+class Handoff(_Part):
+    """The first message to the customer, with which the setup ends."""
+
+    completed: StrictBool = False
+    completed_at: Moment | None = None
+    onboarding_message_sent: StrictBool = False
+
+
+class WaitingFor(_Part):
+    """What a person has to do before the setup can go on."""
+
+    for_what: Annotated[str, Field(alias="for", description="what has to happen")]
+    of_whom: str | None = Field(default=None, alias="of", description="who has to do it")
+    since: Moment | None = None
+
+
+class Setup(_Part):
+    """How far the customer's assistant is."""
+
+    status: SetupStatus = "pending"
+    droplet: Droplet = Droplet()
+    moltbot: Moltbot = Moltbot()
+    messaging: Messaging = Messaging()
+    handoff: Handoff = Handoff()
+    waiting: WaitingFor | None = None
+
+
+class Note(_Part):
+    """Something to know about this customer."""
+
+    timestamp: Moment
+    note: str
+
+
+class Event(_Part):
+    """Something that happened."""
+
+    timestamp: Moment
+    event: str
+    details: str | None = None
+
+
+class Metadata(_Part):
+    """Where the customer came from."""
+
+    source: str | None = None
+    referrer: str | None = None
+    landing_page: str | None = None
+
+
+class Customer(_Part):
+    """A customer, as their file has it; keys that are not named here are allowed at every level."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="unique, never changes")]
+    email: Annotated[str, Field(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
+    name: str | None = None
+    signup_date: Moment | None = None
+    status: Status
+    subscription: Subscription = Subscription()
+    setup: Setup = Setup()
+    notes: tuple[Note, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    metadata: Metadata = Metadata()
+
+
+class Record:
+    """A customer's whole document, in its order and with everything in it, and its typed view."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        """`data` is what the file holds; InputError, with every field that is wrong, if it is no customer."""
+        self.data: dict[str, Any] = dict(data)
+        _check(self.data)
+
+    @property
+    def customer(self) -> Customer:
+        """The typed view of the document as it stands."""
+        return _check(self.data)
+
+    def get(self, path: str) -> Any:
+        """The value at a dotted path as the document has it; None where nothing is."""
+        return fields.value_at(self.data, path)
+
+    def set(self, path: str, value: object) -> None:
+        """Put a value at a dotted path; missing groups on the way are made.
+
+        InputError for a field that neither the schema nor this document has, for a value that the field
+        cannot hold, and for history, which only grows; the document is then as it was.
+        """
+        field = fields.find_field(Customer, self.data, path)
+        changed = copy.deepcopy(self.data)
+        fields.put(changed, path, field.stored(value))
+        _check(changed, f"set {path}")
+        self.data = changed
+
+    def add_event(self, event: str, details: str) -> None:
+        """Append to the timeline; the time is now, and never before the last one in the document."""
+        self._append("timeline", {"event": event, "details": details})
+
+    def add_note(self, text: str) -> None:
+        """Append to the notes, and `note_added` to the timeline."""
+        self._append("notes", {"note": text})
+        self.add_event("note_added", text)
+
+    def _append(self, key: str, entry: Mapping[str, str]) -> None:
+        customer = self.customer
+        moments = [note.timestamp for note in customer.notes] + [
+            event.timestamp for event in customer.timeline
+        ]
+        stamped = {"timestamp": timestamps.now_or_latest(moments), **entry}
+        self.data[key] = [*(self.data.get(key) or []), stamped]
+
+
+def explain(problem: ValidationError) -> str:
+    """Every field that is wrong, in one line and without its value, which may be a secret."""
+    return "; ".join(
+        f"{_place(error['loc'])} {_wrong(error['type'], error['msg'])}"
+        for error in problem.errors(include_input=False, include_url=False)
+    )
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "the document"
+
+
+def _check(data: dict[str, Any], doing: str = "read the record") -> Customer:
+    try:
+        return Customer.model_validate(data)
+    except ValidationError as problem:
+        raise InputError(doing, cause=explain(problem)) from None
+
+
+_WORDS = {
+    "missing": "is missing",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "model_type": "must be a group of fields",
+    "tuple_type": "must be a list",
+    "greater_than_equal": "must not be negative",
+}
+
+
+def _wrong(kind: str, message: str) -> str:
+    if kind == "string_pattern_mismatch" and timestamps.PATTERN in message:
+        return "must be a time in UTC such as 2026-01-29T05:54:00Z"
+    if kind == "literal_error":
+        return f"must be {message.removeprefix('Input should be ')}"
+    if kind == "string_pattern_mismatch":
+        return "does not look right"
+    return _WORDS.get(kind, f"is wrong ({message})")
