@@ -6,8 +6,10 @@ python-telegram-bot is asynchronous; each call here is one short event loop. Its
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from telegram.error import RetryAfter
     from tenacity import RetryCallState
 
-# Both write every request's address, which carries the token.
+# Durations as timedelta, which the library will give from its next major version; without this it warns.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
+# They write every request's address, which carries the token.
 for _name in ("httpx", "httpcore", "telegram"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -141,8 +145,8 @@ class _AsTold(wait_base):
 
 
 def _seconds(refused: "RetryAfter") -> float:
-    # The public property warns that its type will change.
-    return float(refused._retry_after.total_seconds())  # noqa: SLF001
+    pause = refused.retry_after
+    return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)
 
 
 def _refused(doing: str) -> BotTokenRefused:

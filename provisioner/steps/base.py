@@ -1,7 +1,7 @@
 """The shape of a step: what it is asked, what it is handed, what it ends with."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from provisioner.customers.record import Customer
@@ -17,10 +17,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The step goes on when somebody has done something: "wait for {for_what}" of {of_whom}."""
+    """The step goes on when somebody has done something: "waiting for {of_whom} {to_do}"."""
 
-    for_what: str
     of_whom: str
+    to_do: str
+    """What they have to do: "to press Start at https://t.me/…"."""
+    arrived: Callable[[], bool] | None = field(default=None, compare=False)
+    """A cheap look at whether it has been done, for who keeps waiting; without it the step is run again."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ class Work(Protocol):
 
     def write(self, fields: Mapping[str, object]) -> None:
         """Write fields without an event, for intents and small things; on disk when this returns."""
+
+    def text(self, name: str, variables: Mapping[str, object]) -> str:
+        """A text for the customer ("onboarding.txt"), in the operator's words where they have changed it."""
 
     def say(self, text: str) -> None:
         """Tell whoever watches what is being done now; one short line."""

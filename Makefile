@@ -1,0 +1,31 @@
+# Everything runs from .venv; see README.md.
+.PHONY: venv demo test check bench lock
+
+venv: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml scripts/venv
+	@./scripts/venv
+
+# The main job, from an empty machine to the bot's answer, on the sandbox. KEEP=1 leaves it up.
+demo: venv
+	@.venv/bin/provisioner demo $(if $(KEEP),--keep)
+
+test: venv
+	@.venv/bin/provisioner sandbox prepare --tests
+	.venv/bin/pytest
+
+check: venv
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+bench: venv
+	@.venv/bin/provisioner sandbox prepare --tests
+	.venv/bin/pytest tests/benchmarks -s --timeout 3600
+
+# Pins every dependency by version and hash, without the addresses of registries.
+lock: venv
+	python3 -m venv build/lock
+	build/lock/bin/pip install --quiet uv==0.13.9
+	build/lock/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --quiet --output-file requirements.lock

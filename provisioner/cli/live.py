@@ -1,0 +1,104 @@
+"""A run as it goes on: a moving line on a terminal, plain lines elsewhere. All of it on standard error."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from provisioner.progress import Listener, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+_STEP_WIDTH = 10
+_MARKS = {"done": "✓", "skipped": "✓", "failed": "✗"}
+_STYLES = {"done": "green", "skipped": "dim", "failed": "red"}
+
+
+@contextmanager
+def shown(stream: TextIO = sys.stderr) -> Iterator[Listener]:
+    """A listener that shows what it hears on `stream` until the block ends."""
+    if not stream.isatty():
+        yield lambda progress: _print_plainly(progress, stream)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=stream, highlight=False)
+    view = _View(console)
+    with Live(get_renderable=view.current, console=console, refresh_per_second=8, transient=True):
+        yield view.hear
+
+
+def took(seconds: float) -> str:
+    """A duration for people: "0.4 s", "12 s", "3 min 05 s"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+class _View:
+    """The line of the step that is at work; finished ones are printed above it and stay."""
+
+    def __init__(self, console: "Console") -> None:
+        from rich.spinner import Spinner
+
+        self._console = console
+        self._spinner = Spinner("dots", style="cyan")
+        self._step = ""
+        self._text = ""
+        self._began = time.monotonic()
+
+    def hear(self, progress: Progress) -> None:
+        """Take note of one event."""
+        if progress.kind == "started":
+            self._step, self._text, self._began = progress.step, "", time.monotonic()
+        elif progress.kind in ("said", "waiting"):
+            self._text = progress.text
+        else:
+            self._step = ""
+            self._console.print(_finished(progress))
+
+    def current(self) -> "RenderableType":
+        """What stands on the moving line now."""
+        from rich.table import Table
+        from rich.text import Text
+
+        if not self._step:
+            return ""
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column(width=1)
+        line.add_column(width=_STEP_WIDTH)
+        line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        line.add_column(justify="right", no_wrap=True)
+        elapsed = Text(took(time.monotonic() - self._began), style="dim")
+        line.add_row(self._spinner, self._step, Text(self._text), elapsed)
+        return line
+
+
+def _finished(progress: Progress) -> "Text":
+    from rich.text import Text
+
+    line = Text(f"{_MARKS[progress.kind]} ", style=_STYLES[progress.kind])
+    line.append(f"{progress.step:<{_STEP_WIDTH}} ", style="default")
+    line.append(_summary(progress), style="dim")
+    return line
+
+
+def _summary(progress: Progress) -> str:
+    if progress.kind == "skipped":
+        return "done before"
+    return f"{took(progress.seconds)}" + (f"  {progress.text}" if progress.text else "")
+
+
+def _print_plainly(progress: Progress, stream: TextIO) -> None:
+    if progress.kind in ("done", "failed"):
+        text = f"{progress.kind} after {took(progress.seconds)}" + (f": {progress.text}" if progress.text else "")
+    elif progress.kind == "skipped":
+        text = "done before"
+    else:
+        text = progress.text or progress.kind
+    print(f"{progress.who}  {progress.step:<{_STEP_WIDTH}} {text}", file=stream, flush=True)

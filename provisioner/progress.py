@@ -1,0 +1,70 @@
+"""What is told about a run while it goes on; whoever listens shows it, or writes it down."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from provisioner.timestamps import now
+
+Kind = Literal["skipped", "started", "said", "done", "waiting", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One thing that happened to one customer: in which step, after how many seconds of that step."""
+
+    who: str
+    step: str
+    kind: Kind
+    text: str = ""
+    seconds: float = 0.0
+
+
+Listener = Callable[[Progress], None]
+
+
+class RunLog:
+    """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end."""
+
+    def __init__(self, folder: Path, run: str, redact: Callable[[str], str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = folder / f"{run}.jsonl"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
+        self._redact = redact
+
+    def __call__(self, progress: Progress) -> None:
+        line = {"timestamp": now(), **vars(progress), "seconds": round(progress.seconds, 3)}
+        self._file.write(self._redact(json.dumps(line, ensure_ascii=False)) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class StepClock:
+    """Tells a listener about one step, with the time since it began."""
+
+    def __init__(self, listener: Listener, who: str, step: str) -> None:
+        self._listener = listener
+        self._who = who
+        self._step = step
+        self._began = time.monotonic()
+
+    def tell(self, kind: Kind, text: str = "") -> None:
+        """Pass one event on."""
+        seconds = time.monotonic() - self._began
+        self._listener(Progress(self._who, self._step, kind, text, seconds))
+
+
+def tell_all(*listeners: Listener) -> Listener:
+    """One listener that passes everything on to each of these."""
+
+    def tell(progress: Progress) -> None:
+        for listener in listeners:
+            listener(progress)
+
+    return tell

@@ -1,0 +1,91 @@
+"""What a step is handed, backed by the customer's record and their server."""
+
+from collections.abc import Callable, Mapping
+
+from provisioner.customers.record import Customer, Record
+from provisioner.customers.store import CustomerStore
+from provisioner.remote.server import CustomerServer
+from provisioner.secrets import Redactor, secrets_in
+from provisioner.services import Services
+from provisioner.settings import Settings
+from provisioner.steps.base import Server, Waiting
+from provisioner.texts import render_text
+from provisioner.timestamps import now
+from provisioner.workspace import Workspace
+
+
+class CustomerWork:
+    """The `Work` of one run of one customer; every write goes through the store, onto what is on disk then."""
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, services: Services, record: Record, redact: Redactor
+    ) -> None:
+        self.settings = settings
+        self.services = services
+        self._workspace = workspace
+        self._store: CustomerStore = workspace.store()
+        self._redact = redact
+        self._say: Callable[[str], None] = lambda text: None
+        self._server: CustomerServer | None = None
+        self._see(record)
+
+    @property
+    def customer(self) -> Customer:
+        return self._customer
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = CustomerServer(self._workspace, self.settings, self._redact, self.say)
+        self._server.use(self._customer)
+        return self._server
+
+    def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
+        with self._store.edit(self._customer.id) as record:
+            _set_all(record, fields or {})
+            record.add_event(event, self._redact(details))
+        self._see(record)
+
+    def write(self, fields: Mapping[str, object]) -> None:
+        with self._store.edit(self._customer.id) as record:
+            _set_all(record, fields)
+        self._see(record)
+
+    def note_waiting(self, waiting: Waiting | None) -> None:
+        """Keep in the record what is waited for, with one event when it begins; None when it has come."""
+        noted = self._customer.setup.waiting
+        if waiting is None:
+            if noted is not None:
+                self.write({"setup.waiting": None})
+            return
+        if noted is not None and (noted.of_whom, noted.for_what) == (waiting.of_whom, waiting.to_do):
+            return
+        self.record(
+            "waiting_for_customer",
+            f"Waiting for {waiting.of_whom} {waiting.to_do}",
+            {"setup.waiting": {"for": waiting.to_do, "of": waiting.of_whom, "since": now()}},
+        )
+
+    def text(self, name: str, variables: Mapping[str, object]) -> str:
+        return render_text(name, variables, self._workspace.root / "texts")
+
+    def say(self, text: str) -> None:
+        self._say(self._redact(text))
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Whom `say` goes to from now on."""
+        self._say = say
+
+    def close(self) -> None:
+        """Let go of the connection; what runs on the server goes on."""
+        if self._server is not None:
+            self._server.close()
+
+    def _see(self, record: Record) -> None:
+        self._redact.learn(*secrets_in(record.data))
+        self._customer = record.customer
+
+
+def _set_all(record: Record, fields: Mapping[str, object]) -> None:
+    for path, value in fields.items():
+        record.set(path, value)

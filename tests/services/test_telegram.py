@@ -1,0 +1,130 @@
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from provisioner.errors import TelegramError
+from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.phones import Phones
+from provisioner.sandbox.telegram.world import World
+from provisioner.services.telegram import BotTokenRefused, ChatClosed, TelegramBot, TelegramBusy
+from tests.serving import serving
+
+
+class Telegram:
+    """The sandbox's Telegram over HTTP, with one customer and their bot."""
+
+    def __init__(self, world: World, root: str) -> None:
+        self.world = world
+        self.phones = Phones(world)
+        self.root = root
+        self.user = world.add_user("Ada", username="ada")
+        self.bot = world.create_bot(self.user, "Ada's Moltbot", "ada_molt_bot")
+
+    def client(self) -> TelegramBot:
+        return TelegramBot(self.bot.token, self.root)
+
+
+@pytest.fixture
+def telegram() -> Iterator[Telegram]:
+    world = World()
+    with serving(telegram_app(world), before_stop=world.close) as root:
+        yield Telegram(world, root)
+
+
+def test_a_token_says_who_the_bot_is(telegram: Telegram) -> None:
+    identity = telegram.client().identity()
+
+    assert identity.id == str(telegram.bot.id)
+    assert identity.username == "ada_molt_bot"
+    assert identity.name == "Ada's Moltbot"
+
+
+def test_a_revoked_token_is_refused_without_being_quoted(telegram: Telegram) -> None:
+    client = telegram.client()
+    old = telegram.bot.token
+    telegram.world.revoke(telegram.bot)
+
+    with pytest.raises(BotTokenRefused) as refusal:
+        client.identity()
+
+    assert not refusal.value.retry
+    assert "BotFather" in (refusal.value.hint or "")
+    assert old not in _everything_in(refusal.value)
+
+
+def test_a_bot_cannot_write_before_start_is_pressed(telegram: Telegram) -> None:
+    with pytest.raises(ChatClosed, match=r"initiate conversation|chat not found"):
+        telegram.client().send(str(telegram.user.id), "hello")
+
+
+def test_a_message_arrives_as_it_was_written(telegram: Telegram) -> None:
+    telegram.phones.press_start(telegram.user, telegram.bot)
+    text = "Hello *Ada*, <b>you</b> & [me](x) _say_ \\ `rm -rf`"
+
+    telegram.client().send(str(telegram.user.id), text)
+
+    assert telegram.phones.chat(telegram.user, telegram.bot)[-1].text == text
+
+
+def test_nobody_hears_the_token_in_a_log(telegram: Telegram, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        telegram.client().identity()
+
+    assert telegram.bot.token not in caplog.text
+
+
+def test_a_service_that_is_not_there_is_busy_after_some_patience() -> None:
+    client = TelegramBot("1:token", "http://127.0.0.1:9", patience=0.2)
+
+    with pytest.raises(TelegramBusy) as problem:
+        client.identity()
+
+    assert problem.value.retry
+
+
+def test_a_pause_that_is_asked_for_is_kept_and_then_it_works() -> None:
+    answers = [
+        JSONResponse(
+            {
+                "ok": False,
+                "error_code": 429,
+                "description": "Too Many Requests",
+                "parameters": {"retry_after": 1},
+            },
+            status_code=429,
+        ),
+        JSONResponse(
+            {"ok": True, "result": {"id": 7, "is_bot": True, "first_name": "B", "username": "b_bot"}}
+        ),
+    ]
+
+    with _answering(answers) as root:
+        assert TelegramBot("1:token", root).identity().id == "7"
+
+    assert answers == []
+
+
+def test_a_message_whose_answer_got_lost_is_not_sent_again() -> None:
+    answers = [JSONResponse({"ok": False, "error_code": 502, "description": "Bad Gateway"}, status_code=502)]
+
+    with _answering(answers) as root, pytest.raises(TelegramError, match="may have arrived"):
+        TelegramBot("1:token", root).send("5", "hello")
+
+    assert answers == []
+
+
+def _answering(answers: list[JSONResponse]) -> AbstractContextManager[str]:
+    async def answer(request: Request) -> JSONResponse:
+        return answers.pop(0)
+
+    return serving(Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])]))
+
+
+def _everything_in(error: BaseException) -> str:
+    return f"{error!r} {error} {vars(error)} {error.__cause__!r}"
