@@ -18,7 +18,7 @@ def waits_for(customer: Customer) -> str:
         return ""
     waiting = customer.setup.waiting
     if waiting is not None:
-        return f"{waiting.of_whom}: {waiting.for_what}" if waiting.of_whom else waiting.for_what
+        return f"{waiting.of} {waiting.for_}" if waiting.of else waiting.for_
     done = steps_done(customer)
     return next((f"step {step}" for step in STEPS if step not in done), "")
 

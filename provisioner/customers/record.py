@@ -84,8 +84,8 @@ class Handoff(_Part):
 class WaitingFor(_Part):
     """What a person has to do before the setup can go on."""
 
-    for_what: Annotated[str, Field(alias="for", description="what has to happen")]
-    of_whom: str | None = Field(default=None, alias="of", description="who has to do it")
+    for_: str = Field(alias="for", description="what they have to do")
+    of: str | None = Field(default=None, description="who has to do something")
     since: Moment | None = None
 
 
@@ -183,6 +183,12 @@ class Record:
         ]
         stamped = {"timestamp": timestamps.now_or_latest(moments), **entry}
         self.data[key] = [*(self.data.get(key) or []), stamped]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a customer's file."""
+    schema = Customer.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def explain(problem: ValidationError) -> str:

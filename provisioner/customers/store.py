@@ -67,13 +67,18 @@ class CustomerStore:
         self._locks = locks_dir
         self._files = files or Files()
         self._wait_seconds = wait_seconds
+        # Where an id was last seen; never believed without a look.
+        self._seen: dict[str, Path] = {}
 
     def read(self, who: str) -> Record:
         """UnknownCustomer, or RecordError if their file is broken."""
-        return self._find(who).record
+        return self.find(who).record
 
-    def is_archived(self, who: str) -> bool:
-        return self._find(who).archived
+    def find(self, who: str) -> Found:
+        """The record with where it is; raises what `read` does."""
+        found = (self._by_name(who) if "@" in who else self._where_seen(who)) or self._by_reading(who)
+        self._seen[found.record.customer.id] = found.path
+        return found
 
     @contextmanager
     def edit(self, who: str, doing: str = "change the record") -> Iterator[Record]:
@@ -128,9 +133,12 @@ class CustomerStore:
 
     # Finding
 
-    def _find(self, who: str) -> Found:
-        found = self._by_name(who) if "@" in who else None
-        return found or self._by_reading(who)
+    def _where_seen(self, customer_id: str) -> Found | None:
+        try:
+            found = self._load(self._seen[customer_id])
+        except (KeyError, FileNotFoundError, RecordError):
+            return None
+        return found if _is(found.record.customer, customer_id) else None
 
     def _by_name(self, email: str) -> Found | None:
         for name in names.names_for(email):
@@ -209,11 +217,11 @@ class CustomerStore:
 
     @contextmanager
     def _changing(self, who: str, doing: str) -> Iterator[Found]:
-        customer = self._find(who).record.customer
+        customer = self.find(who).record.customer
         lock = self._locks / f"{_safe(customer.id)}.write.lock"
         with locked(lock, doing, customer.email, self._wait_seconds):
             # What was read before the lock may be old by now, or have moved.
-            found = self._find(customer.id if who == customer.id else who)
+            found = self.find(customer.id if who == customer.id else who)
             if found.record.customer.id != customer.id:
                 raise RecordError(doing, whom=who, cause="the file changed hands", retry=True)
             yield found
@@ -267,7 +275,7 @@ class CustomerStore:
 
     def _refuse_duplicate(self, who: str) -> None:
         try:
-            found = self._find(who)
+            found = self.find(who)
         except UnknownCustomer:
             return
         where = "in the archive" if found.archived else "there"

@@ -1,0 +1,18 @@
+"""What the options in front of the command decide, for the commands."""
+
+from contextvars import ContextVar
+from pathlib import Path
+
+from provisioner.workspace import Workspace
+
+_explicit: ContextVar[Path | None] = ContextVar("explicit_workspace", default=None)
+
+
+def choose_workspace(folder: Path | None) -> None:
+    """Remember what `--workspace` named."""
+    _explicit.set(folder)
+
+
+def current_workspace() -> Workspace:
+    """The workspace of this call; SettingsError if there is none."""
+    return Workspace.find(explicit=_explicit.get())

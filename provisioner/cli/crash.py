@@ -1,0 +1,38 @@
+"""What is left of an error that nobody foresaw: a file for a report, with the secrets cut."""
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from provisioner import timestamps
+from provisioner.cli import render
+from provisioner.cli.context import current_workspace
+from provisioner.errors import ProvisionerError
+from provisioner.secrets import Redactor, is_secret_path
+
+
+def report(error: BaseException) -> None:
+    """Save the traceback where only the operator can read it, and say where in one line."""
+    redact = Redactor(value for name, value in os.environ.items() if is_secret_path(name))
+    text = redact("".join(traceback.format_exception(error)))
+    summary = render.clean(redact(f"{type(error).__name__}: {error}"))
+    print(f"error: {summary} - this is a bug; its traceback is in {_save(text)}", file=sys.stderr)
+
+
+def _save(text: str) -> Path:
+    name = f"crash-{timestamps.now().replace(':', '')}-"
+    handle, path = tempfile.mkstemp(prefix=name, suffix=".txt", dir=_folder())
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return Path(path)
+
+
+def _folder() -> Path | None:
+    """The workspace's own; None, for the system's temporary one, where there is none to write to."""
+    try:
+        folder = current_workspace().state_dir
+    except ProvisionerError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -1,0 +1,115 @@
+"""How customers are shown: the list, one record, one history. Secrets are cut unless asked for."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from provisioner.cli import render
+from provisioner.customers.progress import STEPS, steps_done, waits_for
+from provisioner.customers.record import Customer, Record
+from provisioner.customers.store import Listing
+from provisioner.secrets import Redactor, mask_record, secrets_in
+
+_STATUS_STYLES = {
+    "active": "green",
+    "in_progress": "yellow",
+    "pending_setup": "cyan",
+    "broken": "red",
+    "cancelled": "dim",
+    "handed_over": "dim",
+}
+_HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
+
+
+def print_listing(listings: Iterable[Listing], status: str | None, *, as_json: bool) -> None:
+    """The customers with this status, or all; a broken file is always among them."""
+    chosen = [
+        listing
+        for listing in listings
+        if listing.customer is None or status is None or listing.customer.status == status
+    ]
+    if as_json:
+        render.print_json("customers", customers=[_listed(listing) for listing in chosen])
+    elif chosen:
+        render.print_table(_HEADER, map(_row, chosen), _STATUS_STYLES)
+    else:
+        render.say("No customers.")
+
+
+def print_customer(record: Record, *, archived: bool, as_json: bool, reveal: bool) -> None:
+    """One whole record, with every key that its file has."""
+    data = record.data if reveal else without_secrets(record)
+    if as_json:
+        render.print_json("customer", archived=archived, customer=data)
+        return
+    customer = record.customer
+    waits = waits_for(customer)
+    place = "  archived" if archived else ""
+    summary = f"setup {_far(customer)}" + (f", waits for {waits}" if waits else "") + place
+    render.print_line(
+        render.styled(render.clean(customer.email), "bold", sys.stdout) + f"  {render.clean(summary)}"
+    )
+    render.print_line()
+    render.print_document(data)
+
+
+def print_timeline(record: Record, *, as_json: bool) -> None:
+    """One customer's events, the oldest first."""
+    customer = record.customer
+    events = without_secrets(record).get("timeline") or []
+    if as_json:
+        render.print_json("timeline", id=customer.id, email=customer.email, timeline=events)
+        return
+    for event in events:
+        render.print_entry(event)
+
+
+def without_secrets(record: Record) -> dict[str, Any]:
+    """The document with secret fields hidden, and their values cut from all other texts in it.
+
+    The owner's script wrote every value that it changed into the timeline, tokens too.
+    """
+    redact = Redactor(secrets_in(record.data))
+    return {key: _redacted(value, redact) for key, value in mask_record(record.data).items()}
+
+
+def _redacted(value: Any, redact: Redactor) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(inner, redact) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner, redact) for inner in value]
+    return value
+
+
+def _row(listing: Listing) -> tuple[str, ...]:
+    customer = listing.customer
+    if customer is None:
+        return "", listing.name, "broken", "", str(listing.broken and listing.broken.cause)
+    return (
+        _far(customer),
+        customer.email,
+        customer.status,
+        (customer.signup_date or "")[:10],
+        waits_for(customer),
+    )
+
+
+def _far(customer: Customer) -> str:
+    return f"{len(steps_done(customer))}/{len(STEPS)}"
+
+
+def _listed(listing: Listing) -> dict[str, Any]:
+    customer = listing.customer
+    if customer is None:
+        return {"file": listing.name, "broken": str(listing.broken and listing.broken.cause)}
+    return {
+        "id": customer.id,
+        "email": customer.email,
+        "name": customer.name,
+        "status": customer.status,
+        "signupDate": customer.signup_date,
+        "setup": {"status": customer.setup.status, "done": list(steps_done(customer))},
+        "waitsFor": waits_for(customer) or None,
+    }

@@ -1,0 +1,69 @@
+"""The way in: one command line, and every error as one short block with its exit code."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from provisioner.cli import render, tracking, upkeep
+from provisioner.cli.context import choose_workspace
+from provisioner.errors import ProvisionerError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="provisioner",
+    help="From a paying customer to somebody who talks to their own Moltbot.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    # rich would more than double the time until the first word.
+    rich_markup_mode=None,
+)
+tracking.register(app)
+upkeep.register(app)
+
+
+def run() -> NoReturn:
+    """The command `provisioner`."""
+    try:
+        app(prog_name="provisioner")
+    except ProvisionerError as error:
+        render.print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        from provisioner.cli.crash import report
+
+        report(error)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("provisioner"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The workspace; else PROVISIONER_WORKSPACE, else from here upwards."
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    choose_workspace(workspace)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,191 @@
+"""The one renderer: what commands found, for people or as JSON.
+
+Answers go to standard output; messages about what was done, and errors, to standard error.
+"""
+
+import json
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
+from typing import Any, TextIO
+
+from provisioner.errors import ProvisionerError
+
+JSON_VERSION = 1
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+# What a terminal would act on instead of showing it, the directions of text too.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_NOTHING = "-"
+
+
+def print_json(kind: str, **content: object) -> None:
+    """The one document of a `--json` answer: `version`, `kind`, and what this kind has."""
+    document = {"version": JSON_VERSION, "kind": kind, **content}
+    print(json.dumps(document, indent=2, ensure_ascii=not _is_unicode(sys.stdout)))
+
+
+def print_schema(schema: Mapping[str, Any]) -> None:
+    """A JSON Schema as it is: its reader is an editor, which wants no envelope."""
+    print(json.dumps(schema, indent=2))
+
+
+def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
+    """What failed, why, and what to do, as one short block."""
+    stream = stream or sys.stderr
+    whom = f" for {error.whom}" if error.whom else ""
+    lines = [f"{styled('error', 'red', stream)}: could not {error.doing}{whom}"]
+    if error.cause:
+        lines.append(f"  {error.cause}")
+    if error.hint:
+        lines += [f"  {styled('→', 'cyan', stream)} {line}" for line in error.hint.splitlines()]
+    print("\n".join(_fitted(line, stream) for line in lines), file=stream)
+
+
+def say(text: str) -> None:
+    """A message about what was done."""
+    print(_fitted(text, sys.stderr), file=sys.stderr)
+
+
+def print_line(text: str = "") -> None:
+    """One line of an answer."""
+    print(_fitted(text, sys.stdout))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str]) -> None:
+    """Columns under a header; `styles` maps a cell's whole text to a style.
+
+    On a terminal the last column is cut to its width; elsewhere nothing is.
+    """
+    cells = [tuple(clean(cell) or _NOTHING for cell in row) for row in rows]
+    widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
+    room = _room(sys.stdout, widths)
+    lines = [_row(header, widths, room, dict.fromkeys(header, "bold"))]
+    lines += [_row(row, widths, room, styles) for row in cells]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def print_document(data: Mapping[str, Any], indent: int = 0) -> None:
+    """A record's fields under their own names, as `update` knows them; lists of entries one line each."""
+    names = [name for name, value in data.items() if not isinstance(value, dict | list)]
+    column = max((width(name) for name in names), default=0)
+    for name, value in data.items():
+        label = " " * indent + styled(
+            clean(name), "bold" if isinstance(value, dict | list) else "dim", sys.stdout
+        )
+        if isinstance(value, dict):
+            print_line(label)
+            print_document(value, indent + 2)
+        elif isinstance(value, list):
+            _print_list(label, value, indent + 2)
+        else:
+            padding = " " * (column - width(name) + 2)
+            print_wrapped(f"{label}{padding}", _scalar(value), indent + column + 2)
+
+
+def print_wrapped(first: str, text: str, indent: int) -> None:
+    """Text behind `first`, which is `indent` wide; what does not fit goes on below itself."""
+    stream = sys.stdout
+    columns = _columns(stream)
+    cleaned = clean(text)
+    if columns is None or columns - indent < 20 or width(cleaned) <= columns - indent:
+        print_line(first + cleaned)
+        return
+    lines = textwrap.wrap(cleaned, columns - indent)
+    print_line(first + f"\n{' ' * indent}".join(lines))
+
+
+def clean(text: str) -> str:
+    """The text in one line, with nothing in it that a terminal would act on."""
+    return text if text.isascii() and text.isprintable() else _CONTROL.sub(" ", text)
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """The text in a style, where the stream is a terminal that shows it."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+
+def _row(row: Sequence[str], widths: Sequence[int], room: int | None, styles: Mapping[str, str]) -> str:
+    *first, last = row
+    parts = [
+        _styled_cell(cell, styles) + " " * (size - width(cell))
+        for cell, size in zip(first, widths, strict=False)
+    ]
+    return "  ".join([*parts, _styled_cell(_cut(last, room), styles)]).rstrip()
+
+
+def _styled_cell(cell: str, styles: Mapping[str, str]) -> str:
+    style = styles.get(cell)
+    return styled(cell, style, sys.stdout) if style else cell
+
+
+def _room(stream: TextIO, widths: Sequence[int]) -> int | None:
+    columns = _columns(stream)
+    return None if columns is None else max(columns - sum(widths[:-1]) - 2 * (len(widths) - 1), 10)
+
+
+def _cut(text: str, room: int | None) -> str:
+    if room is None or width(text) <= room:
+        return text
+    while width(text) >= room:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _columns(stream: TextIO) -> int | None:
+    """The terminal's width; None where the stream is none, and nothing is cut."""
+    return get_terminal_size().columns if stream.isatty() else None
+
+
+def _print_list(label: str, entries: Sequence[Any], indent: int) -> None:
+    print_line(label if entries else f"{label}  {_NOTHING}")
+    for entry in entries:
+        print_entry(entry, indent)
+
+
+def print_entry(entry: object, indent: int = 0) -> None:
+    """One note, event, or member of any other list."""
+    if not isinstance(entry, dict):
+        print_wrapped(" " * indent, _scalar(entry), indent)
+        return
+    rest = dict(entry)
+    moment, event = clean(str(rest.pop("timestamp", ""))), clean(str(rest.pop("event", "")))
+    first = (
+        " " * indent + styled(moment, "dim", sys.stdout) + f"  {event:<20}".rstrip(" " if not event else "")
+    )
+    text = rest.pop("details", None) if event else rest.pop("note", None)
+    words = [_scalar(text)] if text is not None else []
+    words += [f"{name}={_scalar(value)}" for name, value in rest.items()]
+    print_wrapped(
+        f"{first}  ", " ".join(words), indent + width(moment) + (max(len(event), 20) + 2 if event else 0) + 2
+    )
+
+
+def _scalar(value: object) -> str:
+    if value is None or value == "":
+        return _NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """The text with what the stream cannot carry replaced."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"

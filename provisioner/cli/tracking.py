@@ -1,0 +1,157 @@
+"""The tracking commands: `add`, `list`, `show`, `update`, `note`, `timeline`, `archive`, `restore`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from provisioner.cli import render
+from provisioner.cli.context import current_workspace
+from provisioner.errors import InputError
+
+Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+# So that a value or a note may begin with a dash.
+_WORDS = {"ignore_unknown_options": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Put the tracking commands on the command line."""
+    app.command("add")(add)
+    app.command("list")(list_customers)
+    app.command("show")(show)
+    app.command("update", context_settings=_WORDS)(update)
+    app.command("note", context_settings=_WORDS)(note)
+    app.command("timeline", context_settings=_WORDS)(timeline)
+    app.command("archive")(archive)
+    app.command("restore")(restore)
+
+
+def add(
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    subscription_id: Annotated[str, typer.Argument(metavar="SUBSCRIPTION_ID", help="Of Stripe: sub_…")],
+    name: Annotated[str | None, typer.Option(help="What the customer is called.")] = None,
+    plan: Annotated[str, typer.Option()] = "stuffpress-monthly",
+    amount: Annotated[int, typer.Option(min=0, help="A month, in the currency's smallest unit.")] = 8999,
+    currency: Annotated[str, typer.Option()] = "usd",
+    price_id: Annotated[str | None, typer.Option(help="Of Stripe: price_…")] = None,
+    telegram: Annotated[str | None, typer.Option(help="The customer's Telegram username: @…")] = None,
+    source: Annotated[str, typer.Option(help="Where the customer comes from.")] = "stripe",
+    referrer: Annotated[str | None, typer.Option()] = None,
+    landing_page: Annotated[str, typer.Option()] = "stuffpress",
+) -> None:
+    """Add a new customer."""
+    from provisioner.customers.new import SignUp, new_record
+
+    sign_up = SignUp(
+        email,
+        subscription_id,
+        name,
+        plan,
+        amount,
+        currency,
+        price_id,
+        telegram,
+        source,
+        referrer,
+        landing_page,
+    )
+    record = new_record(sign_up)
+    current_workspace().store().add(record)
+    customer = record.customer
+    render.say(f"Added {customer.email} as {customer.id}.")
+    render.say(f"Next: provisioner plan {customer.email} shows what is missing; then")
+    render.say(f"      provisioner provision {customer.email}")
+
+
+def list_customers(
+    status: Annotated[str | None, typer.Option(help="Only customers with this status.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="The archive instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the customers, and what each one waits for."""
+    from provisioner.cli.listing import print_listing
+    from provisioner.customers.lifecycle import STATUSES
+
+    if status is not None and status not in STATUSES:
+        raise InputError(
+            "list the customers", cause=f"there is no status {status}", hint=f"one of {', '.join(STATUSES)}"
+        )
+    print_listing(current_workspace().store().all(archived=archived), status, as_json=as_json)
+
+
+def show(
+    who: Who,
+    as_json: Json = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
+) -> None:
+    """Show one customer's record."""
+    from provisioner.cli.listing import print_customer
+
+    found = current_workspace().store().find(who)
+    print_customer(found.record, archived=found.archived, as_json=as_json, reveal=reveal)
+
+
+def update(
+    who: Who,
+    field: Annotated[str, typer.Argument(metavar="FIELD", help="A dotted path: setup.droplet.id")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="null clears; - reads it from standard input, for secrets.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also a move of a status that is not legal.")
+    ] = False,
+) -> None:
+    """Change one field."""
+    from provisioner.customers.changes import change_field
+
+    word = sys.stdin.readline().rstrip("\n") if value == "-" else value
+    with current_workspace().store().edit(who, f"update {field}") as record:
+        change = change_field(record, field, word, force=force)
+    render.say(f"{record.customer.email}: {change}")
+
+
+def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT…")]) -> None:
+    """Add a note."""
+    words = _joined(text, "add the note")
+    with current_workspace().store().edit(who, "add a note") as record:
+        record.add_note(words)
+    render.say(f"Noted for {record.customer.email}.")
+
+
+def timeline(
+    who: Who,
+    event: Annotated[str | None, typer.Argument(metavar="EVENT", help="Its name: droplet_created")] = None,
+    details: Annotated[list[str] | None, typer.Argument(metavar="DETAILS…")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a customer's history, or add an event to it."""
+    if event is None:
+        from provisioner.cli.listing import print_timeline
+
+        print_timeline(current_workspace().store().read(who), as_json=as_json)
+        return
+    name = _joined([event], "add the event")
+    with current_workspace().store().edit(who, "add an event") as record:
+        record.add_event(name, " ".join(details or []))
+    render.say(f"Added {name} to the timeline of {record.customer.email}.")
+
+
+def archive(who: Who) -> None:
+    """Move a customer to the archive."""
+    moved = current_workspace().store().archive(who)
+    render.say(f"Archived {who}." if moved else f"{who} was in the archive already.")
+
+
+def restore(who: Who) -> None:
+    """Bring a customer back from the archive."""
+    moved = current_workspace().store().restore(who)
+    render.say(f"Restored {who}." if moved else f"{who} was not in the archive.")
+
+
+def _joined(words: list[str], doing: str) -> str:
+    text = " ".join(words).strip()
+    if not text:
+        raise InputError(doing, cause="it has no words")
+    return text

@@ -1,0 +1,33 @@
+"""The commands around the records: `init`, `check`, `schema`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provisioner.cli import render
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command("init")(init)
+    app.command("schema")(schema)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The current folder if not given.")] = Path(),
+) -> None:
+    """Make a folder a workspace; what is there stays as it is."""
+    from provisioner.workspace import init_workspace
+
+    workspace, made = init_workspace(folder)
+    for path in made:
+        render.say(f"made {path.relative_to(workspace.root) if path != workspace.root else path}")
+    render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
+
+
+def schema() -> None:
+    """Print the JSON Schema of a customer's file, for editors."""
+    from provisioner.customers.record import json_schema
+
+    render.print_schema(json_schema())

@@ -1,0 +1,58 @@
+"""One field of a record, changed in an operator's words."""
+
+from dataclasses import dataclass
+
+from provisioner.customers.fields import find_field
+from provisioner.customers.lifecycle import check_move, check_setup_move
+from provisioner.customers.record import Customer, Record
+from provisioner.errors import InputError
+from provisioner.secrets import MASK, is_secret_path
+
+_MOVES = {"status": check_move, "setup.status": check_setup_move}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field's old and new value, in words; secrets are hidden."""
+
+    path: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.path} = {self.new} (was {self.old})"
+
+
+def change_field(record: Record, path: str, word: str, *, force: bool = False) -> Change:
+    """Set the field to what `word` means for it, with a `field_updated` event.
+
+    InputError for an unknown field, a word that it cannot hold, and, unless forced, for a move of a status
+    that is not legal; the record is then as it was.
+    """
+    old = record.get(path)
+    new = find_field(Customer, record.data, path).parse(word, old)
+    if path in _MOVES and not force:
+        _MOVES[path](str(_typed(record, path)), str(new))
+    if path == "email":
+        from provisioner.customers.new import checked_address
+
+        new = checked_address(word)
+    if path == "id" and new != old:
+        raise InputError("change the id", whom=record.customer.email, cause="an id never changes")
+    record.set(path, new)
+    change = Change(path, _shown(path, old), _shown(path, new))
+    record.add_event("field_updated", str(change))
+    return change
+
+
+def _typed(record: Record, path: str) -> str:
+    customer = record.customer
+    return customer.status if path == "status" else customer.setup.status
+
+
+def _shown(path: str, value: object) -> str:
+    if value is None:
+        return "null"
+    if is_secret_path(path):
+        return MASK
+    return str(value).lower() if isinstance(value, bool) else str(value)
