@@ -1,0 +1,264 @@
+"""The DigitalOcean API, as far as the product speaks it. Errors are those of `cloud_errors`.
+
+One `DigitalOcean` may be used by several threads: each gets a connection of its own, and what is asked for
+once (the operator's key, the firewall) is asked for once among them.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.errors import SettingsError
+from provisioner.remote.keys import md5_fingerprint
+from provisioner.services._do_models import Account, ActionStatus, DropletInfo, DropletSpec, Size, SshKey
+from provisioner.services._do_transport import Api, RequestFailed
+from provisioner.services.cloud_errors import (
+    CallReport,
+    CloudCallError,
+    NoAnswer,
+    NotFound,
+    in_strange_form,
+    named,
+)
+
+__all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Size", "SshKey"]
+
+_T = TypeVar("_T")
+
+PATIENCE_SECONDS = 120.0
+"""How long one call is tried again while that may help: longer than the wait after a burst of requests."""
+FIREWALL_NAME = "provisioner-ssh"
+_ANYWHERE = {"addresses": ["0.0.0.0/0", "::/0"]}
+_LISTINGS = 3
+
+
+class DigitalOcean:
+    """The account that a token belongs to. `endpoint` is the address of the API, up to `/v2/`."""
+
+    def __init__(
+        self,
+        token: str,
+        endpoint: str,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        _check_settings(token, endpoint)
+        # Without its last slash the library would drop the last part of the path.
+        self._new_api = partial(Api, token, endpoint.rstrip("/") + "/", clock, patience)
+        self._threads = threading.local()
+        self._lock = threading.Lock()
+        self._keys: dict[str, SshKey] = {}
+        self._guarded: set[str] = set()
+
+    def account(self) -> Account:
+        """Who pays, how many droplets they may have, and whether the account is locked."""
+        return self._read("read the account", "account", "account", Account.of)
+
+    def sizes(self) -> list[Size]:
+        """Every size on offer, with its price."""
+        return self._list("list the sizes", "sizes", Size.of, {})
+
+    def droplet(self, droplet_id: str) -> DropletInfo:
+        """One droplet; NotFound if there is none (any more, or yet)."""
+        return self._read(f"read droplet {droplet_id}", f"droplets/{droplet_id}", "droplet", DropletInfo.of)
+
+    def find_droplets(self, name: str) -> list[DropletInfo]:
+        """Every droplet of this name, in any case; names are not unique.
+
+        A droplet may be missing for some time after its creation: digitalocean/api-v2 issue 202.
+        """
+        found = self._list(f"list droplets named {name}", "droplets", DropletInfo.of, {"name": name})
+        return [droplet for droplet in found if droplet.name.lower() == name.lower()]
+
+    def droplets_tagged(self, tag: str) -> list[DropletInfo]:
+        """Every droplet with this tag. Tags come on some time after the creation; lists lag as for names."""
+        found = self._list(f"list droplets tagged {tag}", "droplets", DropletInfo.of, {"tag_name": tag})
+        return [droplet for droplet in found if tag.lower() in (one.lower() for one in droplet.tags)]
+
+    def create_droplet(self, spec: DropletSpec) -> DropletInfo:
+        """Ask for a droplet, once: the API would make a second one for the same request.
+
+        It is accepted, not made, when this returns. After an error whose `report.sent` is True it may have
+        been accepted all the same.
+        """
+        return self._read("create the droplet", "droplets", "droplet", DropletInfo.of, "POST", spec.as_body())
+
+    def delete_droplet(self, droplet_id: str) -> None:
+        """Destroy a droplet with all that is on it; nothing happens if it is gone."""
+        try:
+            self._call(f"delete droplet {droplet_id}", f"droplets/{droplet_id}", "DELETE")
+        except NotFound:
+            return
+
+    def creation_status(self, droplet_id: str) -> ActionStatus | None:
+        """How far the creation of a droplet is; None if nothing is known of it."""
+        doing = f"read the actions of droplet {droplet_id}"
+        actions = self._list(doing, f"droplets/{droplet_id}/actions", _type_and_status, {}, key="actions")
+        return next((status for kind, status in actions if kind == "create"), None)
+
+    def ensure_ssh_key(self, public: str, name: str) -> SshKey:
+        """The account's key with this public half, registered as `name` if it was not there.
+
+        Never lists the keys: the API allows that ten times a minute only.
+        """
+        fingerprint = md5_fingerprint(public)
+        with self._lock:
+            if fingerprint not in self._keys:
+                self._keys[fingerprint] = self._find_key(fingerprint) or self._add_key(
+                    public, name, fingerprint
+                )
+            return self._keys[fingerprint]
+
+    def ensure_firewall(self, tag: str, port: int = 22) -> None:
+        """See that every droplet with this tag can be reached on the SSH port and on no other."""
+        with self._lock:
+            if tag not in self._guarded:
+                self._guard(tag, port)
+                self._guarded.add(tag)
+
+    def _find_key(self, fingerprint: str) -> SshKey | None:
+        try:
+            return self._read("look for the SSH key", f"account/keys/{fingerprint}", "ssh_key", SshKey.of)
+        except NotFound:
+            return None
+
+    def _add_key(self, public: str, name: str, fingerprint: str) -> SshKey:
+        body = {"name": name, "public_key": public}
+        try:
+            return self._read("register the SSH key", "account/keys", "ssh_key", SshKey.of, "POST", body)
+        except CloudCallError as error:
+            # In use already: another run was faster, or the answer to a first attempt was lost.
+            found = self._find_key(fingerprint) if error.report.status == 422 or error.report.sent else None
+            if found is None:
+                raise
+            return found
+
+    def _guard(self, tag: str, port: int) -> None:
+        firewall = self._firewall()
+        if firewall is not None and tag in (firewall.get("tags") or ()):
+            return
+        # A firewall takes only tags that exist.
+        self._call(f"make the tag {tag}", "tags", "POST", {"name": tag})
+        firewall = firewall or self._add_firewall(tag, port)
+        if tag not in (firewall.get("tags") or ()):
+            path = f"firewalls/{firewall['id']}/tags"
+            self._call("put the tag on the firewall", path, "POST", {"tags": [tag]})
+
+    def _firewall(self) -> Mapping[str, Any] | None:
+        found = self._list("list the firewalls", "firewalls", _as_it_is, {})
+        return next((one for one in found if one["name"] == FIREWALL_NAME), None)
+
+    def _add_firewall(self, tag: str, port: int) -> Mapping[str, Any]:
+        doing = "make the firewall"
+        try:
+            return self._read(doing, "firewalls", "firewall", _as_it_is, "POST", _only_ssh(tag, port))
+        except CloudCallError as error:
+            # Another run may have been faster.
+            found = self._firewall() if error.report.status in (409, 422) or error.report.sent else None
+            if found is None:
+                raise
+            return found
+
+    def _list(
+        self,
+        doing: str,
+        path: str,
+        reader: Callable[[Mapping[str, Any]], _T],
+        params: Mapping[str, str],
+        key: str | None = None,
+    ) -> list[_T]:
+        """All pages. The API says how many there are in all: fewer or more means that the list moved."""
+        key = key or path
+        for _ in range(_LISTINGS):
+            data = self._call(doing, path, "GET", params)
+            if _parsed(doing, partial(_is_whole, data, key)):
+                return [_parsed(doing, partial(reader, item)) for item in data[key]]
+        raise NoAnswer(
+            doing, CallReport(message="the list changed while it was read", sent=False, helps=True)
+        )
+
+    def _read(
+        self,
+        doing: str,
+        path: str,
+        key: str,
+        reader: Callable[[Mapping[str, Any]], _T],
+        method: str = "GET",
+        params: Mapping[str, Any] | None = None,
+    ) -> _T:
+        data = self._call(doing, path, method, params)
+        return _parsed(doing, lambda: reader(data[key]))
+
+    def _call(
+        self, doing: str, path: str, method: str = "GET", params: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        try:
+            # The library writes into the parameters.
+            data: Any = self._api().get_data(path, type=method, params=dict(params or {}))
+        except RequestFailed as failure:
+            raise named(doing, failure.report) from None
+        return data if isinstance(data, dict) else {}
+
+    def _api(self) -> Api:
+        if not hasattr(self._threads, "api"):
+            self._threads.api = self._new_api()
+        api: Api = self._threads.api
+        return api
+
+
+def _check_settings(token: str, endpoint: str) -> None:
+    """SettingsError for what could not be put into a request."""
+    if not token or not re.fullmatch(r"[!-~]+", token):
+        raise SettingsError(
+            "use the DigitalOcean API",
+            cause="DIGITALOCEAN_ACCESS_TOKEN is not a token",
+            hint="set it to the token alone, without spaces or quotes",
+        )
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(
+            "use the DigitalOcean API",
+            cause="DIGITALOCEAN_END_POINT is not an address",
+            hint="leave it out, or set it to one like https://api.digitalocean.com/v2/",
+        )
+
+
+def _parsed(doing: str, read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise in_strange_form(doing) from None
+
+
+def _is_whole(data: Mapping[str, Any], key: str) -> bool:
+    """Whether every item is there once; sizes have a slug in the place of an id."""
+    names = {item["slug"] if "id" not in item else item["id"] for item in data[key]}
+    return len(names) == len(data[key]) == int(data["meta"]["total"])
+
+
+def _as_it_is(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    return raw
+
+
+def _type_and_status(raw: Mapping[str, Any]) -> tuple[str, ActionStatus]:
+    return raw["type"], raw["status"]
+
+
+def _only_ssh(tag: str, port: int) -> dict[str, Any]:
+    """In: SSH from anywhere. Out: everything, which without a rule would be nothing."""
+    everything = [
+        {"protocol": "tcp", "ports": "0", "destinations": _ANYWHERE},
+        {"protocol": "udp", "ports": "0", "destinations": _ANYWHERE},
+        {"protocol": "icmp", "destinations": _ANYWHERE},
+    ]
+    return {
+        "name": FIREWALL_NAME,
+        "tags": [tag],
+        "inbound_rules": [{"protocol": "tcp", "ports": str(port), "sources": _ANYWHERE}],
+        "outbound_rules": everything,
+    }
