@@ -78,7 +78,7 @@ def create(call: Call) -> Response:
 
 
 def index(call: Call) -> Response:
-    """By tag, or by name in any case, or all. Both at once are refused: with which status is not specified."""
+    """By tag, or by name in any case, or all. Both at once are refused: the status is our choice."""
     tag, name = call.query.get("tag_name"), call.query.get("name")
     if tag is not None and name is not None:
         raise bad_request("name and tag_name cannot be used together")
@@ -158,6 +158,8 @@ def _order(cloud: Cloud, form: NewDroplets) -> _Order:
     image = images.find(cloud, form.image)
     if image is None:
         raise unprocessable("You specified an invalid image for Droplet creation.")
+    if cloud.bootable is not None and image.slug and image.slug not in cloud.bootable:
+        raise unprocessable(f"The sandbox can boot only {', '.join(sorted(cloud.bootable))}.")
     if image.min_disk > size.disk:
         raise unprocessable("You specified an invalid size for the selected image.")
     user_data = form.user_data or ""

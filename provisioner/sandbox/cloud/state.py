@@ -1,4 +1,4 @@
-"""What one sandbox cloud holds, in memory: it lives as long as its machines, and they end with the process."""
+"""What one sandbox cloud holds, in memory: it lives as long as its machines, which end with the process."""
 
 import itertools
 import threading
@@ -88,6 +88,7 @@ class Cloud:
         *,
         knobs: CloudKnobs | None = None,
         outside: str = "127.0.0.1",
+        bootable: frozenset[str] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.machines = machines
@@ -95,6 +96,8 @@ class Cloud:
         self.knobs = knobs or CloudKnobs()
         self.outside = outside
         """The address that "the internet" has for a droplet: the sandbox's host. Firewalls look for it."""
+        self.bootable = bootable
+        """The slugs that its machines can boot, snapshots aside; None for all."""
         self.now = now
         self.lock = threading.RLock()
         self.lanes = Lanes()

@@ -1,0 +1,100 @@
+"""Everything that is in one sandbox, made and put together; `close` takes it apart again."""
+
+import time
+from contextlib import ExitStack
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from provisioner.errors import SandboxError
+from provisioner.sandbox.cloud.app import cloud_app
+from provisioner.sandbox.cloud.state import Cloud
+from provisioner.sandbox.faults import FaultBook
+from provisioner.sandbox.image import Say
+from provisioner.sandbox.injection import Injection
+from provisioner.sandbox.node_mirror import node_app
+from provisioner.sandbox.options import Options
+from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.state import StateFolder
+from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.phones import Phones
+from provisioner.sandbox.telegram.world import World
+
+LOOPBACK = "127.0.0.1"
+
+
+class Assembly:
+    """One sandbox's services over its machines. Making one may build the base image, which takes a minute."""
+
+    def __init__(self, options: Options, say: Say) -> None:
+        self.options = options
+        self.folder: StateFolder = options.folder
+        self.tokens = self.folder.tokens()
+        self.book = FaultBook()
+        self.started_at = time.time()
+        self.telegram = World()
+        self.phones = Phones(self.telegram)
+        self.http_port = 0
+        self._stack = ExitStack()
+        self.gateway = self._add_machines(say)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where its services listen: on loopback, and on the address at which droplets reach the host."""
+        return tuple(dict.fromkeys((LOOPBACK, self.gateway)))
+
+    def app(self, say: Say) -> Starlette:
+        """All services, each under its own path with its own faults."""
+        parts = {
+            "/v2": ("cloud", cloud_app(self.cloud)),
+            "/telegram": ("telegram", telegram_app(self.telegram)),
+            "/node": ("node", node_app(self.options.cache, say)),
+        }
+        mounts = [Mount(path, Injection(app, name, self.book)) for path, (name, app) in parts.items()]
+        return Starlette(routes=mounts)
+
+    def environment(self) -> dict[str, str]:
+        """The settings that point the product at this sandbox; what droplets use too has the host's address."""
+        here, everywhere = (f"http://{host}:{self.http_port}" for host in (LOOPBACK, self.gateway))
+        login = f"{self.tokens.mail_user}:{self.tokens.mail_password}"
+        return {
+            "DIGITALOCEAN_ACCESS_TOKEN": self.tokens.digitalocean,
+            "DIGITALOCEAN_END_POINT": f"{here}/v2/",
+            "ANTHROPIC_API_KEY": self.tokens.anthropic,
+            "ANTHROPIC_BASE_URL": f"{everywhere}/anthropic",
+            "TELEGRAM_API_ROOT": f"{everywhere}/telegram",
+            "SMTP_URL": f"smtp://{login}@{LOOPBACK}:{0}",
+            "PROVISIONER_NODE_MIRROR": f"{everywhere}/node",
+        }
+
+    def close(self) -> None:
+        """Stop the machines and leave nothing behind; raises the first error, after trying everything."""
+        self._stack.close()
+
+    def _add_machines(self, say: Say) -> str:
+        """Make the cloud, and return the address at which its droplets see this host."""
+        if self.options.pretend:
+            pretend = PretendMachines()
+            self._stack.callback(pretend.close)
+            self._add_cloud(Cloud(pretend, self.tokens.digitalocean, knobs=self.options.cloud))
+            return LOOPBACK
+        from provisioner.sandbox import host, image, nspawn
+
+        host.require()
+        self._stack.enter_context(self.folder.marked_for_machines())
+        machines = nspawn.start(self.folder.path, self.folder.sandbox_id, say, cache=self.options.cache)
+        self._stack.callback(machines.close)
+        self._add_cloud(
+            Cloud(
+                machines,
+                self.tokens.digitalocean,
+                knobs=self.options.cloud,
+                outside=machines.gateway,
+                bootable=frozenset({image.DEBIAN}),
+            )
+        )
+        return machines.gateway
+
+    def _add_cloud(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._stack.callback(cloud.close)
