@@ -35,7 +35,7 @@ class AptSource:
 
 
 def read(etc_apt: Path, release: str) -> tuple[AptSource, ...]:
-    """The Debian sources under `etc_apt`, as they are for `release` ("bookworm"); the main archive comes first.
+    """The Debian sources under `etc_apt` as they are for `release` ("bookworm"), the main archive first.
 
     Raises `SandboxError` when no main archive is among them.
     """
@@ -46,7 +46,7 @@ def read(etc_apt: Path, release: str) -> tuple[AptSource, ...]:
         raise SandboxError(
             "find a Debian mirror",
             cause=f"the apt sources in {etc_apt} name none",
-            hint=f"add the mirror of a Debian release, of {release} for instance, to {etc_apt}/sources.list.d",
+            hint=f"add the mirror of a Debian release ({release}, for instance) to {etc_apt}/sources.list.d",
         )
     return ordered
 

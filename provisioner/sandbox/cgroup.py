@@ -1,4 +1,4 @@
-"""Control groups: every process of a machine is in one, so killing the group kills the machine and nothing else.
+"""Control groups: every process of a machine is in one, so killing it kills the machine and nothing else.
 
 A process id can be taken by a stranger once its owner is gone; membership of a group cannot.
 """
@@ -23,7 +23,7 @@ def names() -> set[str]:
 
 
 class ControlGroup:
-    """A group at the top of each hierarchy that a service manager uses (one on most systems, two on hybrid ones)."""
+    """A group at the top of each hierarchy that service managers use (one mostly, two on hybrid systems)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class ControlGroup:
                 raise SandboxError(
                     "stop a machine",
                     whom=self.name,
-                    cause=f"processes {sorted(members)} are still there {_EMPTY_WITHIN:g} s after being killed",
+                    cause=f"processes {sorted(members)} outlive being killed by {_EMPTY_WITHIN:g} s",
                 )
             self._kill_once(members)
             time.sleep(_PAUSE)
@@ -55,7 +55,7 @@ class ControlGroup:
         """Take the empty group away, with the groups that the machine made in it."""
         for folder in self.folders:
             for path, _folders, _files in os.walk(folder, topdown=False):
-                Path(path).rmdir()
+                _remove_soon(Path(path))
 
     def _kill_once(self, members: set[int]) -> None:
         switches = [folder / "cgroup.kill" for folder in self.folders]
@@ -78,6 +78,18 @@ def _read_pids(path: Path) -> list[int]:
         return [int(line) for line in path.read_text().split() if line != "0"]
     except (FileNotFoundError, OSError):
         return []
+
+
+def _remove_soon(folder: Path) -> None:
+    """A group stays busy for a moment after its last process has ended."""
+    deadline = time.monotonic() + _EMPTY_WITHIN
+    while folder.exists():
+        try:
+            folder.rmdir()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise SandboxError("remove a control group", whom=folder.name, cause=error) from error
+            time.sleep(_PAUSE)
 
 
 def _tops() -> list[Path]:

@@ -1,6 +1,6 @@
-"""What the sandboxes of one host share: the address ranges that each has taken, and the switch for forwarding.
+"""What the sandboxes of one host share: the address ranges that each has, and the switch for forwarding.
 
-The book lies where a restart of the host empties it; a claim counts for as long as the sandbox's bridge exists.
+The book lies where a restart of the host empties it; a claim counts while the sandbox's bridge exists.
 """
 
 import fcntl

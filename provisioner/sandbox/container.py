@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock, Thread
@@ -15,7 +16,7 @@ from provisioner.sandbox.cgroup import ControlGroup
 SHUTDOWN_WITHIN: Final = 60.0
 _INIT_WITHIN: Final = 30.0
 _REBOOTS: Final = 133
-"""What systemd-nspawn exits with when the system inside asked for a restart (systemd-nspawn(1), --keep-unit)."""
+"""The exit code of systemd-nspawn when the system inside asked for a restart (its manual, --keep-unit)."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,6 @@ class Boot:
     """What a system is booted from, and as whom."""
 
     name: str
-    hostname: str
     root: Path
     namespace: Path
     console: Path
@@ -36,10 +36,9 @@ class Boot:
             "--keep-unit",
             "--register=no",
             f"--machine={self.name}",
-            f"--hostname={self.hostname}",
             f"--directory={self.root}",
             f"--network-namespace-path={self.namespace}",
-            # Without it a machine could not have a firewall of its own: a foreign namespace costs this capability.
+            # A namespace made elsewhere costs this capability, and with it the machine's own firewall.
             "--capability=CAP_NET_ADMIN",
             "--resolv-conf=off",
             "--timezone=off",
@@ -121,14 +120,17 @@ class Container:
         self._group.kill()
         process.wait()
         said = self.boot.console.read_text(errors="replace").strip()[-400:]
-        raise SandboxError("start a machine", whom=self.boot.hostname, cause=said or "its init did not start")
+        raise SandboxError("start a machine", whom=self.boot.name, cause=said or "its init did not start")
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
         while process.wait() == _REBOOTS:
             with self._lock:
                 if self._process is not process:
                     return
-                self._process = process = self._spawn()
+                self._process = None
+                # Why it failed is at the end of the console's log already.
+                with suppress(SandboxError):
+                    self._process = process = self._spawn()
         with self._lock:
             if self._process is process:
                 self._process = None

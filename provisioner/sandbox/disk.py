@@ -1,4 +1,4 @@
-"""The disks of machines: an overlay whose lower layers are an image and perhaps snapshots, never written to."""
+"""The disks of machines: overlays whose lower layers (an image, perhaps snapshots) are never written to."""
 
 import json
 import os
@@ -32,8 +32,8 @@ class Disk:
     def mount(self) -> None:
         """Make the disk and mount it.
 
-        It is mounted once and stays so while the machine is off. `volatile` spares every fsync of the guest, of
-        which a package manager makes thousands; nobody keeps these disks beyond the life of the sandbox.
+        It stays mounted while the machine is off. `volatile` spares every fsync of the guest, of which
+        package managers make thousands; nobody keeps these disks beyond the life of the sandbox.
         """
         work = self.folder / "work"
         for folder in (self.root, self.upper, work):
@@ -44,9 +44,7 @@ class Disk:
         try:
             host.run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
         except SandboxError as error:
-            hint = (
-                "keep the sandbox's state folder on an ordinary disk (not on an overlay or a network share)"
-            )
+            hint = "keep the sandbox's state folder on an ordinary disk, no overlay and no network share"
             raise SandboxError("make a machine's disk", cause=error, hint=hint) from error
 
     def unmount(self) -> None:
@@ -65,13 +63,13 @@ class Snapshots:
         target = self._place(snapshot_id)
         unfinished = target.with_suffix(".unfinished")
         unfinished.mkdir(parents=True)
-        # Only cp knows how to copy an overlay's layer as it is: removed files are devices, and marks are attributes.
+        # In a layer a removed file is a device, and marks are attributes: cp copies both as they are.
         host.run("cp", "--archive", "--reflink=auto", disk.upper, unfinished / "layer", timeout=600)
         (unfinished / "lowers.json").write_text(json.dumps([str(lower) for lower in disk.lowers]))
         unfinished.rename(target)
 
     def layers(self, snapshot_id: str) -> tuple[Path, ...] | None:
-        """The layers of a disk that starts from this snapshot, top first; None if there is no such snapshot."""
+        """The layers of a disk that starts from this snapshot, top first; None if there is no such one."""
         place = self._place(snapshot_id)
         if not place.is_dir():
             return None
@@ -112,10 +110,15 @@ def unmount_below(folder: Path) -> None:
     """Unmount everything that is mounted below `folder`, whoever mounted it."""
     prefix = f"{folder.resolve()}{os.sep}"
     fields = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    points = [words[4].encode().decode("unicode_escape") for words in fields]
+    points = [_unescaped(words[4]) for words in fields]
     for point in reversed([point for point in points if point.startswith(prefix)]):
         host.run("umount", "--lazy", point)
 
 
 def _escaped(path: Path) -> str:
     return re.sub(r"([\\:,])", r"\\\1", str(path))
+
+
+def _unescaped(point: str) -> str:
+    """The kernel writes blanks and backslashes of a mount point as octal numbers (proc(5))."""
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)

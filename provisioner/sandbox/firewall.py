@@ -1,7 +1,7 @@
 """The sandbox's packet rules: the way out for its machines, and what may come in towards each of them.
 
-Everything is in one nftables table of the sandbox's own, so taking that table away undoes all of it; only where the
-host drops forwarded packets by policy do its own chains get a marked rule, because no other table can overrule them.
+Everything is in one nftables table of the sandbox's own, so taking that away undoes all of it. Only where the
+host's own chains drop by policy do they get a marked rule each: no other table can overrule them.
 """
 
 import json
@@ -36,7 +36,7 @@ table inet {stem} {{
 
 
 def inbound(stem: str, link: str, rules: tuple[str, ...] | None) -> str:
-    """The script that lets in towards `link` what `rules` name, everything for None; replaces what held before."""
+    """The script that lets in towards `link` what `rules` name (None: everything), and nothing else."""
     chain = _chain(link)
     lines = [f"add chain inet {stem} {chain}", f"flush chain inet {stem} {chain}"]
     if rules is not None:

@@ -31,9 +31,9 @@ def run(
 ) -> str:
     """Run a command and return what it wrote to its standard output.
 
-    `timeout` is in seconds, `text` goes to its standard input, `accept` are the exit codes that are no failure;
-    with `log`, both outputs go to the end of that file instead and the answer is empty. Raises `SandboxError`,
-    with the last words of the command in it.
+    `timeout` is in seconds, `text` goes to its standard input, `accept` are the exit codes that are no
+    failure; with `log`, both outputs go to the end of that file instead and the answer is empty. Raises
+    `SandboxError`, with the last words of the command in it.
     """
     words = [str(word) for word in argv]
     try:

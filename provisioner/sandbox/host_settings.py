@@ -1,4 +1,4 @@
-"""What a machine takes over from its host so that it reaches the same registries: certificates, apt, npm, names."""
+"""What a machine takes over from its host to reach the same registries: certificates, apt, npm, resolvers."""
 
 import os
 import re
@@ -69,7 +69,7 @@ def apt_settings(dump: str | None = None) -> str:
 def resolv_conf(
     etc: Path = Path("/etc/resolv.conf"), uplink: Path = Path("/run/systemd/resolve/resolv.conf")
 ) -> str:
-    """A resolv.conf that works inside: a resolver on the host's loopback address cannot be reached from there."""
+    """A resolv.conf that works inside, from where a resolver on the host's loopback cannot be reached."""
     for path in (etc, uplink):
         text = path.read_text() if path.is_file() else ""
         lines = [line for line in text.splitlines() if not _names_loopback(line)]

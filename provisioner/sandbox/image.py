@@ -1,17 +1,13 @@
 """The systems that droplets start from: built once from the distribution's packages, then kept in a cache.
 
-The tree is an ordinary Debian with the distribution's own cloud-init. It differs from a cloud provider's image in
-what only wastes time in a container (documentation, background timers, consoles) and in what the host lends it.
+The tree is an ordinary Debian with the distribution's own cloud-init. It differs from a cloud provider's
+image in what only costs time in a container (documentation, background timers, consoles), and in what the
+host lends it.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,10 +15,8 @@ from typing import Final
 from provisioner.errors import SandboxError
 from provisioner.sandbox import apt_sources, host, host_settings
 from provisioner.sandbox.apt_sources import AptSource
+from provisioner.sandbox.cache import Say, build_once
 
-Say = Callable[[str], None]
-
-DEFAULT_CACHE: Final = Path("/var/cache/provisioner-sandbox")
 DEBIAN: Final = "debian-12-x64"
 LISTED_ONLY: Final = ("ubuntu-24-04-x64",)
 """Images that the cloud lists and the sandbox cannot boot."""
@@ -35,6 +29,7 @@ _PACKAGES: Final = (
     "curl",
     "dbus-user-session",
     "iproute2",
+    "iputils-ping",
     "libpam-systemd",
     "locales",
     "openssh-server",
@@ -99,7 +94,7 @@ class Recipe:
 
 
 def ensure(slug: str, cache: Path, say: Say) -> Path:
-    """The root folder of the image `slug`, built now if the cache does not have it; it must not be written to.
+    """The root folder of the image `slug`, built now if the cache does not have it; never write to it.
 
     Takes about a minute when it builds; of two processes at a time one builds and the other waits. Raises
     `SandboxError` for an image that cannot run here, and when the build fails.
@@ -109,42 +104,16 @@ def ensure(slug: str, cache: Path, say: Say) -> Path:
         raise SandboxError("start a machine", whom=slug, cause=cause, hint=f"choose the image {DEBIAN}")
     recipe = Recipe.of_this_host()
     image = cache / f"{slug}-{recipe.key}"
-    if image.is_dir():
-        return image
-    cache.mkdir(parents=True, exist_ok=True)
-    with _only_builder(cache / f"{slug}.lock", say):
-        if not image.is_dir():
-            _build(recipe, image, say)
+    build_once(image, lambda root: _build(recipe, root, say), f"the base image {slug}", say)
     return image
 
 
-@contextmanager
-def _only_builder(lock: Path, say: Say) -> Iterator[None]:
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another process is building the base image; waiting for it")
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-
-
-def _build(recipe: Recipe, image: Path, say: Say) -> None:
-    begun = time.monotonic()
-    for left_over in image.parent.glob("building-*"):
-        shutil.rmtree(left_over)
-    work = Path(tempfile.mkdtemp(prefix="building-", dir=image.parent))
-    root, log = work / "root", work / "log"
-    say(f"building the base image {image.name} (once, about a minute)")
-    try:
-        _bootstrap(recipe, root, log, say)
-        _lend_host_settings(recipe, root, log)
-        _install(recipe, root, log, say)
-        _configure(root, log)
-        root.rename(image)
-    finally:
-        shutil.rmtree(work)
-    say(f"the base image is ready after {time.monotonic() - begun:.0f} s")
+def _build(recipe: Recipe, root: Path, say: Say) -> None:
+    log = root.with_name("log")
+    _bootstrap(recipe, root, log, say)
+    _lend_host_settings(recipe, root, log)
+    _install(recipe, root, log, say)
+    _configure(root, log)
 
 
 def _bootstrap(recipe: Recipe, root: Path, log: Path, say: Say) -> None:

@@ -16,7 +16,7 @@ class Names:
         return "ps" + hashlib.sha256(self.sandbox_id.encode()).hexdigest()[:7]
 
     def machine(self, address: str) -> str:
-        """Names one machine's control group, network namespace and link, by the last number of its address."""
+        """Names one machine's control group, namespace and link, by the last number of its address."""
         return f"{self.stem}-{address.rsplit('.', 1)[1]}"
 
     def owns(self, name: str) -> bool:

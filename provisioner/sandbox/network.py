@@ -1,4 +1,4 @@
-"""One sandbox's network: a range of addresses, a bridge that carries the host's own, and a namespace per machine.
+"""One sandbox's network: a range of addresses, a bridge with the host's own, and a namespace per machine.
 
 Machines are routed through the host, never switched: each has its own link, so whatever one machine sends to
 another passes the host's packet rules like traffic from anywhere else, as it would between two cloud servers.
@@ -38,7 +38,7 @@ class Network:
         with claims.opened() as book:
             claims.forget_dead(book)
             ranges = [IPv4Network(taken) for taken in book.ranges.values()]
-            network = cls(names, claims.choose(pool, [*ranges, *_routed()]))
+            network = cls(names, claims.choose(pool, [*ranges, *_routed(pool)]))
             network._set_up()
             book.ranges[names.stem] = str(network.subnet)
             claims.switch_forwarding_on(book)
@@ -82,12 +82,7 @@ class Network:
 
     def _set_up(self) -> None:
         bridge = self.names.stem
-        lines = [
-            f"link add {bridge} type bridge",
-            f"addr add {self.gateway}/24 dev {bridge}",
-            f"link set {bridge} up",
-        ]
-        host.run("ip", "-batch", "-", text="\n".join(lines) + "\n")
+        host.run("ip", "-batch", "-", text=_bridge(bridge, self.gateway))
         firewall.apply(firewall.ruleset(bridge, self.subnet))
         firewall.admit(bridge)
 
@@ -103,6 +98,14 @@ def remove(sandbox_id: str) -> None:
     with claims.opened() as book:
         claims.forget_dead(book)
         claims.restore_forwarding(book)
+
+
+def _bridge(name: str, gateway: str) -> str:
+    return f"""\
+link add {name} type bridge
+addr add {gateway}/24 dev {name}
+link set {name} up
+"""
 
 
 def _host_side(name: str, address: str, gateway: str) -> str:
@@ -123,11 +126,12 @@ route add default via {gateway} dev eth0 src {address}
 """
 
 
-def _routed() -> Iterator[IPv4Network]:
+def _routed(pool: IPv4Network) -> Iterator[IPv4Network]:
+    """The routes to parts of `pool`; wider ones, like the default route, give way to ours."""
     for route in json.loads(host.run("ip", "-json", "-4", "route", "show", "table", "all")):
         with suppress(ValueError):
             network = ip_network(route["dst"], strict=False)
-            if isinstance(network, IPv4Network):
+            if isinstance(network, IPv4Network) and network.subnet_of(pool):
                 yield network
 
 

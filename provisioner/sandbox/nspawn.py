@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -10,9 +9,9 @@ from threading import Lock
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox import cgroup, cloudinit, disk, host, host_settings, image, network
+from provisioner.sandbox.cache import DEFAULT_CACHE, Say
 from provisioner.sandbox.container import Boot, Container
 from provisioner.sandbox.disk import Disk, Snapshots, Trash
-from provisioner.sandbox.image import Say
 from provisioner.sandbox.machines import MachineSpec
 from provisioner.sandbox.names import Names
 from provisioner.sandbox.network import DEFAULT_POOL, Network
@@ -63,12 +62,14 @@ class NspawnMachines:
         self._net.release(address)
 
     def create(self, spec: MachineSpec) -> None:
+        """As the protocol says; when it fails, the address stays with the caller."""
+        if spec.id in self._machines:
+            raise SandboxError("make a machine", whom=str(spec.id), cause="there is one of this id")
         machine = self._plan(spec)
         try:
             machine.disk.mount()
             self._net.attach(spec.address)
-            cloudinit.write_seed(spec, machine.disk.root)
-            _write_resolver(machine.disk.root)
+            _personalise(machine.disk.root, spec)
             machine.container.start()
         except BaseException:
             self._remove(machine)
@@ -81,6 +82,7 @@ class NspawnMachines:
             machine = self._machines.pop(machine_id, None)
         if machine is not None:
             self._remove(machine)
+            self._net.release(machine.spec.address)
 
     def power_on(self, machine_id: int) -> None:
         self._of(machine_id).container.start()
@@ -123,7 +125,7 @@ class NspawnMachines:
         name = self._net.names.machine(spec.address)
         planned = Disk(folder, self._layers(spec.image))
         namespace = Path("/run/netns") / name
-        boot = Boot(name, spec.name, planned.root, namespace, self.console(spec.id))
+        boot = Boot(name, planned.root, namespace, self.console(spec.id))
         return _Machine(spec, planned, Container(boot))
 
     def _layers(self, name: str) -> tuple[Path, ...]:
@@ -142,7 +144,6 @@ class NspawnMachines:
         self._net.detach(machine.spec.address)
         machine.disk.unmount()
         self._trash.throw(machine.disk.folder)
-        self._net.release(machine.spec.address)
 
 
 def start(
@@ -150,7 +151,7 @@ def start(
     sandbox_id: str,
     say: Say,
     *,
-    cache: Path = image.DEFAULT_CACHE,
+    cache: Path = DEFAULT_CACHE,
     pool: IPv4Network = DEFAULT_POOL,
 ) -> NspawnMachines:
     """Machines ready to be created, after cleaning what a crash may have left of the same sandbox.
@@ -179,8 +180,13 @@ def sweep(state: Path, sandbox_id: str) -> None:
         shutil.rmtree(state / folder, ignore_errors=True)
 
 
-def _write_resolver(root: Path) -> None:
-    path = root / "etc/resolv.conf"
-    with suppress(FileNotFoundError):
-        path.unlink()
-    path.write_text(host_settings.resolv_conf())
+def _personalise(root: Path, spec: MachineSpec) -> None:
+    """What the provider of a cloud server puts on its disk before the first boot."""
+    cloudinit.write_seed(spec, root)
+    for relative, text in (
+        ("etc/hostname", f"{spec.name}\n"),
+        ("etc/resolv.conf", host_settings.resolv_conf()),
+    ):
+        path = root / relative
+        path.unlink(missing_ok=True)
+        path.write_text(text)
