@@ -4,11 +4,15 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, explained
-from provisioner.customers.store import ACTIVE, ARCHIVE, CustomerStore
+from provisioner.customers.names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
 from provisioner.shipped import shipped
+
+if TYPE_CHECKING:
+    from provisioner.customers.store import CustomerStore
 
 SETTINGS_FILE = "provisioner.toml"
 ENVIRONMENT = "PROVISIONER_WORKSPACE"
@@ -76,8 +80,10 @@ class Workspace:
     def settings_file(self) -> Path:
         return self.root / SETTINGS_FILE
 
-    def store(self) -> CustomerStore:
+    def store(self) -> "CustomerStore":
         """The records of this workspace."""
+        from provisioner.customers.store import CustomerStore
+
         return CustomerStore(self.customers_dir, self.locks_dir)
 
 

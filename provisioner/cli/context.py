@@ -2,8 +2,10 @@
 
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from provisioner.workspace import Workspace
+if TYPE_CHECKING:
+    from provisioner.workspace import Workspace
 
 _explicit: ContextVar[Path | None] = ContextVar("explicit_workspace", default=None)
 
@@ -13,6 +15,8 @@ def choose_workspace(folder: Path | None) -> None:
     _explicit.set(folder)
 
 
-def current_workspace() -> Workspace:
+def current_workspace() -> "Workspace":
     """The workspace of this call; SettingsError if there is none."""
+    from provisioner.workspace import Workspace
+
     return Workspace.find(explicit=_explicit.get())

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from provisioner.cli import render
+from provisioner.customers.checkup import Checkup
 from provisioner.customers.progress import STEPS, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
@@ -62,6 +64,21 @@ def print_timeline(record: Record, *, as_json: bool) -> None:
         return
     for event in events:
         render.print_entry(event)
+
+
+def print_checkup(checkup: Checkup, *, as_json: bool) -> None:
+    """What was found, and what was done about it."""
+    findings = checkup.findings
+    if as_json:
+        found = [asdict(finding) for finding in findings]
+        render.print_json("check", healthy=checkup.healthy, files=checkup.files, findings=found)
+        return
+    for finding in findings:
+        render.print_finding(finding.file, finding.problem, finding.fixed)
+    wrong = sum(1 for finding in findings if not finding.fixed)
+    mended = len(findings) - wrong
+    summary = f"{checkup.files} files, {wrong or 'nothing'} wrong" + (f", {mended} mended" if mended else "")
+    render.say(summary)
 
 
 def without_secrets(record: Record) -> dict[str, Any]:

@@ -45,6 +45,18 @@ def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
     print("\n".join(_fitted(line, stream) for line in lines), file=stream)
 
 
+def error_document(error: ProvisionerError) -> dict[str, object]:
+    """An error as a part of a JSON document."""
+    return {
+        "doing": error.doing,
+        "whom": error.whom,
+        "cause": error.cause,
+        "hint": error.hint,
+        "retry": error.retry,
+        "exitCode": error.exit_code,
+    }
+
+
 def say(text: str) -> None:
     """A message about what was done."""
     print(_fitted(text, sys.stderr), file=sys.stderr)
@@ -66,6 +78,15 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Ma
     lines = [_row(header, widths, room, dict.fromkeys(header, "bold"))]
     lines += [_row(row, widths, room, styles) for row in cells]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def print_finding(file: str, problem: str, fixed: str | None) -> None:
+    """Something wrong with a file, and below it what was done about it."""
+    mark = styled("✓", "green", sys.stdout) if fixed else styled("✗", "red", sys.stdout)
+    print_line(f"{mark} {clean(file)}")
+    print_wrapped("  ", problem, 2)
+    if fixed:
+        print_wrapped("  ", fixed, 2)
 
 
 def print_document(data: Mapping[str, Any], indent: int = 0) -> None:

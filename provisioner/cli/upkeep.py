@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from provisioner.cli import render
+from provisioner.cli.context import current_workspace
+from provisioner.cli.tracking import Json
 
 
 def register(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     app.command("init")(init)
+    app.command("check")(check)
     app.command("schema")(schema)
 
 
@@ -24,6 +27,19 @@ def init(
     for path in made:
         render.say(f"made {path.relative_to(workspace.root) if path != workspace.root else path}")
     render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
+
+
+def check(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend names, permissions and leftovers.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look for everything that is wrong with the customers' files."""
+    from provisioner.cli.listing import print_checkup
+
+    checkup = current_workspace().store().check(fix=fix)
+    print_checkup(checkup, as_json=as_json)
+    if not checkup.healthy:
+        raise typer.Exit(1)
 
 
 def schema() -> None:

@@ -76,6 +76,9 @@ class Files:
     def restrict(self, path: Path, mode: int) -> None:
         path.chmod(mode)
 
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+
     def sync_folder(self, folder: Path) -> None:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -113,7 +116,8 @@ def write_durably(files: Files, path: Path, data: bytes, expected: Stamp | None)
 def move_durably(files: Files, source: Path, target: Path) -> None:
     """Move a file in one step; RecordError if the target is there. The caller holds the lock on names."""
     if files.stamp(target) is not None:
-        raise RecordError("move the record", whom=target.name, cause=f"{target} is there already")
+        hint = "provisioner check shows what both files hold; remove the wrong one"
+        raise RecordError("move the record", whom=target.name, cause=f"{target} is there already", hint=hint)
     files.rename(source, target)
     files.sync_folder(target.parent)
     if source.parent != target.parent:

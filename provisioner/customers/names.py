@@ -1,4 +1,4 @@
-"""The names of customers' files.
+"""The names of customers' files, and of their folders.
 
 An address gives a plain name, the one that the owner's script used: `@` is written `_at_`, and every other
 character outside `A-Z a-z 0-9 _ . -` is written `_`. Where that name belongs to another customer already
@@ -9,6 +9,8 @@ plain name has in it.
 import hashlib
 import re
 
+ACTIVE = "active"
+ARCHIVE = "archive"
 SUFFIX = ".json"
 # With the mark, the suffix and what a temporary file adds, a name stays within a file system's 255 bytes.
 _LONGEST = 220

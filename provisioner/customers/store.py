@@ -1,48 +1,26 @@
-"""The records of all customers, as files in two folders.
+"""The records of all customers.
 
 A customer's file is found by its name, which their address gives (see `names`), so that finding one does
-not depend on how many there are; only an id, or an address that no file is named after, is looked for in
-every file. Changes are made under the customer's lock to what is on disk at that moment. A lock is named
-after the customer's id, which never changes. Where two are needed, the customer's is taken before the one
-on names.
+not depend on how many there are; only an id that was not met before, or an address that no file is named
+after, is looked for in every file. Changes are made under the customer's lock to what is on disk at that
+moment. A lock is named after the customer's id, which never changes. Where two are needed, the customer's
+is taken before the one on names.
 """
 
-import os
+import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from provisioner.customers import document, names
-from provisioner.customers.files import (
-    Content,
-    Files,
-    explained,
-    move_durably,
-    write_durably,
-)
+from provisioner.customers.checkup import Checkup, Examiner
+from provisioner.customers.files import Files, explained, move_durably, write_durably
+from provisioner.customers.folders import Folders, Found
 from provisioner.customers.locks import A_LOOK_SECONDS, Holder, holder_of, locked
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError, ProvisionerError, RecordError, UnknownCustomer
-
-ACTIVE = "active"
-ARCHIVE = "archive"
-
-
-@dataclass(frozen=True)
-class Found:
-    """A record, where it is, and which version of its file it is from."""
-
-    path: Path
-    record: Record
-    content: Content
-
-    @property
-    def archived(self) -> bool:
-        return self.path.parent.name == ARCHIVE
 
 
 @dataclass(frozen=True)
@@ -62,13 +40,11 @@ class CustomerStore:
         self, customers_dir: Path, locks_dir: Path, *, files: Files | None = None, wait_seconds: float = 30
     ) -> None:
         """`wait_seconds` is how long a change waits for another one of the same customer."""
-        self._active = customers_dir / ACTIVE
-        self._archive = customers_dir / ARCHIVE
+        self._folders = Folders(customers_dir, files or Files())
         self._locks = locks_dir
-        self._files = files or Files()
         self._wait_seconds = wait_seconds
-        # Where an id was last seen; never believed without a look.
-        self._seen: dict[str, Path] = {}
+        # Where an id was last met; never believed without a look.
+        self._met: dict[str, Path] = {}
 
     def read(self, who: str) -> Record:
         """UnknownCustomer, or RecordError if their file is broken."""
@@ -76,9 +52,19 @@ class CustomerStore:
 
     def find(self, who: str) -> Found:
         """The record with where it is; raises what `read` does."""
-        found = (self._by_name(who) if "@" in who else self._where_seen(who)) or self._by_reading(who)
-        self._seen[found.record.customer.id] = found.path
+        found = (self._by_name(who) if "@" in who else self._where_met(who)) or self._by_reading(who)
+        self._met[found.record.customer.id] = found.path
         return found
+
+    def all(self, *, archived: bool = False) -> Iterator[Listing]:
+        """Every file of one folder by name, the broken ones too; never raises for one of them."""
+        for path in self._folders.paths(self._folders.archive if archived else self._folders.active):
+            try:
+                yield Listing(path.name, archived, customer=self._folders.load_customer(path))
+            except FileNotFoundError:
+                continue
+            except RecordError as problem:
+                yield Listing(path.name, archived, broken=problem)
 
     @contextmanager
     def edit(self, who: str, doing: str = "change the record") -> Iterator[Record]:
@@ -88,9 +74,8 @@ class CustomerStore:
         this customer lasts too long.
         """
         with self._changing(who, doing) as found:
-            before = found.content.raw
             yield found.record
-            self._commit(found, before, doing)
+            self._commit(found, doing)
 
     @contextmanager
     def claim(self, who: str, doing: str) -> Iterator[None]:
@@ -106,60 +91,51 @@ class CustomerStore:
     def add(self, record: Record) -> None:
         """Write a new customer's record; InputError if the address or the id is there already."""
         customer = record.customer
-        with self._naming("add the customer", customer.email), explained("add the customer", customer.email):
-            self._refuse_duplicate(customer.email)
-            self._refuse_duplicate(customer.id)
-            path = self._active / self._free_name(customer.email)
-            write_durably(self._files, path, document.render(record.data), expected=None)
+        doing = "add the customer"
+        with self._naming(doing, customer.email), explained(doing, customer.email):
+            self._refuse_duplicate(doing, customer.email)
+            self._refuse_duplicate(doing, customer.id)
+            path = self._folders.active / self._folders.free_name(customer.email)
+            self._folders.files.make_folder(path.parent)
+            write_durably(self._folders.files, path, document.render(record.data), expected=None)
 
     def archive(self, who: str) -> bool:
         """Move the record to the archive, whole; False if it was there already."""
-        return self._move(who, self._archive, "archive the customer")
+        return self._move(who, self._folders.archive, "archive the customer")
 
     def restore(self, who: str) -> bool:
         """Move the record back from the archive, whole; False if it was back already."""
-        return self._move(who, self._active, "restore the customer")
+        return self._move(who, self._folders.active, "restore the customer")
 
-    def all(self, *, archived: bool = False) -> Iterator[Listing]:
-        """Every file of one folder by name, the broken ones too; never raises for one of them."""
-        folder = self._archive if archived else self._active
-        for name in self._names_in(folder):
-            try:
-                yield Listing(name, archived, customer=self._load_customer(folder / name))
-            except FileNotFoundError:
-                continue
-            except RecordError as problem:
-                yield Listing(name, archived, broken=problem)
+    def check(self, *, fix: bool = False) -> Checkup:
+        """Everything that is wrong with the files; `fix` mends what has one answer."""
+        return Examiner(self._folders, self._mend_name if fix else None).examine()
 
     # Finding
 
-    def _where_seen(self, customer_id: str) -> Found | None:
-        try:
-            found = self._load(self._seen[customer_id])
-        except (KeyError, FileNotFoundError, RecordError):
-            return None
-        return found if _is(found.record.customer, customer_id) else None
-
     def _by_name(self, email: str) -> Found | None:
         for name in names.names_for(email):
-            for folder in (self._active, self._archive):
+            for path in self._folders.places(name):
                 try:
-                    found = self._load(folder / name)
+                    found = self._folders.load(path)
                 except (FileNotFoundError, RecordError):
                     continue
                 if _is(found.record.customer, email):
                     return found
         return None
 
+    def _where_met(self, customer_id: str) -> Found | None:
+        try:
+            found = self._folders.load(self._met[customer_id])
+        except (KeyError, FileNotFoundError, RecordError):
+            return None
+        return found if _is(found.record.customer, customer_id) else None
+
     def _by_reading(self, who: str) -> Found:
-        matches = [
-            folder / listing.name
-            for folder in (self._active, self._archive)
-            for listing in self.all(archived=folder is self._archive)
-            if listing.customer is not None and _is(listing.customer, who)
-        ]
+        everybody = [entry for folder in self._folders.both for entry in self._folders.customers(folder)]
+        matches = [path for path, customer in everybody if _is(customer, who)]
         if not matches:
-            raise self._unknown(who)
+            raise self._unknown(who, [customer.email for _, customer in everybody])
         if len(matches) > 1:
             raise RecordError(
                 "tell which record is meant",
@@ -167,87 +143,56 @@ class CustomerStore:
                 cause=f"{len(matches)} files have it",
                 hint="provisioner check shows which; remove the wrong one",
             )
-        return self._load(matches[0])
+        return self._folders.load(matches[0])
 
-    def _unknown(self, who: str) -> ProvisionerError:
+    def _unknown(self, who: str, emails: list[str]) -> ProvisionerError:
+        """A broken file of this address's name may be the customer's: then that is the error."""
         for name in names.names_for(who) if "@" in who else ():
-            for folder in (self._active, self._archive):
+            for path in self._folders.places(name):
                 try:
-                    self._load(folder / name)
+                    self._folders.load(path)
                 except FileNotFoundError:
                     continue
                 except RecordError as problem:
                     return problem
-        return UnknownCustomer("find the customer", whom=who, hint="provisioner list shows them all")
-
-    def _load(self, path: Path) -> Found:
-        """FileNotFoundError if nothing is there; RecordError if what is there cannot be read."""
-        shown = f"{path.parent.name}/{path.name}"
-        try:
-            content = self._files.read(path)
-        except FileNotFoundError:
-            raise
-        except OSError as problem:
-            raise RecordError("read the record", whom=shown, cause=problem.strerror or problem) from None
-        try:
-            return Found(path, Record(document.parse(content.raw)), content)
-        except document.BrokenDocument as problem:
-            raise RecordError(
-                "read the record", whom=shown, cause=problem, hint="correct the file by hand"
-            ) from None
-        except InputError as problem:
-            raise RecordError(
-                "read the record", whom=shown, cause=problem.cause, hint="correct the file by hand"
-            ) from None
-
-    def _load_customer(self, path: Path) -> Customer:
-        """The typed view only, in less than half the time; what it refuses is looked at closely."""
-        try:
-            return Customer.model_validate_json(self._files.read(path).raw)
-        except (ValidationError, OSError):
-            return self._load(path).record.customer
-
-    def _names_in(self, folder: Path) -> list[str]:
-        try:
-            return sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(names.SUFFIX))
-        except FileNotFoundError:
-            return []
+        near = difflib.get_close_matches(who, emails, n=1, cutoff=0.8)
+        hint = f"did you mean {near[0]}?" if near else "provisioner list shows everybody"
+        return UnknownCustomer("find the customer", whom=who, hint=hint)
 
     # Changing
 
     @contextmanager
     def _changing(self, who: str, doing: str) -> Iterator[Found]:
-        customer = self.find(who).record.customer
+        customer = self.read(who).customer
         lock = self._locks / f"{_safe(customer.id)}.write.lock"
         with locked(lock, doing, customer.email, self._wait_seconds):
-            # What was read before the lock may be old by now, or have moved.
-            found = self.find(customer.id if who == customer.id else who)
-            if found.record.customer.id != customer.id:
-                raise RecordError(doing, whom=who, cause="the file changed hands", retry=True)
-            yield found
+            # What was read before the lock may be old by now, or have moved, or have got another address.
+            yield self.find(customer.id)
 
-    def _commit(self, found: Found, before: bytes, doing: str) -> None:
-        old = Record(document.parse(before))
+    def _commit(self, found: Found, doing: str) -> None:
+        old = Record(document.parse(found.content.raw))
         if old.data == found.record.data:
             return
         _refuse_lost_history(old, found.record)
-        customer = found.record.customer
-        if customer.id != old.customer.id:
-            raise InputError("change the id", whom=customer.email, cause="an id never changes")
-        with explained(doing, customer.email):
-            if names.fold(customer.email) == names.fold(old.customer.email):
+        before, after = old.customer, found.record.customer
+        if after.id != before.id:
+            raise InputError("change the id", whom=before.email, cause="an id never changes")
+        with explained(doing, before.email):
+            if names.fold(after.email) == names.fold(before.email):
                 self._write(found)
             else:
-                self._write_renamed(found, customer.email, doing)
+                self._write_renamed(found, after.email, doing)
 
     def _write(self, found: Found) -> None:
-        write_durably(self._files, found.path, document.render(found.record.data), found.content.stamp)
+        raw = document.render(found.record.data)
+        write_durably(self._folders.files, found.path, raw, found.content.stamp)
 
     def _write_renamed(self, found: Found, email: str, doing: str) -> None:
         with self._naming(doing, email):
-            self._refuse_duplicate(email)
+            self._refuse_duplicate(doing, email)
+            target = found.path.with_name(self._folders.free_name(email))
             self._write(found)
-            move_durably(self._files, found.path, found.path.with_name(self._free_name(email)))
+            move_durably(self._folders.files, found.path, target)
 
     def _move(self, who: str, folder: Path, doing: str) -> bool:
         with self._changing(who, doing) as found:
@@ -255,8 +200,20 @@ class CustomerStore:
                 return False
             email = found.record.customer.email
             with self._naming(doing, email), explained(doing, email):
-                move_durably(self._files, found.path, folder / found.path.name)
+                self._folders.files.make_folder(folder)
+                move_durably(self._folders.files, found.path, folder / found.path.name)
         return True
+
+    def _mend_name(self, path: Path) -> Path:
+        """Give the file the name that its address gives; returns where it is then."""
+        doing = "rename the record"
+        customer_id = self._folders.load(path).record.customer.id
+        with locked(self._locks / f"{_safe(customer_id)}.write.lock", doing, path.name, self._wait_seconds):
+            email = self._folders.load(path).record.customer.email
+            with self._naming(doing, email), explained(doing, email):
+                target = path.with_name(self._folders.free_name(email))
+                move_durably(self._folders.files, path, target)
+        return target
 
     @contextmanager
     def _naming(self, doing: str, whom: str) -> Iterator[None]:
@@ -264,23 +221,14 @@ class CustomerStore:
         with locked(self._locks / "names.lock", doing, whom, self._wait_seconds):
             yield
 
-    def _free_name(self, email: str) -> str:
-        """The first of the address's names that nobody has, in either folder."""
-        for name in (names.plain_name(email), names.marked_name(email)):
-            if all(self._files.stamp(folder / name) is None for folder in (self._active, self._archive)):
-                return name
-        raise RecordError(
-            "name the record", whom=email, cause="both its names are taken", hint="provisioner check"
-        )
-
-    def _refuse_duplicate(self, who: str) -> None:
+    def _refuse_duplicate(self, doing: str, who: str) -> None:
         try:
             found = self.find(who)
         except UnknownCustomer:
             return
         where = "in the archive" if found.archived else "there"
-        hint = f"provisioner restore {who}" if found.archived else f"provisioner show {who}"
-        raise InputError("add the customer", whom=who, cause=f"they are {where} already", hint=hint)
+        hint = f"provisioner {'restore' if found.archived else 'show'} {who}"
+        raise InputError(doing, whom=who, cause=f"the customer is {where} already", hint=hint)
 
     def _run_lock(self, customer_id: str) -> Path:
         return self._locks / f"{_safe(customer_id)}.run.lock"
