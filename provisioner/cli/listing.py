@@ -77,7 +77,9 @@ def print_checkup(checkup: Checkup, *, as_json: bool) -> None:
         render.print_finding(finding.file, finding.problem, finding.fixed)
     wrong = sum(1 for finding in findings if not finding.fixed)
     mended = len(findings) - wrong
-    summary = f"{checkup.files} files, {wrong or 'nothing'} wrong" + (f", {mended} mended" if mended else "")
+    summary = f"{checkup.files} {'file' if checkup.files == 1 else 'files'}, {wrong or 'nothing'} wrong" + (
+        f", {mended} mended" if mended else ""
+    )
     render.say(summary)
 
 

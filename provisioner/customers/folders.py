@@ -39,12 +39,10 @@ class Folders:
         """The folder's files by name; none where it is missing."""
         try:
             with os.scandir(folder) as entries:
-                return [
-                    folder / name for name in sorted(entry.name for entry in entries) if name.endswith(suffix)
-                ]
+                there = sorted(entry.name for entry in entries)
         except FileNotFoundError:
             return []
-        return [folder / name for name in names_there if name.endswith(suffix)]
+        return [folder / name for name in there if name.endswith(suffix)]
 
     def places(self, name: str) -> tuple[Path, Path]:
         """Where a file of this name may be."""
