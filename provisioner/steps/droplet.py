@@ -1,0 +1,251 @@
+"""The first step: one droplet for the customer, and never two.
+
+The API makes a new droplet for every request and has no way to say "this one again". So the request is
+written down before it is sent, it is sent once, and whenever its end is not known the droplet is looked for;
+only after a whole window in which nothing was there is it asked for again. What the record says, and what
+follows:
+
+    id    requestedAt
+    no    no            nothing was asked for: ask
+    no    yes           something may be there: look first
+    yes                 it was accepted: wait until it is active
+"""
+
+from pathlib import Path
+
+from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.customers.record import Customer
+from provisioner.errors import CloudError, SettingsError
+from provisioner.remote.keys import KeyPair, generate_keypair, public_half
+from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
+from provisioner.services.digitalocean import DropletInfo, DropletSpec
+from provisioner.settings import Settings
+from provisioner.steps.base import Done, Outcome, Work
+from provisioner.steps.cloud_config import cloud_config
+from provisioner.steps.droplet_arrival import DropletArrival
+from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of, tags_of
+from provisioner.steps.droplet_search import DropletSearch, several
+from provisioner.timestamps import now
+
+_REQUESTS = 2
+"""How often one run asks: the second time after a request that nothing came of, as far as could be seen."""
+_PATIENCE_SECONDS = 120.0
+"""How long requests are repeated that the API refused only for the moment."""
+_PAUSE_SECONDS = 2.0
+
+
+class CreateDroplet:
+    """Gets the customer a server of their own, whose host key is known."""
+
+    name = "droplet"
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+
+    def needs(
+        self,
+        settings: Settings,
+        customer: Customer,  # noqa: ARG002 - the shape of a step
+    ) -> list[str]:
+        missing = []
+        if settings.digitalocean_token is None:
+            missing.append("set DIGITALOCEAN_ACCESS_TOKEN in the environment or in .env")
+        try:
+            _operator_key(settings)
+        except SettingsError as error:
+            missing.append(f"{error.hint} ({error.cause})")
+        return missing
+
+    def done(self, customer: Customer) -> bool:
+        droplet = customer.setup.droplet
+        return bool(droplet.id and droplet.ip and droplet.host_key)
+
+    def run(self, work: Work) -> Outcome:
+        asked_here = False
+        if not work.customer.setup.droplet.id:
+            asked_here = self._obtain(work)
+        droplet_id = work.customer.setup.droplet.id
+        assert droplet_id, "obtaining a droplet records its id"
+        droplet = DropletArrival(work, self._clock, droplet_id, asked_here=asked_here).wait()
+        self._demand_single(work, droplet)
+        self._record_active(work, droplet)
+        return Done()
+
+    def _obtain(self, work: Work) -> bool:
+        """Get a droplet's id into the record; False if the droplet was there already."""
+        if self._found_earlier(work):
+            return False
+        for requests_left in reversed(range(_REQUESTS)):
+            uncertain = self._request_patiently(work)
+            if uncertain is None:
+                return True
+            work.say(f"it is not certain whether the droplet was created: {uncertain.cause}")
+            if self._adopted(work):
+                return True
+            if not requests_left:
+                raise _nothing_came(work.customer, uncertain)
+        raise AssertionError("at least one request is made")
+
+    def _found_earlier(self, work: Work) -> bool:
+        """Whether an earlier request made a droplet, as far as the record says that there was one."""
+        if work.customer.setup.droplet.requested_at:
+            return self._adopted(work)
+        DropletSearch(work, self._clock).demand_none_tagged()
+        return False
+
+    def _adopted(self, work: Work) -> bool:
+        droplet = DropletSearch(work, self._clock).settle()
+        if droplet is None:
+            return False
+        found = f"Created DO droplet {droplet.id}; its answer was lost, it was found again"
+        work.record(
+            "droplet_created", found, {"setup.droplet.id": droplet.id, **_host_key_fields(work, droplet)}
+        )
+        return True
+
+    def _request_patiently(self, work: Work) -> CloudCallError | None:
+        """Ask until the API lets us; None when the droplet is accepted, the error if that is uncertain."""
+        deadline = self._clock.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._request(work)
+            except CloudCallError as refusal:
+                pause = _PAUSE_SECONDS if refusal.report.retry_after is None else refusal.report.retry_after
+                if not refusal.retry or self._clock.monotonic() + pause > deadline:
+                    raise
+                work.say(f"DigitalOcean does not take requests now: asking again in {pause:.0f} s")
+                self._clock.sleep(pause)
+
+    def _request(self, work: Work) -> CloudCallError | None:
+        """Write down what is asked for, ask once, and write down what came of it.
+
+        Raises what the API refused; then nothing exists, and the record says so.
+        """
+        settings, customer, cloud = work.settings, work.customer, work.services.cloud
+        work.say("asking DigitalOcean for a droplet")
+        key = cloud.ensure_ssh_key(_operator_key(settings), "provisioner")
+        cloud.ensure_firewall(FLEET_TAG, settings.ssh.port)
+        host_key = generate_keypair(name_of(customer.id))
+        spec = _spec(settings, customer, host_key, key.id)
+        # The last thing before the request: from here on it may have happened.
+        work.write(_intent(customer, spec, host_key))
+        try:
+            droplet = cloud.create_droplet(spec)
+        except CloudCallError as error:
+            if error.report.sent:
+                return error
+            work.write({"setup.droplet.requestedAt": None})
+            raise
+        work.record("droplet_created", f"Created DO droplet {droplet.id}", {"setup.droplet.id": droplet.id})
+        return None
+
+    def _demand_single(self, work: Work, droplet: DropletInfo) -> None:
+        """An earlier request may have shown its effect by now."""
+        tagged = work.services.cloud.droplets_tagged(tag_of(work.customer.id))
+        ids = {droplet.id, *(one.id for one in tagged)}
+        if len(ids) > 1:
+            raise several(work, tuple(ids))
+
+    def _record_active(self, work: Work, droplet: DropletInfo) -> None:
+        fields = _host_key_fields(work, droplet)
+        if not fields and not work.customer.setup.droplet.host_key:
+            raise _unknown_host_key(work.customer, droplet)
+        work.record(
+            "droplet_active",
+            f"DO droplet {droplet.id} is active at {droplet.public_ipv4}",
+            {
+                "setup.droplet.provider": "digitalocean",
+                "setup.droplet.ip": droplet.public_ipv4,
+                "setup.droplet.created": droplet.created_at,
+                **_begun(work.customer),
+                **fields,
+            },
+        )
+
+
+def _spec(settings: Settings, customer: Customer, host_key: KeyPair, key_id: int) -> DropletSpec:
+    return DropletSpec(
+        name=name_of(customer.id),
+        region=settings.droplet.region,
+        size=settings.droplet.size,
+        image=settings.droplet.image,
+        ssh_keys=(key_id,),
+        tags=tags_of(customer.id, host_key.public),
+        user_data=cloud_config(host_key),
+    )
+
+
+def _intent(customer: Customer, spec: DropletSpec, host_key: KeyPair) -> dict[str, object]:
+    """What the record says before the request; the private half of the host key is nowhere but in memory."""
+    return {
+        **_begun(customer),
+        "setup.droplet.provider": "digitalocean",
+        "setup.droplet.name": spec.name,
+        "setup.droplet.tag": tag_of(customer.id),
+        "setup.droplet.hostKey": host_key.public,
+        "setup.droplet.region": spec.region,
+        "setup.droplet.size": spec.size,
+        "setup.droplet.requestedAt": now(),
+    }
+
+
+def _begun(customer: Customer) -> dict[str, object]:
+    """The setup has begun, where the record does not say so or more."""
+    fields: dict[str, object] = {}
+    if customer.status == "pending_setup":
+        fields["status"] = "in_progress"
+    if customer.setup.status == "pending":
+        fields["setup.status"] = "in_progress"
+    return fields
+
+
+def _nothing_came(customer: Customer, last: CloudCallError) -> CloudError:
+    return CloudError(
+        "create the droplet",
+        whom=customer.email,
+        cause=f"asked {_REQUESTS} times, and no droplet came of it; the last time: {last.cause}",
+        hint="run the same command again; https://status.digitalocean.com shows known trouble",
+        retry=True,
+    )
+
+
+def _host_key_fields(work: Work, droplet: DropletInfo) -> dict[str, object]:
+    """The host key that the droplet states, where it is another one than in the record.
+
+    That is so when an earlier request made it, after which a later one had been written down.
+    """
+    stated = stated_host_key(droplet.tags, droplet.name)
+    if stated is None or same_key(stated, work.customer.setup.droplet.host_key):
+        return {}
+    return {"setup.droplet.hostKey": stated}
+
+
+def _unknown_host_key(customer: Customer, droplet: DropletInfo) -> DropletUnclear:
+    return DropletUnclear(
+        customer.email,
+        f"the host key of droplet {droplet.id} is not known",
+        "read /etc/ssh/ssh_host_ed25519_key.pub in the droplet's console in the control panel, then "
+        f"provisioner update {customer.email} setup.droplet.hostKey 'ssh-ed25519 AAAA…'",
+        (droplet.id,),
+    )
+
+
+def _operator_key(settings: Settings) -> str:
+    """The public half of the key that may log in; SettingsError if it cannot be used."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    path = settings.ssh.key
+    if path is None:
+        raise _unusable("no key is set", "run provisioner init, or set key under [ssh] in provisioner.toml")
+    try:
+        return public_half(Path(path).expanduser().read_text("ascii"))
+    except OSError as error:
+        raise _unusable(f"{path}: {error.strerror}", "run provisioner init, or correct [ssh] key") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _unusable(
+            f"{path} is not a private key in OpenSSH form without a passphrase", "set another [ssh] key"
+        ) from None
+
+
+def _unusable(cause: str, hint: str) -> SettingsError:
+    return SettingsError("use the operator's SSH key", cause=cause, hint=hint)
