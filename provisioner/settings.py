@@ -109,9 +109,16 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
     values: dict[str, Any] = _read_toml(root / "provisioner.toml")
     values |= {field: merged[name] for field, name in FROM_ENVIRONMENT.items() if merged.get(name)}
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as problem:
         raise _explained(problem) from None
+    return _with_key_path(settings, root)
+
+
+def _with_key_path(settings: Settings, root: Path) -> Settings:
+    """The operator's key with its whole path: as set, from the workspace; otherwise the one that init makes."""
+    key = root / (settings.ssh.key or Path(".provisioner/ssh/id_ed25519")).expanduser()
+    return settings.model_copy(update={"ssh": settings.ssh.model_copy(update={"key": key})})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
