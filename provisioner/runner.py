@@ -62,6 +62,9 @@ class Runner:
         store = self._workspace.store()
         run = f"{now().replace(':', '')}-{secrets.token_hex(3)}"
         customer = store.read(who).customer
+        if store.is_archived(who):
+            hint = f"provisioner restore {customer.email}"
+            raise InputError("provision", whom=customer.email, cause="the record is archived", hint=hint)
         steps = self._steps_until(until)
         if all(step.done(customer) for step in steps):
             return RunResult(customer, run, None, Done(), time.monotonic() - began)
@@ -80,13 +83,17 @@ class Runner:
         if until is None:
             return self._steps
         if until not in names:
-            raise InputError("provision", cause=f"there is no step {until!r}", hint=f"one of {', '.join(names)}")
+            raise InputError(
+                "provision", cause=f"there is no step {until!r}", hint=f"one of {', '.join(names)}"
+            )
         return self._steps[: names.index(until) + 1]
 
     def _check(self, customer: Customer, steps: Sequence[Step]) -> None:
         if customer.status in ("cancelled", "handed_over"):
             hint = f"provisioner update {customer.email} status pending_setup --force"
-            raise InputError("provision", whom=customer.email, cause=f"the status is {customer.status}", hint=hint)
+            raise InputError(
+                "provision", whom=customer.email, cause=f"the status is {customer.status}", hint=hint
+            )
         missing = [
             need for step in steps if not step.done(customer) for need in step.needs(self._settings, customer)
         ]

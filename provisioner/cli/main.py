@@ -6,8 +6,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from provisioner.cli import render, tracking, upkeep
+from provisioner.cli import demo, provision, render, tracking, upkeep
 from provisioner.cli.context import choose_workspace
+from provisioner.cli.sandbox import sandbox_app
 from provisioner.errors import ProvisionerError
 
 INTERRUPTED = 130
@@ -23,6 +24,9 @@ app = typer.Typer(
 )
 tracking.register(app)
 upkeep.register(app)
+provision.register(app)
+app.add_typer(sandbox_app, name="sandbox")
+demo.register(app)
 
 
 def run() -> NoReturn:
