@@ -96,7 +96,8 @@ def _summary(progress: Progress) -> str:
 
 def _print_plainly(progress: Progress, stream: TextIO) -> None:
     if progress.kind in ("done", "failed"):
-        text = f"{progress.kind} after {took(progress.seconds)}" + (f": {progress.text}" if progress.text else "")
+        ending = f": {progress.text}" if progress.text else ""
+        text = f"{progress.kind} after {took(progress.seconds)}{ending}"
     elif progress.kind == "skipped":
         text = "done before"
     else:
