@@ -87,8 +87,7 @@ def model_app(model: Model) -> Starlette:
         body: Any = None
         try:
             body = await model_requests.body_of(request)
-            model_requests.check_headers(request, model.keys)
-            response = _answer(request, body)
+            response = _answer(request, body, model)
         except ApiProblem as problem:
             response = JSONResponse(problem.body, problem.status)
         model.requests.append(Seen(request.method, _path(request), body, response.status_code))
@@ -104,16 +103,15 @@ def tokens_in(text: str) -> int:
     return max(1, math.ceil(len(text) / _CHARACTERS_PER_TOKEN))
 
 
-def _answer(request: Request, body: Any) -> Response:
+def _answer(request: Request, body: Any, model: Model) -> Response:
     path = _path(request)
-    if path == "/v1/messages":
-        model_requests.check_method(request, "POST")
-        return _message(model_requests.asked(body))
-    if path == "/v1/messages/count_tokens":
-        model_requests.check_method(request, "POST")
+    if path in ("/v1/messages", "/v1/messages/count_tokens"):
+        model_requests.check_access(request, "POST", model.keys)
+        if path == "/v1/messages":
+            return _message(model_requests.asked(body))
         return JSONResponse({"input_tokens": _input_tokens(model_requests.asked(body, count_only=True))})
     if path == "/v1/models" or path.startswith("/v1/models/"):
-        model_requests.check_method(request, "GET")
+        model_requests.check_access(request, "GET", model.keys)
         return JSONResponse(_models(path.removeprefix("/v1/models").strip("/")))
     raise ApiProblem(404, "not_found_error", "Not Found")
 
@@ -132,7 +130,7 @@ def _message(asked: Asked) -> Response:
 
 
 def _reply(asked: Asked) -> Reply:
-    full = answer_to(asked.system, asked.last_user_text)
+    full = answer_to(asked.system, asked.user_texts)
     text = full[: asked.max_tokens * _CHARACTERS_PER_TOKEN]
     stop_reason = "end_turn" if text == full else "max_tokens"
     return Reply(_identity("msg", asked.fingerprint), asked.model, text, stop_reason, _input_tokens(asked))

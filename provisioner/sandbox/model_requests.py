@@ -36,7 +36,7 @@ class Asked:
     max_tokens: int
     stream: bool
     system: str
-    last_user_text: str
+    user_texts: tuple[str, ...]
     all_text: str
     turns: int
     fingerprint: str
@@ -53,8 +53,10 @@ async def body_of(request: Request) -> Any:
         raise _invalid(f"The request body is not valid JSON: {error}") from None
 
 
-def check_headers(request: Request, keys: frozenset[str]) -> None:
-    """A key that is let in, and an API version."""
+def check_access(request: Request, method: str, keys: frozenset[str]) -> None:
+    """The right method, a key that is let in, and an API version."""
+    if request.method != method:
+        raise ApiProblem(405, "invalid_request_error", "Method Not Allowed")
     key = request.headers.get("x-api-key", "")
     if not key:
         raise ApiProblem(401, "authentication_error", "x-api-key header is required")
@@ -62,11 +64,6 @@ def check_headers(request: Request, keys: frozenset[str]) -> None:
         raise ApiProblem(401, "authentication_error", "invalid x-api-key")
     if not request.headers.get("anthropic-version"):
         raise _invalid("anthropic-version: header is required")
-
-
-def check_method(request: Request, wanted: str) -> None:
-    if request.method != wanted:
-        raise ApiProblem(405, "invalid_request_error", "Method Not Allowed")
 
 
 def asked(body: Any, *, count_only: bool = False) -> Asked:
@@ -80,13 +77,12 @@ def asked(body: Any, *, count_only: bool = False) -> Asked:
     messages = _messages(body)
     if not model.startswith("claude-"):
         raise ApiProblem(404, "not_found_error", f"model: {model}")
-    users = [text for role, text in messages if role == "user" and text]
     return Asked(
         model=model,
         max_tokens=max_tokens,
         stream=body.get("stream") is True,
         system=_text_of(body.get("system", ""), "system", {"text"}),
-        last_user_text=users[-1] if users else "",
+        user_texts=tuple(text for role, text in messages if role == "user"),
         all_text="".join(text for _, text in messages),
         turns=len(messages),
         fingerprint=json.dumps([model, body.get("system"), body["messages"]], sort_keys=True),
