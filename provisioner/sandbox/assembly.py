@@ -5,13 +5,16 @@ from contextlib import ExitStack
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from provisioner.errors import SandboxError
+from provisioner.sandbox.cache import Say
 from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud
 from provisioner.sandbox.faults import FaultBook
-from provisioner.sandbox.image import Say
 from provisioner.sandbox.injection import Injection
+from provisioner.sandbox.mailbox import Mailbox
+from provisioner.sandbox.model import Model, model_app
 from provisioner.sandbox.node_mirror import node_app
 from provisioner.sandbox.options import Options
 from provisioner.sandbox.pretend import PretendMachines
@@ -34,6 +37,8 @@ class Assembly:
         self.started_at = time.time()
         self.telegram = World()
         self.phones = Phones(self.telegram)
+        self.model = Model(keys=frozenset({self.tokens.anthropic}))
+        self.mailbox = Mailbox(credentials=(self.tokens.mail_user, self.tokens.mail_password))
         self.http_port = 0
         self._stack = ExitStack()
         self.gateway = self._add_machines(say)
@@ -45,16 +50,17 @@ class Assembly:
 
     def app(self, say: Say) -> Starlette:
         """All services, each under its own path with its own faults."""
-        parts = {
+        parts: dict[str, tuple[str, ASGIApp]] = {
             "/v2": ("cloud", cloud_app(self.cloud)),
             "/telegram": ("telegram", telegram_app(self.telegram)),
+            "/anthropic": ("model", model_app(self.model)),
             "/node": ("node", node_app(self.options.cache, say)),
         }
         mounts = [Mount(path, Injection(app, name, self.book)) for path, (name, app) in parts.items()]
         return Starlette(routes=mounts)
 
     def environment(self) -> dict[str, str]:
-        """The settings that point the product at this sandbox; what droplets use too has the host's address."""
+        """The settings that point the product at this sandbox; what droplets use too has its own address."""
         here, everywhere = (f"http://{host}:{self.http_port}" for host in (LOOPBACK, self.gateway))
         login = f"{self.tokens.mail_user}:{self.tokens.mail_password}"
         return {
@@ -63,9 +69,17 @@ class Assembly:
             "ANTHROPIC_API_KEY": self.tokens.anthropic,
             "ANTHROPIC_BASE_URL": f"{everywhere}/anthropic",
             "TELEGRAM_API_ROOT": f"{everywhere}/telegram",
-            "SMTP_URL": f"smtp://{login}@{LOOPBACK}:{0}",
+            "SMTP_URL": f"smtp://{login}@{LOOPBACK}:{self.mailbox.port}",
             "PROVISIONER_NODE_MIRROR": f"{everywhere}/node",
         }
+
+    def start_mailbox(self, port: int) -> None:
+        """Listen on this port of loopback, or on any if it is taken."""
+        try:
+            self.mailbox.start(LOOPBACK, port)
+        except SandboxError:
+            self.mailbox.start(LOOPBACK, 0)
+        self._stack.callback(self.mailbox.stop)
 
     def close(self) -> None:
         """Stop the machines and leave nothing behind; raises the first error, after trying everything."""

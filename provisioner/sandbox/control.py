@@ -44,7 +44,7 @@ def _process_routes(assembly: Assembly, stop: Callable[[], None]) -> list[Route]
                 "uptime": time.time() - assembly.started_at,
                 "addresses": list(assembly.addresses),
                 "port": assembly.http_port,
-                "smtp_port": 0,
+                "smtp_port": assembly.mailbox.port,
                 "droplets": _droplets(assembly),
             }
         )
@@ -161,4 +161,6 @@ async def _invalid(_request: Request, error: Exception) -> Response:
         f"{'.'.join(str(part) for part in one['loc']) or 'value'}: {one['msg']}"
         for one in error.errors(include_url=False, include_input=False)
     ]
-    return JSONResponse({"doing": "do that", "whom": None, "cause": "; ".join(complaints), "hint": None}, 422)
+    return JSONResponse(
+        {"doing": "change the sandbox", "whom": None, "cause": "; ".join(complaints), "hint": None}, 422
+    )

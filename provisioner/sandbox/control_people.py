@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox.assembly import Assembly
+from provisioner.sandbox.mailbox import Mail
 from provisioner.sandbox.telegram.messages import Message
 from provisioner.sandbox.telegram.people import Bot
 
@@ -38,7 +39,7 @@ class Text(BaseModel):
 
 
 def people_routes(assembly: Assembly) -> list[Route]:
-    return [*_phone_routes(assembly), *_chat_routes(assembly)]
+    return [*_phone_routes(assembly), *_chat_routes(assembly), *_mail_routes(assembly)]
 
 
 def _phone_routes(assembly: Assembly) -> list[Route]:
@@ -109,6 +110,28 @@ def _chat_routes(assembly: Assembly) -> list[Route]:
     ]
 
 
+def _mail_routes(assembly: Assembly) -> list[Route]:
+    mailbox = assembly.mailbox
+
+    async def index(_request: Request) -> Response:
+        return JSONResponse([_mail(number, mail) for number, mail in enumerate(mailbox.messages, start=1)])
+
+    async def clear(_request: Request) -> Response:
+        mailbox.clear()
+        return Response(status_code=204)
+
+    async def wait(request: Request) -> Response:
+        query = request.query_params
+        mail = await mailbox.wait_for(query["to"], query.get("subject", ""), _timeout(request))
+        return JSONResponse(_mail(mailbox.messages.index(mail) + 1, mail) if mail else None)
+
+    return [
+        Route("/mailbox", index, methods=["GET"]),
+        Route("/mailbox", clear, methods=["DELETE"]),
+        Route("/mailbox/wait", wait, methods=["GET"]),
+    ]
+
+
 def _user(request: Request) -> str:
     return str(request.path_params["user"])
 
@@ -132,4 +155,16 @@ def _message(message: Message) -> dict[str, Any]:
         "date": message.date,
         "text": message.text,
         "buttons": [[str(button.get("text", "")) for button in row] for row in rows],
+    }
+
+
+def _mail(number: int, mail: Mail) -> dict[str, Any]:
+    return {
+        "number": number,
+        "sender": mail.sender,
+        "recipients": list(mail.recipients),
+        "subject": mail.subject,
+        "text": mail.text,
+        "html": mail.html,
+        "date": str(mail.date or ""),
     }

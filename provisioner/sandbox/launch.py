@@ -14,7 +14,8 @@ from typing import Any, Final
 import httpx
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.image import Say
+from provisioner.sandbox import host
+from provisioner.sandbox.cache import Say
 from provisioner.sandbox.options import Options
 from provisioner.sandbox.state import StateFolder
 
@@ -23,7 +24,7 @@ UP_WITHIN: Final = 900.0
 DOWN_WITHIN: Final = 150.0
 """Seconds; a machine may take a minute to halt."""
 _KILL_AFTER: Final = 5.0
-_LOG_LINES: Final = 15
+_LOG_LINES: Final = 2
 
 
 def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
@@ -32,6 +33,8 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
     Raises SandboxError with the reason, and where the log is.
     """
     folder = options.folder
+    if not options.pretend:
+        host.require()
     folder.prepare()
     if is_up(folder):
         return False

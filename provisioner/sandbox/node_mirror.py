@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox import node_archive
-from provisioner.sandbox.image import Say
+from provisioner.sandbox.cache import Say
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 

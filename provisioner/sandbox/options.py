@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from provisioner.sandbox.cloud.knobs import CloudKnobs
 from provisioner.sandbox.cache import DEFAULT_CACHE
+from provisioner.sandbox.cloud.knobs import CloudKnobs
 from provisioner.sandbox.state import StateFolder, folder_named
 
 

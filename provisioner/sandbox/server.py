@@ -84,7 +84,8 @@ def _serve(folder: StateFolder, options: Options, reporter: Reporter) -> None:
         wanted = folder.ports()
         http = bind(assembly.addresses, wanted.http)
         assembly.http_port = http[0].getsockname()[1]
-        folder.keep_ports(Ports(assembly.http_port, 0))
+        assembly.start_mailbox(wanted.smtp)
+        folder.keep_ports(Ports(assembly.http_port, assembly.mailbox.port))
         asyncio.run(_run(assembly, http, _bind_control(folder), reporter))
     finally:
         _uninterrupted()
@@ -199,10 +200,21 @@ def _uninterrupted() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def main() -> int:
+def serve_here(options: Options) -> None:
+    """Be the sandbox in this process, with its log on standard error, until a signal comes."""
+    _log_to_stderr()
+    serve(options, Reporter(None))
+
+
+def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Every connection that a fault breaks is a warning to it.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # A connection that a fault breaks is a warning to the one, each line of a mail worth a note to the other.
+    for chatty in ("uvicorn", "mail.log"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def main() -> int:
+    _log_to_stderr()
     options, fd = Options.model_validate_json(sys.argv[1]), int(sys.argv[2])
     reporter = Reporter(fd)
     try:

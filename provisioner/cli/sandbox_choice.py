@@ -1,0 +1,28 @@
+"""Which sandbox the options in front of a sandbox command name."""
+
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from provisioner.sandbox.client import Sandbox
+
+_choice: ContextVar[tuple[str, Path | None]] = ContextVar("sandbox_choice", default=("default", None))
+
+
+def choose_sandbox(name: str, state: Path | None) -> None:
+    _choice.set((name, state))
+
+
+def chosen_state() -> Path:
+    """The state folder of the chosen sandbox."""
+    from provisioner.sandbox.state import folder_named
+
+    name, state = _choice.get()
+    return state if state is not None else folder_named(name)
+
+
+def the_sandbox() -> "Sandbox":
+    from provisioner.sandbox.client import Sandbox
+
+    return Sandbox(chosen_state())
