@@ -116,7 +116,7 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
 
 
 def _with_key_path(settings: Settings, root: Path) -> Settings:
-    """The operator's key with its whole path: as set, from the workspace; otherwise the one that init makes."""
+    """The operator's key with its whole path: the one that is set, or else the one that init makes."""
     key = root / (settings.ssh.key or Path(".provisioner/ssh/id_ed25519")).expanduser()
     return settings.model_copy(update={"ssh": settings.ssh.model_copy(update={"key": key})})
 

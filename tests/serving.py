@@ -5,17 +5,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 
 @contextmanager
-def serving(app: ASGIApp, before_stop: Callable[[], None] = lambda: None) -> Iterator[str]:
-    """Serve `app` on a free port and give its address, without a slash at the end."""
+def serving(
+    app: ASGIApp, before_stop: Callable[[], None] = lambda: None, protocol: Any = "auto"
+) -> Iterator[str]:
+    """Serve `app` on a free port and give its address, without a slash at the end.
+
+    `protocol` is what uvicorn speaks HTTP with.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+        uvicorn.Config(
+            app,
+            http=protocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -75,16 +75,15 @@ class CreateDroplet:
         """Get a droplet's id into the record; False if the droplet was there already."""
         if self._found_earlier(work):
             return False
-        for requests_left in reversed(range(_REQUESTS)):
+        for _ in range(_REQUESTS):
             uncertain = self._request_patiently(work)
             if uncertain is None:
                 return True
             work.say(f"it is not certain whether the droplet was created: {uncertain.cause}")
             if self._adopted(work):
                 return True
-            if not requests_left:
-                raise _nothing_came(work.customer, uncertain)
-        raise AssertionError("at least one request is made")
+            last = uncertain
+        raise _nothing_came(work.customer, last)
 
     def _found_earlier(self, work: Work) -> bool:
         """Whether an earlier request made a droplet, as far as the record says that there was one."""

@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provisioner.remote.keys import generate_keypair
+from tests.clouds import FastCloud, fast_cloud
+
+
+@pytest.fixture
+def cloud() -> Iterator[FastCloud]:
+    with fast_cloud() as fast:
+        yield fast
+
+
+@pytest.fixture(scope="session")
+def operator_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ssh") / "id_ed25519"
+    path.write_text(generate_keypair("operator").private, "ascii")
+    path.chmod(0o600)
+    return path

@@ -1,0 +1,100 @@
+"""What steps are handed in tests: a `Work` that keeps the record in memory, and time that passes at once."""
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisioner.customers.record import Customer, Record
+from provisioner.services import Services
+from provisioner.settings import Settings
+from provisioner.steps.base import Server
+from provisioner.texts import render_text
+
+
+def new_record(**changes: Any) -> Record:
+    """A customer for whom nothing has been done; `changes` are top-level keys of the document."""
+    document = {
+        "id": "cust_1234567890",
+        "email": "customer@example.com",
+        "name": "Ada Example",
+        "signupDate": "2026-01-29T05:54:00Z",
+        "status": "pending_setup",
+        "subscription": {"stripeSubscriptionId": "sub_abc123", "status": "active"},
+        "setup": {"status": "pending"},
+        "notes": [],
+        "timeline": [],
+    }
+    return Record({**document, **changes})
+
+
+@dataclass
+class MemoryWork:
+    """A `Work` on a record in memory, in which every write is durable at once.
+
+    `before` and `after` are called around each write with what is written ("write" or an event's name), and
+    may raise to act out a crash there. A second `MemoryWork` on the same `store` is the next process.
+    """
+
+    settings: Settings
+    services: Services
+    store: Record = field(default_factory=new_record)
+    server: Server = field(default=None)  # type: ignore[assignment]
+    said: list[str] = field(default_factory=list)
+    before: Callable[[str], None] = lambda what: None
+    after: Callable[[str], None] = lambda what: None
+
+    @property
+    def customer(self) -> Customer:
+        return self.store.customer
+
+    @property
+    def events(self) -> list[str]:
+        return [event.event for event in self.customer.timeline]
+
+    @property
+    def details(self) -> list[str]:
+        return [event.details or "" for event in self.customer.timeline]
+
+    def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
+        self._commit(event, fields or {}, details)
+
+    def write(self, fields: Mapping[str, object]) -> None:
+        self._commit("write", fields, None)
+
+    def text(self, name: str, variables: Mapping[str, object]) -> str:
+        return render_text(name, variables)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def _commit(self, what: str, fields: Mapping[str, object], details: str | None) -> None:
+        self.before(what)
+        changed = Record(copy.deepcopy(self.store.data))
+        for path, value in fields.items():
+            changed.set(path, value)
+        if details is not None:
+            changed.add_event(what, details)
+        self.store.data = changed.data
+        self.after(what)
+
+
+class FastClock:
+    """A clock whose waits are over at once, although it shows that they took place."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self._now = time.time()
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def time(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self._now += seconds
+        # Other threads have something to do meanwhile, such as starting a machine.
+        time.sleep(0.001)
