@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,22 +30,21 @@ Listener = Callable[[Progress], None]
 class RunLog:
     """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end."""
 
-    def __init__(self, folder: Path, run: str, redact: Callable[[str], str]) -> None:
+    def __init__(self, folder: Path, run: str) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / f"{run}.jsonl"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._file = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
-        self._redact = redact
 
     def __call__(self, progress: Progress) -> None:
         line = {"timestamp": now(), **vars(progress), "seconds": round(progress.seconds, 3)}
-        self._file.write(self._redact(json.dumps(line, ensure_ascii=False)) + "\n")
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         self._file.close()
 
 
-class StepClock:
+class StepWatch:
     """Tells a listener about one step, with the time since it began."""
 
     def __init__(self, listener: Listener, who: str, step: str) -> None:
@@ -68,3 +67,8 @@ def tell_all(*listeners: Listener) -> Listener:
             listener(progress)
 
     return tell
+
+
+def redacted(redact: Callable[[str], str], listener: Listener) -> Listener:
+    """A listener that passes everything on with the secrets cut out."""
+    return lambda progress: listener(replace(progress, text=redact(progress.text)))

@@ -1,19 +1,19 @@
 """One customer through the steps."""
 
 import secrets
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
-from provisioner.progress import Listener, RunLog, StepClock, tell_all
+from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
 from provisioner.secrets import Redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps import STEPS
 from provisioner.steps.base import Done, Failed, Outcome, Step, Waiting
+from provisioner.steps.sequence import STEPS
 from provisioner.timestamps import now
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
@@ -44,39 +44,41 @@ class Runner:
         *,
         services: Services | None = None,
         steps: Sequence[Step] = STEPS,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
         self._services = services or Services(settings)
         self._steps = steps
+        self._clock = clock
 
     def provision(self, who: str, *, until: str | None = None, patience: float = 0.0) -> RunResult:
         """Take a customer as far as possible, or through the step `until`.
 
-        Where a person has to do something the run ends, or first looks out for it for `patience` seconds.
+        Where a person has to do something the run ends, or first looks out for it for `patience` seconds
+        from then on.
         Raises InputError before anything is done if something is missing, and BusyError if another
         process has this customer; what fails later is the result's outcome.
         """
-        began = time.monotonic()
+        began = self._clock.monotonic()
         store = self._workspace.store()
         run = f"{now().replace(':', '')}-{secrets.token_hex(3)}"
         customer = store.read(who).customer
         if store.is_archived(who):
-            hint = f"provisioner restore {customer.email}"
-            raise InputError("provision", whom=customer.email, cause="the record is archived", hint=hint)
+            raise _refused(customer, "the record is archived", f"provisioner restore {customer.email}")
         steps = self._steps_until(until)
         if all(step.done(customer) for step in steps):
-            return RunResult(customer, run, None, Done(), time.monotonic() - began)
+            return RunResult(customer, run, None, Done(), self._clock.monotonic() - began)
         self._check(customer, steps)
         with store.claim(who, doing=f"provision {customer.email}"):
             redact = Redactor(self._settings.secret_values())
-            log = RunLog(self._workspace.runs_dir, run, redact)
+            log = RunLog(self._workspace.runs_dir, run)
             work = CustomerWork(self._workspace, self._settings, self._services, store.read(who), redact)
+            listener = redacted(redact, tell_all(self._listener, log))
             with closing(log), closing(work):
-                walk = _Walk(work, tell_all(self._listener, log), began + patience)
-                step, outcome = walk.through(steps)
-                return RunResult(work.customer, run, step, outcome, time.monotonic() - began)
+                step, outcome = _Walk(work, listener, self._clock, patience).through(steps)
+                return RunResult(work.customer, run, step, outcome, self._clock.monotonic() - began)
 
     def _steps_until(self, until: str | None) -> Sequence[Step]:
         names = [step.name for step in self._steps]
@@ -90,63 +92,63 @@ class Runner:
 
     def _check(self, customer: Customer, steps: Sequence[Step]) -> None:
         if customer.status in ("cancelled", "handed_over"):
-            hint = f"provisioner update {customer.email} status pending_setup --force"
-            raise InputError(
-                "provision", whom=customer.email, cause=f"the status is {customer.status}", hint=hint
-            )
-        missing = [
-            need for step in steps if not step.done(customer) for need in step.needs(self._settings, customer)
-        ]
+            again = f"provisioner update {customer.email} status pending_setup --force"
+            raise _refused(customer, f"the status is {customer.status}", again)
+        wanting = [step for step in steps if not step.done(customer)]
+        missing = [need for step in wanting for need in step.needs(self._settings, customer)]
         if missing:
-            raise InputError(
-                "begin the setup", whom=customer.email, cause="something is missing", hint="\n".join(missing)
-            )
+            raise _refused(customer, "something is missing", "\n".join(missing))
+
+
+def _refused(customer: Customer, cause: str, hint: str) -> InputError:
+    return InputError("begin the setup", whom=customer.email, cause=cause, hint=hint)
 
 
 class _Walk:
     """One run's way through the steps."""
 
-    def __init__(self, work: CustomerWork, listener: Listener, patient_until: float) -> None:
+    def __init__(self, work: CustomerWork, listener: Listener, clock: Clock, patience: float) -> None:
         self._work = work
         self._listener = listener
-        self._patient_until = patient_until
+        self._clock = clock
+        self._patience = patience
 
     def through(self, steps: Sequence[Step]) -> tuple[str | None, Outcome]:
         """Run what is not done, up to the first step that does not end as done."""
         last: str | None = None
         for step in steps:
-            clock = StepClock(self._listener, self._work.customer.email, step.name)
+            watch = StepWatch(self._listener, self._work.customer.email, step.name)
             if step.done(self._work.customer):
-                clock.tell("skipped")
+                watch.tell("skipped")
                 continue
             last = step.name
-            clock.tell("started")
-            outcome = self._run(step, clock)
+            watch.tell("started")
+            outcome = self._run(step, watch)
             if not isinstance(outcome, Done):
                 return last, outcome
-            clock.tell("done")
+            watch.tell("done")
         return last, Done()
 
-    def _run(self, step: Step, clock: StepClock) -> Outcome:
-        self._work.tell(lambda text: clock.tell("said", text))
+    def _run(self, step: Step, watch: StepWatch) -> Outcome:
+        self._work.tell(lambda text: watch.tell("said", text))
         try:
             outcome = step.run(self._work)
-            while isinstance(outcome, Waiting):
-                self._work.note_waiting(outcome)
-                clock.tell("waiting", f"waiting for {outcome.of_whom} {outcome.to_do}")
-                if not self._came(outcome):
-                    return outcome
+            while isinstance(outcome, Waiting) and self._came(outcome, watch):
                 outcome = step.run(self._work)
-            self._work.note_waiting(None)
+            if isinstance(outcome, Done):
+                self._work.note_waiting(None)
         except ProvisionerError as error:
-            clock.tell("failed", error.summary)
+            watch.tell("failed", error.summary)
             return Failed(error)
         return outcome
 
-    def _came(self, waiting: Waiting) -> bool:
-        """Look out for it as long as the run has patience; True if it may have come."""
-        while time.monotonic() < self._patient_until:
-            time.sleep(LOOK_SECONDS)
+    def _came(self, waiting: Waiting, watch: StepWatch) -> bool:
+        """Note what is waited for, and look out for it as long as there is patience; True if it has come."""
+        self._work.note_waiting(waiting)
+        watch.tell("waiting", f"waiting for {waiting.of_whom} {waiting.to_do}")
+        give_up = self._clock.monotonic() + self._patience
+        while self._clock.monotonic() < give_up:
+            self._clock.sleep(LOOK_SECONDS)
             if waiting.arrived is None or waiting.arrived():
                 return True
         return False

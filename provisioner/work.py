@@ -1,10 +1,10 @@
 """What a step is handed, backed by the customer's record and their server."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
-from provisioner.remote.server import CustomerServer
 from provisioner.secrets import Redactor, secrets_in
 from provisioner.services import Services
 from provisioner.settings import Settings
@@ -13,9 +13,12 @@ from provisioner.texts import render_text
 from provisioner.timestamps import now
 from provisioner.workspace import Workspace
 
+if TYPE_CHECKING:
+    from provisioner.remote.customer_server import CustomerServer
+
 
 class CustomerWork:
-    """The `Work` of one run of one customer; every write goes through the store, onto what is on disk then."""
+    """The `Work` of one run of one customer; every write goes onto what is on disk at that moment."""
 
     def __init__(
         self, workspace: Workspace, settings: Settings, services: Services, record: Record, redact: Redactor
@@ -25,7 +28,7 @@ class CustomerWork:
         self._workspace = workspace
         self._store: CustomerStore = workspace.store()
         self._redact = redact
-        self._say: Callable[[str], None] = lambda text: None
+        self._say: Callable[[str], None] = lambda _text: None
         self._server: CustomerServer | None = None
         self._see(record)
 
@@ -36,6 +39,8 @@ class CustomerWork:
     @property
     def server(self) -> Server:
         if self._server is None:
+            from provisioner.remote.customer_server import CustomerServer
+
             self._server = CustomerServer(self._workspace, self.settings, self._redact, self.say)
         self._server.use(self._customer)
         return self._server

@@ -4,7 +4,6 @@ from provisioner.customers.record import Customer
 from provisioner.services.telegram import ChatClosed
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Waiting, Work
-from provisioner.steps.messaging import press_start
 from provisioner.timestamps import now
 
 
@@ -13,7 +12,11 @@ class Handoff:
 
     name = "handoff"
 
-    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+    def needs(
+        self,
+        settings: Settings,  # noqa: ARG002 - the shape of a step
+        customer: Customer,  # noqa: ARG002
+    ) -> list[str]:
         return []
 
     def done(self, customer: Customer) -> bool:
@@ -44,7 +47,8 @@ class Handoff:
         try:
             work.services.telegram(messaging.bot_token).send(messaging.user_id, onboarding_text(work))
         except ChatClosed:
-            return press_start(work.customer)
+            link = f"https://t.me/{messaging.bot_username}"
+            return Waiting(messaging.username or work.customer.email, f"to press Start at {link}")
         work.record(
             "onboarding_message_sent",
             f"Sent through @{messaging.bot_username}",

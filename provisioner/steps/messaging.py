@@ -6,14 +6,14 @@ username is the customer's gives the id; anybody else stays outside.
 """
 
 import json
-from collections.abc import Mapping
 
 from provisioner.customers.record import Customer
-from provisioner.errors import RemoteError
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Waiting, Work
 
 PLATFORMS = ("telegram",)
+PENDING_REQUESTS = "telegram-requests"
+"""What the playbook puts on the server: prints who has written to the bot and was not let in, as JSON."""
 
 
 class Messaging:
@@ -21,25 +21,22 @@ class Messaging:
 
     name = "messaging"
 
-    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+    def needs(
+        self,
+        settings: Settings,  # noqa: ARG002 - the shape of a step
+        customer: Customer,
+    ) -> list[str]:
         messaging = customer.setup.messaging
+        update = f"provisioner update {customer.email} setup.messaging"
         platform = messaging.platform or "telegram"
         if platform not in PLATFORMS:
-            return [
-                f"{platform} cannot be set up yet, only {', '.join(PLATFORMS)} can: "
-                f"provisioner update {customer.email} setup.messaging.platform telegram"
-            ]
+            possible = ", ".join(PLATFORMS)
+            return [f"{platform} cannot be set up yet, only {possible} can: {update}.platform telegram"]
         missing = []
         if not messaging.bot_token:
-            missing.append(
-                f"the token of the customer's bot, from @BotFather: "
-                f"provisioner update {customer.email} setup.messaging.botToken TOKEN"
-            )
+            missing.append(f"the token of the customer's bot, from @BotFather: {update}.botToken TOKEN")
         if not messaging.username and not messaging.user_id:
-            missing.append(
-                f"the customer's Telegram username: "
-                f"provisioner update {customer.email} setup.messaging.username @NAME"
-            )
+            missing.append(f"the customer's Telegram username: {update}.username @NAME")
         return missing
 
     def done(self, customer: Customer) -> bool:
@@ -48,22 +45,64 @@ class Messaging:
 
     def run(self, work: Work) -> Outcome:
         self._identify_bot(work)
-        messaging = work.customer.setup.messaging
-        if not messaging.user_id:
-            self._configure(work, user_id="")
-            user_id = self._find_customer(work)
+        if not work.customer.setup.messaging.user_id:
+            self._configure(work)
+            user_id = _user_id_by_request(work)
             if user_id is None:
-                link = f"https://t.me/{messaging.bot_username}"
-                return Waiting(
-                    f"Start to be pressed at {link}",
-                    messaging.username or work.customer.email,
-                    arrived=lambda: self._find_customer(work) is not None,
-                )
+                return _press_start(work)
             work.write({"setup.messaging.userId": user_id})
-        self._configure(work, user_id=work.customer.setup.messaging.user_id or "")
+        self._configure(work)
+        messaging = work.customer.setup.messaging
         work.record(
             "telegram_connected",
-            f"{messaging.username or 'the customer'} can talk to @{messaging.bot_username}",
-            {"setup.messaging.connected": True},
+            f"{messaging.username or messaging.user_id} can talk to @{messaging.bot_username}",
+            {"setup.messaging.platform": "telegram", "setup.messaging.connected": True},
         )
         return Done()
+
+    def _identify_bot(self, work: Work) -> None:
+        """Ask Telegram whose token it is: a token that is no good must not reach the server."""
+        work.say("checking the bot's token with Telegram")
+        messaging = work.customer.setup.messaging
+        bot = work.services.telegram(_token(work)).identity()
+        if (messaging.bot_id, messaging.bot_username) != (bot.id, bot.username):
+            work.write({"setup.messaging.botId": bot.id, "setup.messaging.botUsername": bot.username})
+
+    def _configure(self, work: Work) -> None:
+        """Have the gateway talk as the bot: to the customer alone, once we know who that is."""
+        messaging = work.customer.setup.messaging
+        variables = {
+            "bot_id": messaging.bot_id or "",
+            "user_id": messaging.user_id or "",
+            "api_root": work.settings.telegram_api_root,
+        }
+        work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": _token(work)})
+
+
+def _press_start(work: Work) -> Waiting:
+    messaging = work.customer.setup.messaging
+    return Waiting(
+        messaging.username or work.customer.email,
+        f"to press Start at https://t.me/{messaging.bot_username}",
+        arrived=lambda: _user_id_by_request(work) is not None,
+    )
+
+
+def _user_id_by_request(work: Work) -> str | None:
+    """The numeric id of the customer, if somebody with their username has written to the bot."""
+    wanted = _plain(work.customer.setup.messaging.username or "")
+    for request in json.loads(work.server.run(PENDING_REQUESTS)):
+        if wanted and _plain(request["username"]) == wanted:
+            return str(request["id"])
+    return None
+
+
+def _plain(username: str) -> str:
+    """Telegram compares usernames without regard to case; the @ is not a part of them."""
+    return username.strip().removeprefix("@").lower()
+
+
+def _token(work: Work) -> str:
+    token = work.customer.setup.messaging.bot_token
+    assert token, "needs() asks for the token"
+    return token

@@ -1,0 +1,174 @@
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.phones import Phones
+from provisioner.sandbox.telegram.world import World
+from provisioner.services import Services
+from provisioner.services.telegram import BotTokenRefused
+from provisioner.settings import Settings
+from provisioner.steps.base import Done, Waiting
+from provisioner.steps.handoff import Handoff
+from provisioner.steps.messaging import Messaging
+from tests.serving import serving
+from tests.steps.support import MemoryWork, new_record
+
+
+@dataclass
+class GatewayServer:
+    """A server whose gateway holds requests of people who have written to the bot."""
+
+    requests: list[dict[str, str]] = field(default_factory=list)
+    applied: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    secrets: list[Mapping[str, str]] = field(default_factory=list)
+
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        self.applied.append((playbook, dict(variables)))
+        self.secrets.append(secrets or {})
+        return {}
+
+    def run(self, command: str, *, timeout: float = 30) -> str:
+        assert command == "telegram-requests"
+        return json.dumps(self.requests)
+
+
+@dataclass
+class Stage:
+    world: World
+    phones: Phones
+    work: MemoryWork
+    server: GatewayServer
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    world = World()
+    with serving(telegram_app(world), before_stop=world.close) as root:
+        ada = world.add_user("Ada", username="Ada_L")
+        bot = world.create_bot(ada, "Ada's Moltbot", "ada_molt_bot")
+        settings = Settings(telegram_api_root=root)
+        messaging = {"platform": "telegram", "username": "@ada_l", "botToken": bot.token}
+        record = new_record(setup={"status": "in_progress", "messaging": messaging})
+        server = GatewayServer()
+        work = MemoryWork(settings, Services(settings), record, server=server)
+        yield Stage(world, Phones(world), work, server)
+
+
+def test_it_waits_for_start_and_says_where(stage: Stage) -> None:
+    outcome = Messaging().run(stage.work)
+
+    assert outcome == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot")
+    assert isinstance(outcome, Waiting)
+    assert outcome.arrived is not None
+    assert not outcome.arrived()
+    bot = stage.world.bot("ada_molt_bot")
+    assert stage.server.applied == [
+        (
+            "telegram",
+            {"bot_id": str(bot.id), "user_id": "", "api_root": stage.work.settings.telegram_api_root},
+        )
+    ]
+    assert stage.server.secrets == [{"TELEGRAM_BOT_TOKEN": bot.token}]
+
+
+def test_the_one_with_the_customers_username_is_let_in_whatever_its_case(stage: Stage) -> None:
+    stage.server.requests = [{"id": "5", "username": "mallory"}, {"id": "7", "username": "Ada_L"}]
+
+    assert Messaging().run(stage.work) == Done()
+
+    assert [variables["user_id"] for _, variables in stage.server.applied] == ["", "7"]
+    messaging = stage.work.customer.setup.messaging
+    assert (messaging.user_id, messaging.bot_username, messaging.connected) == ("7", "ada_molt_bot", True)
+    assert stage.work.events == ["telegram_connected"]
+    assert Messaging().done(stage.work.customer)
+
+
+def test_a_stranger_is_not_let_in(stage: Stage) -> None:
+    stage.server.requests = [{"id": "5", "username": "mallory"}, {"id": "6", "username": ""}]
+
+    assert isinstance(Messaging().run(stage.work), Waiting)
+    assert stage.work.customer.setup.messaging.user_id is None
+
+
+def test_a_customer_whose_id_is_known_is_let_in_at_once(stage: Stage) -> None:
+    stage.work.write({"setup.messaging.userId": "42"})
+
+    assert Messaging().run(stage.work) == Done()
+    assert [variables["user_id"] for _, variables in stage.server.applied] == ["42"]
+
+
+def test_a_dead_token_never_reaches_the_server(stage: Stage) -> None:
+    stage.world.revoke("ada_molt_bot")
+
+    with pytest.raises(BotTokenRefused):
+        Messaging().run(stage.work)
+
+    assert stage.server.applied == []
+
+
+def test_what_is_missing_is_asked_for_before_anything_is_spent(stage: Stage) -> None:
+    stage.work.write({"setup.messaging.botToken": None, "setup.messaging.username": None})
+
+    needs = Messaging().needs(stage.work.settings, stage.work.customer)
+
+    assert len(needs) == 2
+    assert "setup.messaging.botToken" in needs[0]
+    assert "setup.messaging.username" in needs[1]
+
+
+def test_another_platform_is_answered_plainly(stage: Stage) -> None:
+    stage.work.write({"setup.messaging.platform": "whatsapp"})
+
+    (need,) = Messaging().needs(stage.work.settings, stage.work.customer)
+
+    assert "whatsapp cannot be set up yet" in need
+
+
+def test_handoff_sends_the_first_message_and_closes_the_setup(stage: Stage) -> None:
+    _connect(stage)
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+
+    assert Handoff().run(stage.work) == Done()
+
+    customer = stage.work.customer
+    assert (customer.status, customer.setup.status) == ("active", "complete")
+    assert customer.setup.handoff.onboarding_message_sent
+    assert customer.setup.handoff.completed_at
+    assert stage.work.events == ["onboarding_message_sent", "onboarding_complete"]
+    message = stage.phones.chat("ada_l", "ada_molt_bot")[-1].text
+    assert "Hello Ada, I am your Moltbot" in message
+    assert "/status" in message
+    assert Handoff().done(customer)
+
+
+def test_handoff_waits_for_someone_who_has_not_pressed_start(stage: Stage) -> None:
+    _connect(stage)
+
+    assert Handoff().run(stage.work) == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot")
+    assert stage.work.customer.setup.status == "in_progress"
+
+
+def test_a_message_that_was_recorded_as_sent_is_not_sent_again(stage: Stage) -> None:
+    _connect(stage)
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+    stage.work.write({"setup.handoff.onboardingMessageSent": True})
+    before = len(stage.phones.chat("ada_l", "ada_molt_bot"))
+
+    assert Handoff().run(stage.work) == Done()
+    assert len(stage.phones.chat("ada_l", "ada_molt_bot")) == before
+
+
+def _connect(stage: Stage) -> None:
+    stage.work.write(
+        {
+            "status": "in_progress",
+            "setup.messaging.userId": str(stage.world.user("ada_l").id),
+            "setup.messaging.botUsername": "ada_molt_bot",
+            "setup.messaging.connected": True,
+        }
+    )

@@ -1,0 +1,233 @@
+import json
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from provisioner.customers.new import SignUp, new_record
+from provisioner.customers.record import Customer
+from provisioner.errors import BusyError, CloudError, InputError
+from provisioner.progress import Progress
+from provisioner.runner import Runner
+from provisioner.settings import Settings
+from provisioner.steps.base import Done, Failed, Outcome, Waiting, Work
+from provisioner.workspace import Workspace, init_workspace
+from tests.steps.support import FastClock
+
+EMAIL = "customer@example.com"
+TOKEN = "123456789:AAAbbbCCCdddEEEfffGGGhhhIIIjjjKKKLLL"
+
+
+@dataclass
+class FakeStep:
+    """A step that is done when the record has an event with its name; `runs` are what its runs do in turn."""
+
+    name: str
+    runs: list[Callable[[Work], Outcome]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+        return self.missing
+
+    def done(self, customer: Customer) -> bool:
+        return any(event.event == self.name for event in customer.timeline)
+
+    def run(self, work: Work) -> Outcome:
+        if self.runs:
+            return self.runs.pop(0)(work)
+        work.record(self.name, "done")
+        return Done()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    workspace, _ = init_workspace(tmp_path / "workspace")
+    workspace.store().add(new_record(SignUp(EMAIL, "sub_1")))
+    return workspace
+
+
+@dataclass
+class Stage:
+    workspace: Workspace
+    heard: list[Progress] = field(default_factory=list)
+    clock: FastClock = field(default_factory=FastClock)
+
+    def runner(self, *steps: FakeStep) -> Runner:
+        return Runner(self.workspace, Settings(), self.heard.append, steps=steps, clock=self.clock)
+
+    def events(self) -> list[str]:
+        return [event.event for event in self.workspace.store().read(EMAIL).customer.timeline]
+
+    def kinds(self) -> list[tuple[str, str]]:
+        return [(progress.step, progress.kind) for progress in self.heard]
+
+
+@pytest.fixture
+def stage(workspace: Workspace) -> Stage:
+    return Stage(workspace)
+
+
+def test_steps_run_in_their_order_and_a_second_run_does_nothing(stage: Stage) -> None:
+    runner = stage.runner(FakeStep("one"), FakeStep("two"))
+
+    first = runner.provision(EMAIL)
+    before = stage.workspace.store().read(EMAIL).data
+    second = runner.provision(EMAIL)
+
+    assert (first.outcome, first.step) == (Done(), "two")
+    assert (second.outcome, second.step) == (Done(), None)
+    assert stage.events() == ["subscription_created", "one", "two"]
+    assert stage.workspace.store().read(EMAIL).data == before
+    assert len(list(stage.workspace.runs_dir.iterdir())) == 1
+
+
+def test_a_failure_stops_the_run_and_the_next_run_goes_on_there(stage: Stage) -> None:
+    error = CloudError("create the droplet", cause="no", hint="ask")
+
+    def fail(work: Work) -> Outcome:
+        raise error
+
+    two = FakeStep("two", runs=[fail])
+    runner = stage.runner(FakeStep("one"), two, FakeStep("three"))
+
+    assert runner.provision(EMAIL).outcome == Failed(error)
+    assert stage.events() == ["subscription_created", "one"]
+    assert runner.provision(EMAIL).outcome == Done()
+    assert stage.kinds() == [
+        ("one", "started"),
+        ("one", "done"),
+        ("two", "started"),
+        ("two", "failed"),
+        ("one", "skipped"),
+        ("two", "started"),
+        ("two", "done"),
+        ("three", "started"),
+        ("three", "done"),
+    ]
+
+
+def test_waiting_is_noted_once_and_cleared_when_it_is_over(stage: Stage) -> None:
+    def wait(work: Work) -> Outcome:
+        return Waiting("@ada", "to press Start")
+
+    step = FakeStep("messaging", runs=[wait, wait])
+    runner = stage.runner(step)
+
+    assert runner.provision(EMAIL).outcome == Waiting("@ada", "to press Start")
+    noted = stage.workspace.store().read(EMAIL).customer.setup.waiting
+    assert noted is not None
+    assert (noted.of_whom, noted.for_what) == ("@ada", "to press Start")
+    runner.provision(EMAIL)
+    assert stage.events().count("waiting_for_customer") == 1
+    assert stage.workspace.store().read(EMAIL).customer.setup.waiting == noted
+
+    assert runner.provision(EMAIL).outcome == Done()
+    assert stage.workspace.store().read(EMAIL).customer.setup.waiting is None
+
+
+def test_a_patient_run_looks_until_it_has_come(stage: Stage) -> None:
+    looks = iter([False, False, True])
+
+    def wait(work: Work) -> Outcome:
+        return Waiting("@ada", "to press Start", arrived=lambda: next(looks))
+
+    result = stage.runner(FakeStep("messaging", runs=[wait])).provision(EMAIL, patience=3600)
+
+    assert result.outcome == Done()
+    assert len(stage.clock.waited) == 3
+
+
+def test_patience_ends_and_begins_only_with_the_waiting(stage: Stage) -> None:
+    def slow(work: Work) -> Outcome:
+        stage.clock.sleep(500)
+        work.record("one", "done")
+        return Done()
+
+    def wait(work: Work) -> Outcome:
+        return Waiting("@ada", "to press Start", arrived=lambda: False)
+
+    result = stage.runner(FakeStep("one", [slow]), FakeStep("two", [wait])).provision(EMAIL, patience=10)
+
+    assert isinstance(result.outcome, Waiting)
+    assert sum(stage.clock.waited) == pytest.approx(510)
+
+
+def test_until_stops_after_that_step_and_refuses_one_that_is_not_there(stage: Stage) -> None:
+    runner = stage.runner(FakeStep("one"), FakeStep("two"))
+
+    assert runner.provision(EMAIL, until="one").step == "one"
+    assert stage.events() == ["subscription_created", "one"]
+    with pytest.raises(InputError, match="there is no step 'three'"):
+        runner.provision(EMAIL, until="three")
+
+
+def test_all_that_is_missing_is_named_at_once_and_nothing_is_written(stage: Stage) -> None:
+    before = stage.workspace.store().read(EMAIL).data
+    one, two = FakeStep("one", missing=["set A"]), FakeStep("two", missing=["set B", "set C"])
+
+    with pytest.raises(InputError) as refusal:
+        stage.runner(one, two).provision(EMAIL)
+
+    assert refusal.value.hint == "set A\nset B\nset C"
+    assert stage.workspace.store().read(EMAIL).data == before
+    assert list(stage.workspace.runs_dir.glob("*.jsonl")) == []
+
+
+def test_what_is_done_needs_nothing_any_more(stage: Stage) -> None:
+    one, two = FakeStep("one"), FakeStep("two")
+    stage.runner(one).provision(EMAIL)
+    one.missing = ["set A"]
+
+    assert stage.runner(one, two).provision(EMAIL).outcome == Done()
+
+
+@pytest.mark.parametrize("status", ["cancelled", "handed_over"])
+def test_a_customer_who_has_gone_is_not_set_up(stage: Stage, status: str) -> None:
+    with stage.workspace.store().edit(EMAIL) as record:
+        record.set("status", status)
+
+    with pytest.raises(InputError, match=status):
+        stage.runner(FakeStep("one")).provision(EMAIL)
+
+
+def test_an_archived_customer_is_not_set_up(stage: Stage) -> None:
+    stage.workspace.store().archive(EMAIL)
+
+    with pytest.raises(InputError, match="archived"):
+        stage.runner(FakeStep("one")).provision(EMAIL)
+
+
+def test_a_second_run_is_refused_while_one_is_at_work(stage: Stage) -> None:
+    other = stage.runner(FakeStep("one"))
+    refusals = []
+
+    def meanwhile(work: Work) -> Outcome:
+        with pytest.raises(BusyError) as refusal:
+            other.provision(EMAIL)
+        refusals.append(refusal.value)
+        work.record("one", "done")
+        return Done()
+
+    assert stage.runner(FakeStep("one", [meanwhile])).provision(EMAIL).outcome == Done()
+    assert str(os.getpid()) in refusals[0].summary
+
+
+def test_the_run_is_logged_without_secrets_for_the_operator_alone(stage: Stage) -> None:
+    with stage.workspace.store().edit(EMAIL) as record:
+        record.set("setup.messaging.botToken", TOKEN)
+
+    def leak(work: Work) -> Outcome:
+        work.say(f"the token is {TOKEN}")
+        raise CloudError("do it", cause=f"with {TOKEN}")
+
+    result = stage.runner(FakeStep("one", [leak])).provision(EMAIL)
+
+    log = stage.workspace.runs_dir / f"{result.run}.jsonl"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["started", "said", "failed"]
+    assert TOKEN not in log.read_text()
+    assert all(TOKEN not in progress.text for progress in stage.heard)
