@@ -1,6 +1,8 @@
 """The sandbox's DigitalOcean API in this process, over real HTTP, without machines and without waiting."""
 
 import logging
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud, Droplet
@@ -45,10 +48,15 @@ class FastCloud:
         params = Params(**rule.pop("params", {}))
         self.book.add(Rule(service="cloud", kind=kind, method=method, path=path, params=params, **rule))  # type: ignore[arg-type]
 
-    def requests(self, method: str, route: str) -> int:
-        """How often this was asked, whatever came of it."""
-        rows = (row for row in self.book.requests() if (row.method, row.route) == (method, route))
-        return sum(row.count for row in rows)
+    def requests(self, method: str = "", route: str = "") -> int:
+        """How often this was asked, whatever came of it; without a word, everything."""
+        deadline = time.monotonic() + 10
+        # An answer is counted a moment after it was given.
+        while sum(row.count for row in self.book.requests()) < self.book.busiest("cloud", seconds=math.inf):
+            assert time.monotonic() < deadline, "a request was never answered"
+            time.sleep(0.001)
+        rows = self.book.requests()
+        return sum(row.count for row in rows if method in ("", row.method) and route in ("", row.route))
 
     @property
     def droplets(self) -> list[Droplet]:
@@ -63,26 +71,41 @@ class CloudServices(Services):
         self._cloud = cloud
 
 
-@contextmanager
-def fast_cloud() -> Iterator[FastCloud]:
-    """A cloud on loopback, for as long as the block lasts."""
-    # Every connection that a fault breaks is a warning to it.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    clock = FastClock()
-    machines = PretendMachines()
-    cloud = Cloud(machines, TOKEN, now=clock.time)
-    book = FaultBook()
-    app = Starlette(routes=[Mount("/v2", Injection(cloud_app(cloud), "cloud", book))])
-    with serving(app, protocol=BreakableProtocol) as root:
+class CloudServer:
+    """One address at which one cloud after another is served: starting a server takes longer than a test."""
+
+    def __init__(self) -> None:
+        self.root = ""
+        self._app: ASGIApp = Starlette()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    @contextmanager
+    def cloud(self) -> Iterator[FastCloud]:
+        """A fresh cloud there, for as long as the block lasts."""
+        clock = FastClock()
+        machines = PretendMachines()
+        cloud = Cloud(machines, TOKEN, now=clock.time)
+        book = FaultBook()
+        self._app = Starlette(routes=[Mount("/v2", Injection(cloud_app(cloud), "cloud", book))])
         try:
-            yield FastCloud(cloud, machines, book, clock, f"{root}/v2/")
+            yield FastCloud(cloud, machines, book, clock, f"{self.root}/v2/")
         finally:
             cloud.close()
             machines.close()
 
 
+@contextmanager
+def cloud_server() -> Iterator[CloudServer]:
+    """On loopback, for as long as the block lasts."""
+    # Every connection that a fault breaks is a warning to it.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    server = CloudServer()
+    with serving(server, protocol=BreakableProtocol) as server.root:
+        yield server
+
+
 def settings_for(fast: FastCloud, **sections: Any) -> Settings:
     """Settings that point at this cloud."""
-    return Settings(
-        digitalocean_token=SecretStr(TOKEN), digitalocean_endpoint=fast.endpoint, **sections
-    )
+    return Settings(digitalocean_token=SecretStr(TOKEN), digitalocean_endpoint=fast.endpoint, **sections)

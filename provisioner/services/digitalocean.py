@@ -33,6 +33,8 @@ PATIENCE_SECONDS = 120.0
 """How long one call is tried again while that may help: longer than the wait after a burst of requests."""
 FIREWALL_NAME = "provisioner-ssh"
 _ANYWHERE = {"addresses": ["0.0.0.0/0", "::/0"]}
+PER_PAGE = 200
+"""The most that the API puts on a page."""
 _LISTINGS = 3
 
 
@@ -175,7 +177,7 @@ class DigitalOcean:
         """All pages. The API says how many there are in all: fewer or more means that the list moved."""
         key = key or path
         for _ in range(_LISTINGS):
-            data = self._call(doing, path, "GET", params)
+            data = self._call(doing, path, "GET", {**params, "per_page": PER_PAGE})
             if _parsed(doing, partial(_is_whole, data, key)):
                 return [_parsed(doing, partial(reader, item)) for item in data[key]]
         raise NoAnswer(

@@ -4,12 +4,18 @@ from pathlib import Path
 import pytest
 
 from provisioner.remote.keys import generate_keypair
-from tests.clouds import FastCloud, fast_cloud
+from tests.clouds import CloudServer, FastCloud, cloud_server
+
+
+@pytest.fixture(scope="session")
+def clouds() -> Iterator[CloudServer]:
+    with cloud_server() as server:
+        yield server
 
 
 @pytest.fixture
-def cloud() -> Iterator[FastCloud]:
-    with fast_cloud() as fast:
+def cloud(clouds: CloudServer) -> Iterator[FastCloud]:
+    with clouds.cloud() as fast:
         yield fast
 
 

@@ -42,8 +42,8 @@ class MemoryWork:
     store: Record = field(default_factory=new_record)
     server: Server = field(default=None)  # type: ignore[assignment]
     said: list[str] = field(default_factory=list)
-    before: Callable[[str], None] = lambda what: None
-    after: Callable[[str], None] = lambda what: None
+    before: Callable[[str], None] = lambda _: None
+    after: Callable[[str], None] = lambda _: None
 
     @property
     def customer(self) -> Customer:
