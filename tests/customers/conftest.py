@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from provisioner.customers.new import SignUp, new_record
+from provisioner.customers.record import Record
+from provisioner.customers.store import CustomerStore
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CustomerStore:
+    return CustomerStore(tmp_path / "customers", tmp_path / "locks", wait_seconds=5)
+
+
+@pytest.fixture
+def active(tmp_path: Path) -> Path:
+    return tmp_path / "customers" / "active"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return tmp_path / "customers" / "archive"
+
+
+@pytest.fixture
+def customer(store: CustomerStore) -> Record:
+    record = new_record(SignUp("customer@example.com", "sub_abc123"))
+    store.add(record)
+    return record

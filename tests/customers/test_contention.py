@@ -1,0 +1,102 @@
+"""Many processes on one customer at once, and processes that are killed while they write."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from provisioner.customers.document import parse
+from provisioner.customers.record import Record
+from provisioner.customers.store import CustomerStore
+from tests.customers.examples import from_old_script, write_old
+
+EMAIL = "old.timer+tag@example.com"
+WRITERS, NOTES, UPDATES = 8, 50, 60
+
+WORK = """
+import sys
+from pathlib import Path
+from provisioner.customers.changes import change_field
+from provisioner.customers.store import CustomerStore
+base, what, who, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+store = CustomerStore(base / "customers", base / "locks", wait_seconds=120)
+for number in range(count):
+    with store.edit("old.timer+tag@example.com") as record:
+        if what == "note":
+            record.add_note(f"{who}-{number}")
+        else:
+            change_field(record, "setup.droplet.id", str(number))
+    print(number, flush=True)
+"""
+
+
+def start(base: Path, what: str, who: str, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WORK, str(base), what, who, str(count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_eight_writers_an_updater_and_a_reader(tmp_path: Path, store: CustomerStore, active: Path) -> None:
+    path = write_old(active, from_old_script())
+    workers = [start(tmp_path, "note", str(number), NOTES) for number in range(WRITERS)]
+    workers.append(start(tmp_path, "update", "u", UPDATES))
+    looks = 0
+    seen: list[object] = []
+    while any(worker.poll() is None for worker in workers):
+        timeline = parse(path.read_bytes())["timeline"]
+        assert timeline[: len(seen)] == seen
+        seen = timeline
+        looks += 1
+    for worker in workers:
+        output, _ = worker.communicate()
+        assert worker.returncode == 0
+        assert output.split()
+    assert looks > 20
+    record = store.read(EMAIL)
+    wanted = {f"{who}-{number}" for who in range(WRITERS) for number in range(NOTES)}
+    assert {note.note for note in record.customer.notes} == wanted
+    assert len(record.customer.notes) == WRITERS * NOTES
+    updates = [event.details for event in record.customer.timeline if event.event == "field_updated"][1:]
+    assert len(updates) == UPDATES
+    assert record.get("setup.droplet.id") == str(UPDATES - 1)
+    moments = [note.timestamp for note in record.customer.notes]
+    assert moments == sorted(moments)
+    assert _without_history(record.data) == _without_history(_with_id(from_old_script(), str(UPDATES - 1)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_writers_killed_at_any_moment_lose_nothing_that_was_done(
+    tmp_path: Path, store: CustomerStore, active: Path, seed: int
+) -> None:
+    path = write_old(active, from_old_script())
+    moments = random.Random(seed)
+    done = 0
+    for round_number in range(6):
+        worker = start(tmp_path, "note", f"round{round_number}", 10_000)
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        time.sleep(moments.uniform(0, 0.05))
+        os.kill(worker.pid, signal.SIGKILL)
+        output, _ = worker.communicate()
+        said = 1 + len([line for line in output.splitlines() if line])
+        notes = Record(parse(path.read_bytes())).customer.notes
+        # The last one may have been written and not been told of; a number cut in half counts once.
+        assert done + said - 1 <= len(notes) <= done + said + 1
+        done = len(notes)
+    with store.edit(EMAIL) as record:
+        record.add_note("the lock is free")
+    assert [entry.name for entry in active.iterdir()] == [path.name]
+
+
+def _without_history(data: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in data.items() if key not in ("notes", "timeline")}
+
+
+def _with_id(data: dict[str, object], droplet_id: str) -> dict[str, object]:
+    record = Record(data)
+    record.set("setup.droplet.id", droplet_id)
+    return record.data

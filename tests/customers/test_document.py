@@ -1,0 +1,52 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provisioner.customers.document import BrokenDocument, parse, render
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(st.characters()), values))
+def test_what_is_written_is_read_back_in_the_same_order(data: dict[str, Any]) -> None:
+    again = parse(render(data))
+    assert again == data
+    assert list(again) == list(data)
+
+
+def test_the_text_has_two_spaces_a_final_newline_and_characters_as_they_are() -> None:
+    assert render({"a": {"é": "🦞"}, "l": []}) == '{\n  "a": {\n    "é": "🦞"\n  },\n  "l": []\n}\n'.encode()
+
+
+def test_half_a_surrogate_pair_survives_as_the_escape_that_it_was() -> None:
+    raw = b'{\n  "a": "x\\ud83ey"\n}\n'
+    assert render(parse(raw)) == raw
+    assert json.loads(raw) == parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b'{"a": 1,\n "b": }', "line 2, column 7"),
+        (b"", "line 1, column 1"),
+        (b'{"a": 1}{', "line 1, column 9"),
+        (b'{"a":\n "\xff"}', "not UTF-8 at line 2, column 3"),
+        (b"[1]", "not a JSON object"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity is not JSON"),
+        (b'{"a": 1e999}', "1e999 is too large"),
+        (b'{"a": {"b": 1, "b": 2}}', "'b' stands twice"),
+        (b'\xef\xbb\xbf{"a": 1}', "BOM"),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+    ],
+)
+def test_a_broken_text_is_refused_with_its_place(raw: bytes, says: str) -> None:
+    with pytest.raises(BrokenDocument, match=says.replace("(", r"\(")):
+        parse(raw)
