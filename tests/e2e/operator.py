@@ -1,0 +1,157 @@
+"""The operator at the command line: real processes, on a workspace of their own, against the sandbox."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from provisioner.sandbox.client import Sandbox
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        parsed = json.loads(self.out)
+        assert isinstance(parsed, dict)
+        return parsed
+
+
+class Operator:
+    """Runs `provisioner` in a workspace whose settings point at the sandbox."""
+
+    def __init__(self, workspace: Path, sandbox: Sandbox) -> None:
+        self.workspace = workspace
+        self.sandbox = sandbox
+        self._environment = {
+            **_without_settings(os.environ),
+            **sandbox.env,
+            "PROVISIONER_WORKSPACE": str(workspace),
+        }
+        self.run("init", str(workspace))
+
+    def run(self, *words: str, text: str = "", timeout: float = 400) -> Ended:
+        """One command, to its end."""
+        ended = subprocess.run(
+            _argv(words),
+            env=self._environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def done(self, *words: str, text: str = "") -> Ended:
+        """One command that has to end well."""
+        ended = self.run(*words, text=text)
+        assert ended.code == 0, f"{words}: {ended.err}"
+        return ended
+
+    def start(self, *words: str) -> "Running":
+        """One command that goes on meanwhile."""
+        return Running(
+            subprocess.Popen(
+                _argv(words),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+
+    def record(self, email: str) -> dict[str, Any]:
+        """The customer's record as it stands, secrets too."""
+        shown = self.done("show", email, "--json", "--reveal").document
+        customer = shown["customer"]
+        assert isinstance(customer, dict)
+        return customer
+
+    def sign_up(self, email: str, name: str, username: str, bot: str) -> str:
+        """A paying customer with a phone and a bot of their own; the bot's token."""
+        self.sandbox.add_phone(username, name.split()[0])
+        token = self.sandbox.create_bot(f"{name}'s Moltbot", bot, username).token
+        self.done("add", email, "sub_test", "--name", name, "--telegram", f"@{username}")
+        self.done("update", email, "setup.messaging.botToken", "-", text=f"{token}\n")
+        return token
+
+
+class Running:
+    """A command at work, whose progress can be watched; it never outlives the test."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self._lines: list[str] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, words: str, timeout: float = 240) -> None:
+        """Until a line with these words has been said; AssertionError if the command ends before."""
+        with self._news:
+            self._news.wait_for(lambda: self._said(words) or not self._reader.is_alive(), timeout)
+        assert self._said(words), f"never said {words!r}: {self._lines}"
+
+    def kill(self) -> None:
+        """SIGKILL, as by a power cut."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+        self._reader.join(10)
+
+    def interrupt(self) -> int:
+        """Ctrl-C; the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self, timeout: float = 240) -> int:
+        """The exit code, when it has ended by itself."""
+        code = self._process.wait(timeout)
+        self._reader.join(10)
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.kill()
+
+    @property
+    def said(self) -> str:
+        return "".join(self._lines)
+
+    def _said(self, words: str) -> bool:
+        return any(words in line for line in self._lines)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as stream:
+            for line in stream:
+                with self._news:
+                    self._lines.append(line)
+                    self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+
+def _argv(words: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", "provisioner.cli.main", *words]
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    prefixes = ("DIGITALOCEAN_", "ANTHROPIC_", "TELEGRAM_", "PROVISIONER_", "SMTP_", "STRIPE_")
+    return {name: value for name, value in environment.items() if not name.startswith(prefixes)}

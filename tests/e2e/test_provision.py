@@ -1,0 +1,100 @@
+"""The main job for real: droplets that boot, the real Moltbot, and a customer with a phone."""
+
+import json
+from typing import Any
+
+import pytest
+
+from provisioner.sandbox.client import Sandbox
+from tests.e2e.operator import Operator
+
+pytestmark = pytest.mark.sandbox
+
+WAITING = 3
+KILLED_AT = (
+    "asking DigitalOcean for a droplet",
+    "droplet    done",
+    "server: ",
+    "moltbot: OpenClaw",
+    "telegram: ",
+)
+"""What the run says when it is killed, one after the other."""
+
+
+def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
+    email, phone, bot = "ada@example.com", "ada", "ada_moltbot"
+    token = operator.sign_up(email, "Ada Lovelace", phone, bot)
+
+    waiting = operator.run("provision", email, "--json")
+    assert waiting.code == WAITING, waiting.err
+    (customer,) = waiting.document["customers"]
+    assert customer["waiting"] == {"of": "@ada", "for": f"to press Start at https://t.me/{bot}"}
+    assert operator.record(email)["setup"]["waiting"]["of"] == "@ada"
+
+    sandbox.press_start(phone, bot)
+    finished = operator.run("provision", email)
+    assert finished.code == 0, finished.err
+    said = sandbox.say(phone, bot, "hello")
+    answer = sandbox.wait_for_reply(phone, bot, after=said.id, timeout=90)
+
+    assert answer is not None
+    assert "hello" in answer.text
+    record = operator.record(email)
+    _check_complete(record, token)
+    assert _droplets_of(sandbox, record) == [int(record["setup"]["droplet"]["id"])]
+    _check_nothing_more_is_done(operator, sandbox, email)
+    for text in (waiting.out, waiting.err, finished.out, finished.err):
+        assert token not in text
+
+
+def test_killed_at_five_moments_it_still_ends_complete_with_one_droplet(
+    operator: Operator, sandbox: Sandbox
+) -> None:
+    email, phone, bot = "grace@example.com", "grace", "grace_moltbot"
+    token = operator.sign_up(email, "Grace Hopper", phone, bot)
+
+    for words in KILLED_AT:
+        with operator.start("provision", email) as running:
+            running.wait_for(words)
+            running.kill()
+    with operator.start("provision", email, "--wait", "5m") as running:
+        running.wait_for("waiting for @grace to press Start")
+        sandbox.press_start(phone, bot)
+        assert running.end() == 0, running.said
+
+    record = operator.record(email)
+    _check_complete(record, token)
+    assert _droplets_of(sandbox, record) == [int(record["setup"]["droplet"]["id"])]
+    events = [event["event"] for event in record["timeline"]]
+    for once in ("droplet_created", "moltbot_installed", "telegram_connected", "onboarding_complete"):
+        assert events.count(once) == 1, events
+
+
+def _check_complete(record: dict[str, Any], token: str) -> None:
+    setup = record["setup"]
+    assert (record["status"], setup["status"]) == ("active", "complete")
+    assert setup["moltbot"]["installed"] is True
+    assert setup["moltbot"]["version"] == "2026.9.6"
+    assert setup["messaging"]["connected"] is True
+    assert setup["messaging"]["botToken"] == token
+    assert setup["handoff"]["completed"] is True
+    assert setup["handoff"]["onboardingMessageSent"] is True
+    assert setup.get("waiting") is None
+    events = [event["event"] for event in record["timeline"]]
+    assert token not in json.dumps(record["timeline"])
+    assert events[0] == "subscription_created"
+    assert events[-1] == "onboarding_complete"
+
+
+def _check_nothing_more_is_done(operator: Operator, sandbox: Sandbox, email: str) -> None:
+    before = operator.record(email)
+    sandbox.reset_counts()
+    again = operator.run("provision", email)
+    assert again.code == 0, again.err
+    assert sandbox.count("cloud") == 0
+    assert operator.record(email) == before
+
+
+def _droplets_of(sandbox: Sandbox, record: dict[str, Any]) -> list[int]:
+    name = record["setup"]["droplet"]["name"]
+    return [droplet.id for droplet in sandbox.droplets() if droplet.name == name]
