@@ -1,4 +1,4 @@
-"""What the sandboxes of one host share: the address ranges that each has, and the switch for forwarding.
+"""What the sandboxes of one host share: the address ranges that each has, and its kernel settings.
 
 The book lies where a restart of the host empties it; a claim counts while the sandbox's bridge exists.
 """
@@ -7,7 +7,7 @@ import fcntl
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
@@ -16,29 +16,38 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox import host
 
 FOLDER: Final = Path("/run/provisioner-sandbox")
-_FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
+_KERNEL: Final = Path("/proc/sys")
+_NEEDED: Final = {
+    "net/ipv4/ip_forward": 1,
+    # A machine holds about a dozen, and all machines share the default of 128.
+    "fs/inotify/max_user_instances": 8192,
+}
 
 
 @dataclass
 class Book:
-    """Ranges by the stem of the sandbox that has each, and how forwarding stood before the first of them."""
+    """Ranges by the stem of the sandbox that has each, and the kernel's settings before the first of them."""
 
+    path: Path
     ranges: dict[str, str] = field(default_factory=dict)
-    forwarding_was: str | None = None
+    settings_before: dict[str, int] = field(default_factory=dict)
+
+    def save(self) -> None:
+        written = self.path.with_suffix(".new")
+        written.write_text(json.dumps({"ranges": self.ranges, "settings_before": self.settings_before}))
+        written.replace(self.path)
 
 
 @contextmanager
 def opened(folder: Path = FOLDER) -> Iterator[Book]:
-    """The book, for one process at a time; what is changed in it is kept, unless the block raises."""
+    """The book, for one process at a time; saved at the end, unless the block raises."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        path = folder / "claims.json"
-        book = Book(**json.loads(path.read_text())) if path.exists() else Book()
+        path = folder / "book.json"
+        book = Book(path, **json.loads(path.read_text())) if path.exists() else Book(path)
         yield book
-        written = path.with_suffix(".new")
-        written.write_text(json.dumps(asdict(book)))
-        written.replace(path)
+        book.save()
 
 
 def choose(pool: IPv4Network, taken: Iterable[IPv4Network]) -> IPv4Network:
@@ -60,18 +69,21 @@ def forget_dead(book: Book) -> None:
     book.ranges = {stem: taken for stem, taken in book.ranges.items() if stem in links}
 
 
-def switch_forwarding_on(book: Book) -> None:
-    now = _FORWARDING.read_text().strip()
-    if book.forwarding_was is None:
-        book.forwarding_was = now
-    if now != "1":
-        _FORWARDING.write_text("1")
+def raise_settings(book: Book, kernel: Path = _KERNEL) -> None:
+    """Set what machines need of the kernel, after noting what was there."""
+    found = {name: int((kernel / name).read_text()) for name in _NEEDED}
+    raised = {name: value for name, value in found.items() if value < _NEEDED[name]}
+    book.settings_before |= raised
+    book.save()
+    for name in raised:
+        (kernel / name).write_text(str(_NEEDED[name]))
 
 
-def restore_forwarding(book: Book) -> None:
-    """Put forwarding back as it was, once no sandbox needs it."""
-    if book.ranges or book.forwarding_was is None:
+def restore_settings(book: Book, kernel: Path = _KERNEL) -> None:
+    """Put the settings back once no sandbox needs them, except where somebody has changed them since."""
+    if book.ranges:
         return
-    if book.forwarding_was != "1":
-        _FORWARDING.write_text(book.forwarding_was)
-    book.forwarding_was = None
+    for name, before in book.settings_before.items():
+        if int((kernel / name).read_text()) == _NEEDED[name]:
+            (kernel / name).write_text(str(before))
+    book.settings_before = {}

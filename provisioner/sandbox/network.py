@@ -41,7 +41,7 @@ class Network:
             network = cls(names, claims.choose(pool, [*ranges, *_routed(pool)]))
             network._set_up()
             book.ranges[names.stem] = str(network.subnet)
-            claims.switch_forwarding_on(book)
+            claims.raise_settings(book)
         return network
 
     def reserve(self) -> str:
@@ -97,7 +97,7 @@ def remove(sandbox_id: str) -> None:
     firewall.remove(names.stem)
     with claims.opened() as book:
         claims.forget_dead(book)
-        claims.restore_forwarding(book)
+        claims.restore_settings(book)
 
 
 def _bridge(name: str, gateway: str) -> str:

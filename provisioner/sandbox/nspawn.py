@@ -32,7 +32,8 @@ class NspawnMachines:
     """
 
     def __init__(self, state: Path, images: Mapping[str, Path], net: Network) -> None:
-        self._state = state
+        self.state = state
+        self.names = net.names
         self._images = images
         self._net = net
         self._snapshots = Snapshots(state / "snapshots")
@@ -49,7 +50,7 @@ class NspawnMachines:
 
     def console(self, machine_id: int) -> Path:
         """The log of what the machine's system printed while booting."""
-        return self._state / "console" / f"{machine_id}.log"
+        return self.state / "console" / f"{machine_id}.log"
 
     def running(self, machine_id: int) -> bool:
         """Whether the machine is on; one that was halted from inside is not."""
@@ -79,10 +80,13 @@ class NspawnMachines:
 
     def destroy(self, machine_id: int) -> None:
         with self._lock:
-            machine = self._machines.pop(machine_id, None)
-        if machine is not None:
-            self._remove(machine)
-            self._net.release(machine.spec.address)
+            machine = self._machines.get(machine_id)
+        if machine is None:
+            return
+        self._remove(machine)
+        with self._lock:
+            del self._machines[machine_id]
+        self._net.release(machine.spec.address)
 
     def power_on(self, machine_id: int) -> None:
         self._of(machine_id).container.start()
@@ -111,7 +115,7 @@ class NspawnMachines:
         for machine in machines:
             self._remove(machine)
         self._trash.empty()
-        sweep(self._state, self._net.names.sandbox_id)
+        sweep(self.state, self.names.sandbox_id)
 
     def _of(self, machine_id: int) -> _Machine:
         with self._lock:
@@ -121,8 +125,8 @@ class NspawnMachines:
         return machine
 
     def _plan(self, spec: MachineSpec) -> _Machine:
-        folder = self._state / "machines" / str(spec.id)
-        name = self._net.names.machine(spec.address)
+        folder = self.state / "machines" / str(spec.id)
+        name = self.names.machine(spec.address)
         planned = Disk(folder, self._layers(spec.image))
         namespace = Path("/run/netns") / name
         boot = Boot(name, planned.root, namespace, self.console(spec.id))
