@@ -19,7 +19,9 @@ def serving(
 
     `protocol` is what uvicorn speaks HTTP with.
     """
-    listener = socket.create_server(("127.0.0.1", 0))
+    # Naming the protocol is what makes asyncio send small answers at once: 40 ms less for each request.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
             app,

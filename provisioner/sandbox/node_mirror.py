@@ -30,11 +30,11 @@ def node_app(cache: Path, say: Say) -> Starlette:
         if not _VERSION.fullmatch(version):
             return PlainTextResponse("404 Not Found", 404)
         try:
-            archive = await run_in_threadpool(release, version)
+            release_folder = await run_in_threadpool(release, version)
         except SandboxError as error:
             say(error.summary)
             return PlainTextResponse(error.summary, 503)
-        path = archive / f"v{version}" / name
+        path = release_folder / name
         return FileResponse(path) if path.is_file() else PlainTextResponse("404 Not Found", 404)
 
     return Starlette(routes=[Route("/v{version}/{file}", file, methods=["GET"])])

@@ -1,12 +1,20 @@
 """How a sandbox is started: what the command line and the tests may choose."""
 
+import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from provisioner.sandbox.cache import DEFAULT_CACHE
 from provisioner.sandbox.cloud.knobs import CloudKnobs
-from provisioner.sandbox.state import StateFolder, folder_named
+from provisioner.sandbox.state import StateFolder
+
+
+def own_cache() -> Path:
+    """Where this user may keep what takes long to make."""
+    if os.geteuid() == 0:
+        return DEFAULT_CACHE
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / DEFAULT_CACHE.name
 
 
 class Options(BaseModel):
@@ -16,13 +24,9 @@ class Options(BaseModel):
 
     state: Path
     pretend: bool = False
-    cache: Path = DEFAULT_CACHE
+    cache: Path = Field(default_factory=own_cache)
     cloud: CloudKnobs = CloudKnobs()
 
     @property
     def folder(self) -> StateFolder:
         return StateFolder(self.state)
-
-
-def state_path(name: str, state: Path | None) -> Path:
-    return state if state is not None else folder_named(name)

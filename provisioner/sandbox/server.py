@@ -157,7 +157,8 @@ def _bind_all(addresses: tuple[str, ...], port: int) -> list[socket.socket]:
     bound: list[socket.socket] = []
     try:
         for address in addresses:
-            listener = socket.socket()
+            # Naming the protocol is what makes asyncio send small answers at once (TCP_NODELAY).
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             bound.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, port))
