@@ -1,0 +1,157 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from provisioner.cli import tracking
+from provisioner.cli.context import choose_workspace
+from provisioner.errors import BusyError, ProvisionerError
+from provisioner.workspace import Workspace
+from tests.cli.conftest import Invoke
+
+SECRET = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
+
+
+def test_help_and_version_need_no_workspace(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISIONER_WORKSPACE", "/nowhere")
+    assert "show" in invoke("--help").out
+    assert invoke("--version").out.strip().replace(".", "").isdigit()
+    assert "EMAIL" in invoke("show", "--help").out
+
+
+@pytest.mark.parametrize(
+    "words", [("shwo",), ("show",), ("show", "a", "b"), ("list", "--nonsense"), ("add", "x")]
+)
+def test_wrong_usage_ends_with_two_and_says_why(invoke: Invoke, words: tuple[str, ...]) -> None:
+    result = invoke(*words)
+    assert result.code == 2
+    assert result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(("error", "code"), [(ProvisionerError, 1), (BusyError, 4)])
+def test_an_error_is_one_short_block(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, error: type[ProvisionerError], code: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error("dance", whom="Ada", cause="no shoes", hint="buy shoes\nthen dance")
+
+    monkeypatch.setattr("provisioner.workspace.Workspace.store", fail)
+    result = invoke("list")
+    assert result.code == code
+    assert result.out == ""
+    assert result.err == "error: could not dance for Ada\n  no shoes\n  → buy shoes\n  → then dance\n"
+
+
+def test_an_interrupt_ends_with_130(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("provisioner.workspace.Workspace.store", interrupt)
+    assert invoke("list").code == 130
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_bug_is_one_line_and_a_private_file_without_secrets(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, inside: bool
+) -> None:
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError(f"token {SECRET}\nand hunter2-hunter2")
+
+    monkeypatch.setattr("provisioner.workspace.Workspace.store", stumble)
+    monkeypatch.setattr("provisioner.cli.crash.tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("SMTP_PASSWORD", "hunter2-hunter2")
+    if not inside:
+        monkeypatch.setattr("provisioner.cli.crash.current_workspace", _no_workspace)
+    result = invoke("list")
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 1
+    assert "Traceback" not in result.err
+    path = Path(result.err.split()[-1])
+    assert path.parent == (workspace.state_dir if inside else tmp_path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    text = path.read_text("utf-8")
+    assert "ZeroDivisionError" in text
+    for secret in (SECRET, "hunter2-hunter2"):
+        assert secret not in text + result.err
+
+
+def _no_workspace() -> Workspace:
+    raise ProvisionerError("find the workspace")
+
+
+def test_the_workspace_option_goes_first(invoke: Invoke, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert invoke("init", str(other)).code == 0
+    assert invoke("--workspace", str(other), "add", "a@example.com", "sub").code == 0
+    assert "a@example.com" in invoke("--workspace", str(other), "list").out
+    assert invoke("list").out == ""
+    wrong = invoke("--workspace", str(tmp_path), "list")
+    assert wrong.code == 2
+    assert "provisioner init" in wrong.err
+    choose_workspace(None)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = {
+        *(
+            "paramiko",
+            "requests",
+            "digitalocean",
+            "telegram",
+            "jinja2",
+            "starlette",
+            "httpx",
+            "uvicorn",
+            "rich",
+        ),
+        *("cryptography", "yaml", "email_validator", "pydantic", "asyncio", "tenacity"),
+    }
+    for words in (["--help"], ["show", "--help"]):
+        command = [sys.executable, "-X", "importtime", "-m", "provisioner.cli.main", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+        assert "provisioner.cli.tracking" in loaded
+        # typer itself checks the words of a command with pydantic, but not to print help.
+        assert loaded & heavy <= {"pydantic"}
+
+
+def test_tracking_loads_nothing_that_talks_to_the_world(tmp_path: Path) -> None:
+    heavy = (
+        "paramiko",
+        "requests",
+        "digitalocean",
+        "telegram",
+        "jinja2",
+        "starlette",
+        "httpx",
+        "cryptography",
+    )
+    program = (
+        "import sys, provisioner.cli.main as main\n"
+        f"sys.argv = ['provisioner', '--workspace', {str(tmp_path)!r}, 'list']\n"
+        "try: main.run()\n"
+        "except SystemExit: pass\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    (tmp_path / "provisioner.toml").touch()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_reader_that_leaves_early_is_no_bug(workspace: Workspace) -> None:
+    store = workspace.store()
+    from provisioner.customers.new import SignUp, new_record
+
+    for number in range(3):
+        store.add(new_record(SignUp(f"a{number}@example.com", "sub")))
+    command = f"{sys.executable} -m provisioner.cli.main --workspace {workspace.root} list --json | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_commands_are_documented() -> None:
+    for command in (tracking.add, tracking.show, tracking.update, tracking.note, tracking.timeline):
+        assert command.__doc__

@@ -1,0 +1,136 @@
+import pytest
+
+from provisioner.customers.changes import change_field
+from provisioner.customers.fields import schema_fields
+from provisioner.customers.record import Customer, Record
+from provisioner.errors import InputError
+from tests.customers.examples import documented, from_old_script
+
+
+@pytest.mark.parametrize(
+    ("path", "word", "value"),
+    [
+        ("setup.droplet.id", "123456", "123456"),
+        ("setup.droplet.id", "007", "007"),
+        ("setup.droplet.id", "null", None),
+        ("setup.moltbot.installed", "false", False),
+        ("setup.moltbot.version", "2026.10", "2026.10"),
+        ("setup.messaging.username", "true", "true"),
+        ("subscription.amount", "9999", 9999),
+        ("subscription.currentPeriodEnd", "2026-02-29T05:54:00.123Z", "2026-02-29T05:54:00.123Z"),
+        ("name", "Zoë  O'Neil", "Zoë  O'Neil"),
+        ("status", "handed_over", "handed_over"),
+        ("email", "New@EXAMPLE.com", "New@example.com"),
+    ],
+)
+def test_a_word_takes_the_type_of_its_field(path: str, word: str, value: object) -> None:
+    record = Record(documented())
+    change_field(record, path, word)
+    assert record.get(path) == value
+    assert type(record.get(path)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "word", "says"),
+    [
+        ("setup.moltbot.installed", "yes", "true or false"),
+        ("setup.moltbot.installed", "1", "true or false"),
+        ("setup.moltbot.installed", "null", "cannot be null"),
+        ("subscription.amount", "89.99", "whole number"),
+        ("subscription.amount", "", "whole number"),
+        ("setup.droplet.created", "today", "must be a time in UTC"),
+        ("setup.status", "done", "one of pending, in_progress, complete"),
+        ("status", "paused", "one of pending_setup"),
+        ("status", "in_progress", "from active it may go to handed_over or cancelled"),
+        ("setup.status", "pending", "complete is final"),
+        ("setup.droplet", "x", "is a group"),
+        ("timeline", "x", "only ever grow"),
+        ("notes.0.note", "x", "only ever grow"),
+        ("notes.3", "x", "no index 3 in a list of 1"),
+        ("email", "nobody", "@"),
+        ("email", "null", "cannot be null"),
+        ("id", "cust_2", "never changes"),
+        ("droplet.id", "x", "find a field"),
+    ],
+)
+def test_a_wrong_word_is_refused_and_changes_nothing(path: str, word: str, says: str) -> None:
+    record = Record(documented())
+    with pytest.raises(InputError, match=says):
+        change_field(record, path, word)
+    assert record.data == documented()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("droplet.id", "setup.droplet.id"),
+        ("setup.dropletid", "setup.droplet.id"),
+        ("botToken", "setup.messaging.botToken"),
+        ("setup.messaging.bottoken", "setup.messaging.botToken"),
+        ("stats", "status"),
+        ("setup.moltbot.instaled", "setup.moltbot.installed"),
+    ],
+)
+def test_an_unknown_field_is_answered_with_the_nearest_names(wrong: str, near: str) -> None:
+    with pytest.raises(InputError) as refused:
+        change_field(Record(documented()), wrong, "x")
+    assert near in str(refused.value.hint)
+
+
+def test_a_name_like_nothing_is_answered_with_where_to_look() -> None:
+    with pytest.raises(InputError) as refused:
+        change_field(Record(documented()), "qqqqqqqq", "x")
+    assert refused.value.hint == "provisioner schema shows every field"
+
+
+def test_force_makes_any_move_and_nothing_else() -> None:
+    record = Record(documented())
+    change_field(record, "status", "pending_setup", force=True)
+    assert record.customer.status == "pending_setup"
+    with pytest.raises(InputError):
+        change_field(record, "status", "paused", force=True)
+
+
+def test_a_change_is_in_the_timeline_with_what_was_there_before() -> None:
+    record = Record(documented())
+    change_field(record, "setup.droplet.id", "42")
+    event = record.customer.timeline[-1]
+    assert (event.event, event.details) == ("field_updated", "setup.droplet.id = 42 (was 123456789)")
+
+
+def test_secrets_are_in_the_field_and_nowhere_else() -> None:
+    record = Record(from_old_script())
+    old, new = record.get("setup.messaging.botToken"), "987654321:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
+    change = change_field(record, "setup.messaging.botToken", new)
+    for text in (str(change), str(record.customer.timeline[-1].details)):
+        assert new not in text
+        assert old not in text
+    assert record.get("setup.messaging.botToken") == new
+
+
+def test_a_key_outside_the_schema_keeps_its_type() -> None:
+    record = Record(from_old_script())
+    for path, word, value in (
+        ("vip", "false", False),
+        ("subscription.coupon.n", "2.5", 2.5),
+        ("subscription.coupon.n", "3", 3),
+        ("subscription.coupon.code", "12", "12"),
+        ("setup.moltbot.flags.0", "b", "b"),
+        ("setup.moltbot.flags.1.b", "text", "text"),
+    ):
+        change_field(record, path, word)
+        assert record.get(path) == value
+        assert type(record.get(path)) is type(value)
+    for path, word in (
+        ("vip", "no"),
+        ("subscription.coupon.n", "many"),
+        ("setup.moltbot.flags.2", "c"),
+        ("zebra", "x"),
+    ):
+        with pytest.raises(InputError):
+            change_field(record, path, word)
+
+
+def test_every_field_of_the_schema_has_a_kind_that_update_knows() -> None:
+    kinds = {field.kind for field in schema_fields(Customer)}
+    assert kinds == {"text", "flag", "number", "choice", "group", "list"}

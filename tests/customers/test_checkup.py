@@ -1,0 +1,172 @@
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioner.customers.document import render
+from provisioner.customers.progress import steps_done, waits_for
+from provisioner.customers.record import Record
+from provisioner.customers.store import CustomerStore
+from tests.customers.examples import documented, from_old_script, write_old
+
+
+def write(folder: Path, data: dict[str, Any], name: str | None = None) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = write_old(folder, data, name)
+    path.chmod(0o600)
+    return path
+
+
+def kinds(store: CustomerStore) -> list[tuple[str, str]]:
+    return [(finding.file, finding.kind) for finding in store.check().findings]
+
+
+def changed(**values: Any) -> dict[str, Any]:
+    record = Record(documented())
+    data = record.data
+    for path, value in values.items():
+        record.set(path.replace("__", "."), value)
+        data = record.data
+    return data
+
+
+def test_good_files_are_healthy(store: CustomerStore, active: Path, archive: Path) -> None:
+    write(active, documented())
+    write(active, from_old_script())
+    write(archive, {**documented(), "id": "cust_2", "email": "b@example.com", "status": "cancelled"})
+    checkup = store.check()
+    assert checkup.findings == ()
+    assert checkup.healthy
+    assert checkup.files == 3
+
+
+def test_a_broken_file_is_found_with_its_place(store: CustomerStore, active: Path) -> None:
+    write(active, documented())
+    bad = active / "bad_at_example.com.json"
+    bad.write_text('{\n  "id": 1,,\n}')
+    bad.chmod(0o600)
+    wrong = active / "wrong_at_example.com.json"
+    wrong.write_bytes(render({**documented(), "status": "sleeping"}))
+    wrong.chmod(0o600)
+    findings = {finding.file: finding for finding in store.check(fix=True).findings}
+    assert "line 2, column 11" in findings["active/bad_at_example.com.json"].problem
+    assert "status must be" in findings["active/wrong_at_example.com.json"].problem
+    assert bad.read_text() == '{\n  "id": 1,,\n}'
+
+
+def test_duplicates_are_found_wherever_they_are(store: CustomerStore, active: Path, archive: Path) -> None:
+    write(active, documented())
+    write(archive, documented())
+    found = [finding for finding in store.check(fix=True).findings if finding.kind == "duplicate"]
+    assert len(found) == 4
+    assert {finding.file for finding in found} == {
+        "active/customer_at_example.com.json",
+        "archive/customer_at_example.com.json",
+    }
+    assert not store.check().healthy
+
+
+def test_a_wrong_name_is_mended(store: CustomerStore, active: Path) -> None:
+    path = write(active, documented(), "hand-made.json")
+    before = path.read_bytes()
+    assert kinds(store) == [("active/hand-made.json", "name")]
+    checkup = store.check(fix=True)
+    assert checkup.healthy
+    assert checkup.findings[0].fixed == "renamed to customer_at_example.com.json"
+    assert [(entry.name, entry.read_bytes()) for entry in active.iterdir()] == [
+        ("customer_at_example.com.json", before)
+    ]
+    assert store.check().findings == ()
+
+
+def test_a_wrong_name_never_takes_anothers_place(store: CustomerStore, active: Path) -> None:
+    write(active, {**documented(), "email": "a+b@example.com"})
+    write(active, {**documented(), "id": "cust_2", "email": "a_b@example.com"}, "zzz.json")
+    assert store.check(fix=True).healthy
+    assert store.read("a+b@example.com").customer.id == "cust_1234567890"
+    assert store.read("a_b@example.com").customer.id == "cust_2"
+
+
+def test_permissions_are_mended(store: CustomerStore, active: Path) -> None:
+    path = write(active, documented())
+    path.chmod(0o644)
+    active.chmod(0o755)
+    assert [kind for _, kind in kinds(store)] == ["permissions", "permissions"]
+    assert store.check(fix=True).healthy
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(active.stat().st_mode) == 0o700
+
+
+def test_what_killed_writes_left_is_removed_and_what_is_being_written_is_not(
+    store: CustomerStore, active: Path
+) -> None:
+    write(active, documented())
+    old, fresh = active / "a.json.tmp", active / "b.json.tmp"
+    for path in (old, fresh):
+        path.write_text("{")
+    os.utime(old, (0, 0))
+    assert kinds(store) == [("active/a.json.tmp", "leftover")]
+    assert store.check(fix=True).healthy
+    assert not old.exists()
+    assert fresh.exists()
+
+
+CONTRADICTIONS: tuple[tuple[str, Callable[[Record], None]], ...] = (
+    ("not done: messaging", lambda record: record.set("setup.messaging.connected", False)),
+    ("not done: droplet, handoff", lambda record: _unset(record)),
+    ("setup.status is pending, but done", lambda record: record.set("setup.status", "pending")),
+    (
+        "status is active, but setup.status is in_progress",
+        lambda record: record.set("setup.status", "in_progress"),
+    ),
+    ("status is pending_setup, but", lambda record: record.set("status", "pending_setup")),
+    (
+        "status is in_progress, but setup.status is complete",
+        lambda record: record.set("status", "in_progress"),
+    ),
+    ("timeline has onboarding_complete", lambda record: _boarded(record)),
+    ("timeline has handover_complete", lambda record: record.add_event("handover_complete", "")),
+)
+
+
+def _unset(record: Record) -> None:
+    record.set("setup.droplet.ip", None)
+    record.set("setup.handoff.completed", False)
+
+
+def _boarded(record: Record) -> None:
+    record.set("status", "pending_setup")
+    record.add_event("onboarding_complete", "")
+
+
+@pytest.mark.parametrize(("says", "change"), CONTRADICTIONS)
+def test_contradictions_are_found(
+    store: CustomerStore, active: Path, says: str, change: Callable[[Record], None]
+) -> None:
+    record = Record(documented())
+    change(record)
+    write(active, record.data)
+    problems = [finding.problem for finding in store.check().findings]
+    assert any(says in problem for problem in problems)
+
+
+def test_history_that_goes_back_in_time_is_found(store: CustomerStore, active: Path) -> None:
+    data = documented()
+    data["timeline"].append({"timestamp": "2026-01-29T05:59:59.999Z", "event": "x", "details": ""})
+    data["notes"].append({"timestamp": "2026-01-29T06:00:00.001Z", "note": "later by a thousandth"})
+    write(active, data)
+    assert kinds(store) == [("active/customer_at_example.com.json", "history")]
+
+
+def test_how_far_a_customer_is_and_what_they_wait_for() -> None:
+    record = Record(from_old_script())
+    assert steps_done(record.customer) == ("droplet", "moltbot")
+    assert waits_for(record.customer) == "step messaging"
+    record.set("setup.waiting", {"for": "to press Start", "of": "@ada"})
+    assert waits_for(record.customer) == "@ada to press Start"
+    record.set("status", "cancelled")
+    assert waits_for(record.customer) == ""
+    assert waits_for(Record(documented()).customer) == ""
