@@ -1,0 +1,447 @@
+"""The droplet step against the sandbox's API: what it records, and what it does when things go wrong."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from provisioner.errors import CloudError, ProvisionerError
+from provisioner.services.cloud_errors import (
+    AccountLocked,
+    DropletFailed,
+    DropletLimitReached,
+    DropletUnclear,
+    NoAnswer,
+    NotOffered,
+    TokenRefused,
+    TooManyRequests,
+)
+from provisioner.settings import Settings
+from provisioner.steps.base import Done
+from provisioner.steps.droplet_identity import name_of, tag_of
+from tests.clouds import FastCloud
+from tests.services.test_digitalocean import SPEC
+from tests.steps.droplets import demand_whole, droplets_of, new_work, step
+from tests.steps.support import new_record
+
+POST = {"method": "POST", "path": "droplets$"}
+
+
+def test_a_customer_gets_one_droplet_and_the_record_says_which(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key)
+
+    outcome = step(cloud).run(work)
+
+    assert outcome == Done()
+    demand_whole(cloud, work)
+    droplet_id = work.customer.setup.droplet.id
+    assert work.events == ["droplet_created", "droplet_active"]
+    assert work.details[0] == f"Created DO droplet {droplet_id}"
+    assert step(cloud).done(work.customer)
+
+
+def test_the_operator_may_log_in_and_nothing_but_ssh_gets_in(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key)
+    step(cloud).run(work)
+
+    [droplet] = cloud.droplets
+    [key] = cloud.cloud.keys.values()
+    assert droplet.authorized_keys == (key.public_key,)
+    assert cloud.machines.inbound[droplet.id] == ("tcp/22",)
+
+
+def test_an_undisturbed_run_does_not_wait_and_asks_little(cloud: FastCloud, operator_key: Path) -> None:
+    step(cloud).run(new_work(cloud, operator_key))
+    before, waited = cloud.requests(), len(cloud.clock.waited)
+    polls = cloud.requests("GET", "/v2/droplets/{id}")
+
+    step(cloud).run(new_work(cloud, operator_key, new_record(id="cust_2", email="b@example.com")))
+
+    polls = cloud.requests("GET", "/v2/droplets/{id}") - polls
+    # Looking up the key and the firewall, a look by tag, the creation, and the sweep after it.
+    assert cloud.requests() - before == 5 + polls
+    assert all(seconds == 2 for seconds in cloud.clock.waited[waited:])
+
+
+def test_the_intent_is_durable_before_the_request(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key)
+    at_request: list[dict[str, object]] = []
+
+    def before(what: str) -> None:
+        if what == "droplet_created":
+            at_request.append(json.loads(json.dumps(work.store.data["setup"]["droplet"])))
+
+    work.before = before
+    step(cloud).run(work)
+
+    [intent] = at_request
+    assert intent["name"] == name_of(work.customer.id)
+    assert intent["tag"] == tag_of(work.customer.id)
+    assert str(intent["hostKey"]).startswith("ssh-ed25519 ")
+    assert intent["requestedAt"]
+    assert (intent["region"], intent["size"]) == ("sfo3", "s-1vcpu-2gb")
+    assert "id" not in intent
+
+
+def test_the_private_host_key_is_in_no_record_and_no_progress(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key)
+    cloud.fault("drop_after_effect", **POST)
+    step(cloud).run(work)
+
+    assert "PRIVATE" in cloud.droplets[0].user_data
+    assert "PRIVATE" not in json.dumps(work.store.data) + "".join(work.said)
+
+
+def test_a_complete_customer_needs_nothing_and_half_a_record_is_not_complete(cloud: FastCloud) -> None:
+    whole = {"id": "1", "ip": "127.77.0.2", "hostKey": "ssh-ed25519 AAAA"}
+    for missing in ("", *whole):
+        droplet = {key: value for key, value in whole.items() if key != missing}
+        customer = new_record(setup={"status": "in_progress", "droplet": droplet}).customer
+        assert step(cloud).done(customer) is (missing == "")
+
+
+# What is needed is named before anything is spent
+
+
+def test_all_that_is_missing_is_named_at_once(cloud: FastCloud, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"ssh": {"key": tmp_path / "none"}})
+
+    needs = step(cloud).needs(settings, new_record().customer)
+
+    assert len(needs) == 2
+    assert "DIGITALOCEAN_ACCESS_TOKEN" in needs[0]
+    assert "provisioner init" in needs[1]
+
+
+def test_a_key_that_cannot_be_used_is_named(cloud: FastCloud, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    locked = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(b"passphrase")
+    )
+    for text in (locked, b"not a key", b"\xff\xfe"):
+        path.write_bytes(text)
+        settings = Settings.model_validate({"digitalocean_token": "t", "ssh": {"key": path}})
+        [need] = step(cloud).needs(settings, new_record().customer)
+        assert "passphrase" in need
+        assert str(path) in need
+
+
+def test_nothing_is_needed_with_a_token_and_a_key(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key)
+
+    assert step(cloud).needs(work.settings, work.customer) == []
+
+
+# A request whose end is not known
+
+
+@pytest.mark.parametrize("kind", ["drop_after_effect", "truncate"])
+def test_a_lost_answer_is_made_up_for_by_looking(cloud: FastCloud, operator_key: Path, kind: str) -> None:
+    cloud.fault(kind, **POST)
+    work = new_work(cloud, operator_key)
+
+    step(cloud).run(work)
+
+    demand_whole(cloud, work)
+    assert cloud.requests("POST", "/v2/droplets") == 1
+    assert "was lost" in work.details[0]
+
+
+@pytest.mark.parametrize("lag", ["list_lag", "tag_lag"])
+def test_lists_and_tags_that_lag_are_waited_for(cloud: FastCloud, operator_key: Path, lag: str) -> None:
+    cloud.fault("drop_after_effect", **POST)
+    cloud.fault(lag, **POST, params={"seconds": 50})
+    work = new_work(cloud, operator_key)
+
+    step(cloud).run(work)
+
+    demand_whole(cloud, work)
+    assert cloud.requests("POST", "/v2/droplets") == 1
+    assert 50 <= sum(cloud.clock.waited) <= 62
+
+
+@pytest.mark.parametrize("kind", ["reset", "html", "status"])
+def test_a_request_that_had_no_effect_is_repeated_after_a_clean_window_with_a_new_host_key(
+    cloud: FastCloud, operator_key: Path, kind: str
+) -> None:
+    cloud.fault(kind, **POST, params={"status": 500} if kind == "status" else {})
+    work = new_work(cloud, operator_key)
+    intents: list[object] = []
+    work.after = lambda _: intents.append(work.store.get("setup.droplet.hostKey"))
+
+    step(cloud).run(work)
+
+    demand_whole(cloud, work)
+    assert cloud.requests("POST", "/v2/droplets") == 2
+    assert intents[0] != intents[1]
+    assert 60 <= sum(cloud.clock.waited) < 75
+
+
+def test_asking_ends_and_the_next_run_looks_first(cloud: FastCloud, operator_key: Path) -> None:
+    cloud.fault("html", **POST, count=2)
+    work = new_work(cloud, operator_key)
+
+    with pytest.raises(CloudError, match="asked 2 times") as error:
+        step(cloud).run(work)
+
+    assert error.value.retry
+    assert work.customer.setup.droplet.requested_at
+    looks = cloud.requests("GET", "/v2/droplets")
+    resumed = new_work(cloud, operator_key, work.store)
+    step(cloud).run(resumed)
+    demand_whole(cloud, resumed)
+    assert cloud.requests("GET", "/v2/droplets") - looks >= 2 * 12
+    assert cloud.requests("POST", "/v2/droplets") == 3
+
+
+def test_looking_that_fails_is_not_a_clean_window(cloud: FastCloud, operator_key: Path) -> None:
+    cloud.fault("drop_after_effect", **POST)
+    cloud.fault("list_lag", **POST, params={"seconds": 50})
+    cloud.fault("status", "GET", "droplets", after=4, count=None, params={"status": 503})
+    work = new_work(cloud, operator_key)
+
+    with pytest.raises(NoAnswer):
+        step(cloud).run(work)
+
+    cloud.book.clear()
+    resumed = new_work(cloud, operator_key, work.store)
+    step(cloud).run(resumed)
+    demand_whole(cloud, resumed)
+
+
+def test_a_droplet_of_an_earlier_request_is_adopted_with_its_own_host_key(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    """The first request shows its effect late: when a second one, with another key, had been written down."""
+    cloud.fault("drop_after_effect", **POST)
+    work = new_work(cloud, operator_key)
+    cloud.fault("status", "GET", r"droplets\?", after=1, count=None, params={"status": 404})
+    with pytest.raises(ProvisionerError):
+        step(cloud).run(work)
+    cloud.book.clear()
+    work.write({"setup.droplet.hostKey": "ssh-ed25519 AAAAanother moltbot"})
+
+    resumed = new_work(cloud, operator_key, work.store)
+    step(cloud).run(resumed)
+
+    demand_whole(cloud, resumed)
+
+
+def test_an_api_that_takes_no_requests_for_now_is_asked_again_when_it_says(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    cloud.fault("status", **POST, count=2, params={"status": 429, "retry_after": 17})
+    work = new_work(cloud, operator_key)
+
+    step(cloud).run(work)
+
+    demand_whole(cloud, work)
+    assert cloud.clock.waited[:2] == [17, 17]
+
+
+def test_a_limit_that_is_far_away_ends_the_run_without_doubt(cloud: FastCloud, operator_key: Path) -> None:
+    cloud.fault("status", **POST, count=None, params={"status": 429, "retry_after": 1800})
+    work = new_work(cloud, operator_key)
+
+    with pytest.raises(TooManyRequests):
+        step(cloud).run(work)
+
+    assert work.customer.setup.droplet.requested_at is None
+    assert cloud.clock.waited == []
+
+
+# What cannot be proven is asked
+
+
+def foreign(cloud: FastCloud, *, name: str = "somebody", tags: tuple[str, ...] = ()) -> str:
+    """A droplet that no request of this product made."""
+    return cloud.client().create_droplet(replace(SPEC, name=name, tags=tags)).id
+
+
+def test_a_droplet_with_the_customers_tag_that_the_record_does_not_know_stops_the_run(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    work = new_work(cloud, operator_key)
+    stranger = foreign(cloud, tags=(tag_of(work.customer.id),))
+
+    with pytest.raises(DropletUnclear, match=stranger) as error:
+        step(cloud).run(work)
+
+    assert error.value.droplets == (stranger,)
+    assert "delete it" in (error.value.hint or "")
+    assert len(cloud.droplets) == 1
+    assert work.customer.setup.droplet.requested_at is None
+
+
+def test_a_droplet_of_that_name_that_states_no_host_key_is_not_adopted(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    work = new_work(cloud, operator_key)
+    stranger = foreign(cloud, name=name_of(work.customer.id))
+    work.write({"setup.droplet.requestedAt": "2026-01-29T05:54:00Z"})
+
+    with pytest.raises(DropletUnclear, match=stranger):
+        step(cloud).run(work)
+
+    assert len(cloud.droplets) == 1
+
+
+def test_two_droplets_stop_the_run_and_both_are_kept(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key, active_seconds=20)
+    cloud.fault("drop_after_effect", **POST)
+    cloud.fault("list_lag", **POST, params={"seconds": 62})
+    cloud.fault("stuck", **POST, after=1)
+
+    with pytest.raises(DropletFailed):
+        step(cloud).run(work)
+    cloud.droplets[1].status, cloud.droplets[1].address = "active", "127.77.0.9"
+    with pytest.raises(DropletUnclear) as error:
+        step(cloud).run(new_work(cloud, operator_key, work.store))
+
+    ids = {str(droplet.id) for droplet in droplets_of(cloud, work)}
+    assert set(error.value.droplets) == ids
+    assert len(ids) == 2
+    assert all(one in error.value.summary for one in ids)
+    assert work.customer.setup.droplet.ip is None
+
+
+def test_when_the_operator_has_deleted_one_of_two_the_other_is_taken(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    work = new_work(cloud, operator_key)
+    step(cloud).run(work)
+    again = foreign(cloud, tags=(tag_of(work.customer.id),))
+    work.write({"setup.droplet.id": None, "setup.droplet.ip": None})
+
+    with pytest.raises(DropletUnclear):
+        step(cloud).run(work)
+    cloud.client().delete_droplet(again)
+    step(cloud).run(work)
+
+    [droplet] = droplets_of(cloud, work)
+    assert work.customer.setup.droplet.id == str(droplet.id)
+
+
+def test_a_droplet_that_the_operator_named_without_its_host_key_is_not_trusted(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    named = foreign(cloud)
+    work = new_work(cloud, operator_key)
+    work.write({"setup.droplet.id": named})
+
+    with pytest.raises(DropletUnclear, match="host key") as error:
+        step(cloud).run(work)
+
+    assert "setup.droplet.hostKey" in (error.value.hint or "")
+    assert not step(cloud).done(work.customer)
+
+
+# Accepted, and then
+
+
+def test_a_droplet_that_vanishes_is_asked_for_again_by_the_next_run(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    cloud.fault("vanish", **POST)
+    work = new_work(cloud, operator_key)
+
+    with pytest.raises(DropletFailed, match="is not in the account") as error:
+        step(cloud).run(work)
+
+    assert error.value.retry
+    assert work.events == ["droplet_created", "droplet_failed"]
+    resumed = new_work(cloud, operator_key, work.store)
+    step(cloud).run(resumed)
+    demand_whole(cloud, resumed)
+
+
+def test_a_recorded_droplet_that_is_gone_is_not_replaced_by_a_guess(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    """The token may be one of another account."""
+    work = new_work(cloud, operator_key)
+    work.write({"setup.droplet.id": "4711"})
+
+    with pytest.raises(DropletFailed) as error:
+        step(cloud).run(work)
+
+    assert "setup.droplet.id null" in (error.value.hint or "")
+    assert work.customer.setup.droplet.id == "4711"
+    assert cloud.droplets == []
+
+
+def test_a_creation_that_errs_is_named_before_the_deadline(cloud: FastCloud, operator_key: Path) -> None:
+    cloud.fault("errored", **POST)
+    work = new_work(cloud, operator_key)
+
+    with pytest.raises(DropletFailed, match="could not create"):
+        step(cloud).run(work)
+
+    assert sum(cloud.clock.waited) < 60
+    assert len(cloud.droplets) == 1
+
+
+def test_a_droplet_that_takes_too_long_is_waited_for_by_the_next_run(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    cloud.fault("stuck", **POST)
+    work = new_work(cloud, operator_key, active_seconds=100, poll_seconds=5)
+
+    with pytest.raises(DropletFailed, match="is new after 100 s") as error:
+        step(cloud).run(work)
+
+    assert error.value.retry
+    assert set(cloud.clock.waited) == {5}
+    assert any("waiting for droplet" in line for line in work.said)
+    cloud.droplets[0].status, cloud.droplets[0].address = "active", "127.77.0.9"
+    step(cloud).run(work)
+    demand_whole(cloud, work)
+
+
+def test_a_droplet_that_is_switched_off_is_named(cloud: FastCloud, operator_key: Path) -> None:
+    work = new_work(cloud, operator_key, active_seconds=20)
+    cloud.fault("stuck", **POST)
+    with pytest.raises(DropletFailed):
+        step(cloud).run(work)
+    cloud.droplets[0].status = "off"
+
+    with pytest.raises(DropletFailed, match="is off") as error:
+        step(cloud).run(work)
+
+    assert "switch it on" in (error.value.hint or "")
+
+
+# Refused
+
+
+@pytest.mark.parametrize(
+    ("knobs", "name"),
+    [
+        ({"token": "revoked"}, TokenRefused),
+        ({"account_status": "locked"}, AccountLocked),
+        ({"droplet_limit": 0}, DropletLimitReached),
+        ({"sold_out": ("sfo3",)}, NotOffered),
+        ({"sold_out": ("s-1vcpu-2gb",)}, NotOffered),
+    ],
+)
+def test_what_is_refused_is_named_and_the_next_run_asks_at_once(
+    cloud: FastCloud, operator_key: Path, knobs: dict[str, object], name: type[CloudError]
+) -> None:
+    work = new_work(cloud, operator_key)
+    before = cloud.cloud.knobs.model_copy()
+    for knob, value in knobs.items():
+        setattr(cloud.cloud.knobs, knob, value)
+
+    with pytest.raises(name) as error:
+        step(cloud).run(work)
+
+    assert error.value.hint
+    assert not error.value.retry
+    assert cloud.droplets == []
+    cloud.cloud.knobs = before
+    step(cloud).run(work)
+    demand_whole(cloud, work)
+    assert all(seconds == 2 for seconds in cloud.clock.waited)

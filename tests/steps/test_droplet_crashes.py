@@ -1,0 +1,166 @@
+"""The process dies anywhere, any number of times, among faults: one droplet, and the record knows it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provisioner.errors import ProvisionerError
+from provisioner.services import _do_transport as transport
+from tests.clouds import CloudServer, FastCloud
+from tests.steps.droplets import demand_whole, droplets_of, new_work, step
+from tests.steps.support import MemoryWork
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Boundaries:
+    """Every place where a process may die: before and after each request and each durable write."""
+
+    passed: int = 0
+    dies_at: int | None = None
+    places: list[str] = field(default_factory=list)
+
+    def __call__(self, place: str) -> None:
+        self.places.append(place)
+        self.passed += 1
+        if self.passed - 1 == self.dies_at:
+            raise Crash(place)
+
+
+@contextmanager
+def dying(work: MemoryWork, at: int | None) -> Iterator[Boundaries]:
+    boundaries = Boundaries(dies_at=at)
+    send = transport.OneWayIn._send
+
+    def send_between(self: Any, method: str, address: str, params: Any) -> Any:
+        boundaries(f"before {method}")
+        try:
+            return send(self, method, address, params)
+        finally:
+            boundaries(f"after {method}")
+
+    work.before = lambda what: boundaries(f"before {what}")
+    work.after = lambda what: boundaries(f"after {what}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transport.OneWayIn, "_send", send_between)
+        yield boundaries
+
+
+def run_dying(cloud: FastCloud, work: MemoryWork, at: int | None) -> Boundaries:
+    """One process: dies at that boundary, or ends by itself."""
+    with dying(work, at) as boundaries, suppress(Crash, ProvisionerError):
+        step(cloud).run(work)
+    return boundaries
+
+
+def lose_answer(cloud: FastCloud) -> None:
+    cloud.fault("drop_after_effect", "POST", "droplets$")
+
+
+def lag(cloud: FastCloud) -> None:
+    cloud.fault("list_lag", "POST", "droplets$", count=None, params={"seconds": 40})
+    cloud.fault("tag_lag", "POST", "droplets$", count=None, params={"seconds": 50})
+
+
+def nothing(cloud: FastCloud) -> None:
+    pass
+
+
+@pytest.mark.parametrize("around", [nothing, lose_answer, lag], ids=lambda around: around.__name__)
+def test_killed_at_every_boundary_and_run_again(
+    clouds: CloudServer, operator_key: Path, around: Callable[[FastCloud], None]
+) -> None:
+    for dies_at in count():
+        with clouds.cloud() as cloud:
+            around(cloud)
+            first = new_work(cloud, operator_key)
+            boundaries = run_dying(cloud, first, dies_at)
+            assert len(droplets_of(cloud, first)) <= 1
+            resumed = new_work(cloud, operator_key, first.store)
+            if boundaries.passed > dies_at:
+                step(cloud).run(resumed)
+            demand_whole(cloud, resumed)
+            assert resumed.events.count("droplet_created") == 1
+            if boundaries.passed <= dies_at:
+                break
+    # Every write and every request of the way was met.
+    assert {"before POST", "after POST", "before write", "after droplet_created"} <= set(boundaries.places)
+    assert dies_at >= 20
+
+
+def test_killed_twice_at_every_pair_around_the_request(clouds: CloudServer, operator_key: Path) -> None:
+    """The first death leaves it open whether the droplet was made; the second one meets the looking."""
+    with clouds.cloud() as cloud:
+        places = run_dying(cloud, new_work(cloud, operator_key), None).places
+    intent = places.index("before write")
+    for first_death in range(intent, intent + 6):
+        for second_death in range(0, 40, 3):
+            with clouds.cloud() as cloud:
+                lag(cloud)
+                work = new_work(cloud, operator_key)
+                run_dying(cloud, work, first_death)
+                run_dying(cloud, new_work(cloud, operator_key, work.store), second_death)
+                last = new_work(cloud, operator_key, work.store)
+                if not step(cloud).done(last.customer):
+                    step(cloud).run(last)
+                demand_whole(cloud, last)
+
+
+FAULTS = {
+    "lost": ("drop_after_effect", "POST", "droplets$", {}),
+    "half": ("truncate", "POST", "droplets$", {}),
+    "reset": ("reset", "POST", "droplets$", {}),
+    "gateway": ("html", "POST", "droplets$", {"status": 504}),
+    "failure": ("no_error_id", "POST", "droplets$", {"status": 500}),
+    "refused": ("status", "POST", "droplets$", {"status": 422}),
+    "busy": ("status", "POST", "droplets$", {"status": 429, "retry_after": 3}),
+    "lag": ("list_lag", "POST", "droplets$", {"seconds": 45}),
+    "untagged": ("tag_lag", "POST", "droplets$", {"seconds": 45}),
+    "vanishes": ("vanish", "POST", "droplets$", {}),
+    "no action": ("empty_actions", "POST", "droplets$", {}),
+    "blind": ("status", "GET", "droplets", {"status": 500}),
+    "key lost": ("drop_after_effect", "POST", "account/keys", {}),
+    "firewall lost": ("truncate", "POST", "firewalls$", {}),
+}
+RUNS = st.lists(
+    st.tuples(st.lists(st.sampled_from(sorted(FAULTS)), max_size=3), st.none() | st.integers(0, 60)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(runs=RUNS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_faults_and_deaths_end_in_one_droplet(
+    clouds: CloudServer, operator_key: Path, runs: list[tuple[list[str], int | None]]
+) -> None:
+    with clouds.cloud() as cloud:
+        work = new_work(cloud, operator_key)
+        for faults, dies_at in runs:
+            for name in faults:
+                kind, method, path, params = FAULTS[name]
+                cloud.fault(kind, method, path, params=params)
+            work = new_work(cloud, operator_key, work.store)
+            if not step(cloud).done(work.customer):
+                run_dying(cloud, work, dies_at)
+            assert len(droplets_of(cloud, work)) <= 1
+            cloud.book.clear()
+        last = new_work(cloud, operator_key, work.store)
+        if work.customer.setup.droplet.id and not droplets_of(cloud, last):
+            # Vanished after the run that asked for it had died: the operator confirms it, as the error says.
+            with pytest.raises(ProvisionerError, match="is not in the account"):
+                step(cloud).run(last)
+            last.write({"setup.droplet.id": None})
+        if not step(cloud).done(last.customer):
+            step(cloud).run(last)
+        demand_whole(cloud, last)
