@@ -28,19 +28,18 @@ KINDS = DEFAULT_OFF | {
     "removed_chat_boost",
     "managed_bot",
 }
-_FIRST_ID = 100_000_001
 
 
 class UpdateQueue:
-    """Updates in order, kept until a poll with a higher offset acknowledges them."""
+    """Updates in order from `first_id` on, kept until a poll with a higher offset acknowledges them."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_id: int = 1) -> None:
         self.pending: list[dict[str, Any]] = []
         self.allowed: frozenset[str] | None = None
         """What the bot asked for last; None is the default set."""
         self.poll: object | None = None
         """The poll that may take updates now: the newest one."""
-        self._next_id = _FIRST_ID
+        self._next_id = first_id
 
     def push(self, kind: str, content: dict[str, Any]) -> None:
         """Keep an update, unless the bot did not ask for this kind."""

@@ -13,12 +13,14 @@ from provisioner.sandbox.changes import Changes
 from provisioner.sandbox.telegram.callbacks import Callbacks
 from provisioner.sandbox.telegram.messages import Chat, Message, edited
 from provisioner.sandbox.telegram.people import Bot, User, new_token
+from provisioner.sandbox.telegram.updates import UpdateQueue
 from provisioner.sandbox.telegram.wire import Json, bot_json, message_json, user_json
 
 _FIRST_USER_ID = 700_000_101
 _FIRST_BOT_ID = 8_100_000_001
 _USERNAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])+")
 _BOTS_PER_OWNER = 20
+_LONG_AGO = 1_000_000_000
 _CALLS_KEPT = 10_000
 T = TypeVar("T", User, Bot)
 
@@ -109,7 +111,9 @@ class World:
             owner_id = self.user(owner).id
             self._check_new_bot(owner_id, name, username)
             bot_id = self._free_id(_FIRST_BOT_ID, self._bots)
-            bot = Bot(bot_id, name, username, owner_id, new_token(bot_id), can_manage_bots)
+            # Gateways remember the last update of a bot: in a later world its ids must be higher.
+            updates = UpdateQueue(first_id=self.now() - _LONG_AGO)
+            bot = Bot(bot_id, name, username, owner_id, new_token(bot_id), can_manage_bots, updates=updates)
             self._bots[bot_id] = bot
             if manager:
                 bot.manager_id = manager.id
