@@ -115,7 +115,28 @@ class ConnectionLost(RemoteError):
 
 
 class TaskFailed(RemoteError):
-    """A task of a playbook failed on the server."""
+    """A task of a playbook failed on the server.
+
+    `output` are the last lines that it printed, without secrets; `log` is the path of the whole output on
+    the server; exit code 124 means that it ran out of time.
+    """
+
+    def __init__(
+        self, doing: str, *, whom: str, playbook: str, task: str, exit_code: int, output: str, log: str
+    ) -> None:
+        self.playbook = playbook
+        self.task = task
+        self.task_exit_code = exit_code
+        self.output = output
+        self.log = log
+        how = "ran out of time" if exit_code == 124 else f"ended with exit code {exit_code}"
+        last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
+        super().__init__(
+            doing,
+            whom=whom,
+            cause=f"the task “{task}” {how}" + (f": {last}" if last else ""),
+            hint=f"correct the cause and run the same command again; all output is on the server: {log}",
+        )
 
 
 class SandboxError(ProvisionerError):

@@ -1,0 +1,223 @@
+"""Apply a script to a server: start it or attach to it, follow it, bring back its result.
+
+The script runs there as a systemd unit of one fixed name, so there are never two, and it does not need us:
+a broken link is made again, and a run that goes on is attached to. A run that a reboot has cut is started
+again from its first task, because the guards know better than any journal what is still so. See
+`server/bootstrap.bash` for the other end of the one command that this sends.
+"""
+
+import io
+import secrets as randomness
+import shlex
+import tarfile
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
+from provisioner.remote.journal import Ending, Event, Lines, LinkLost, Report, RunBegan, RunReader
+from provisioner.remote.render import Script, server_text
+from provisioner.remote.ssh import Connection
+from provisioner.remote.stream import Stream
+from provisioner.secrets import Redactor
+
+Mode = Literal["run", "plan"]
+
+RUNS = "/var/lib/provisioner/runs"
+# The server shows a sign of life every 3 seconds.
+_SILENCE_SECONDS = 20
+_MOST_STARTS = 4
+_SLACK_SECONDS = 120
+_PAUSE_SECONDS = 0.5
+
+
+class Execution:
+    """One script on its way to one server.
+
+    `secrets` are the values of the script's secrets. `listen` is told what happens, each thing once.
+    `patience` is how many seconds a server that does not answer any more is waited for; a reboot takes one
+    or two minutes. `redact` cuts whatever must not be seen out of all output.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        script: Script,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        redact: Redactor | None = None,
+        listen: Callable[[Event], None] | None = None,
+        patience: float = 300,
+    ) -> None:
+        self._connection = connection
+        self._script = script
+        self._secrets = _fit(script, secrets or {})
+        self._redact = redact or Redactor()
+        self._redact.learn(*self._secrets.values())
+        self._listen = listen or (lambda _: None)
+        self._patience = patience
+        self._announced: set[tuple[object, ...]] = set()
+        self._mine = "-"
+        self._starts = 0
+
+    def apply(self) -> Report:
+        """Bring the server to the state; returns when the run's end has been read.
+
+        TaskFailed, ConnectionLost (the run goes on), RemoteError (`retry` says if it may go better later).
+        """
+        return self._to_the_end("run")
+
+    def plan(self) -> Report:
+        """Ask the guards only: tasks that would do something are "planned"."""
+        return self._to_the_end("plan")
+
+    def _to_the_end(self, mode: Mode) -> Report:
+        until = time.monotonic() + self._script.longest + _SLACK_SECONDS
+        while True:
+            try:
+                report = self._once(mode, until)
+                if report is not None:
+                    return report
+            except ConnectionLost as lost:
+                if time.monotonic() >= until:
+                    raise
+                self._listen(LinkLost(lost.cause or ""))
+                time.sleep(_PAUSE_SECONDS)
+                self._connection.reopen(deadline=self._patience, grace=self._patience)
+
+    def _once(self, mode: Mode, until: float) -> Report | None:
+        """Follow one run to its end over one channel; None if it was an older one: ours is still to come."""
+        program = self._script.program()
+        payload = _archive(program, self._script.files, self._secrets)
+        with self._connection.stream(self._command(mode, len(payload))) as stream:
+            stream.send(payload)
+            lines = Lines()
+            reader: RunReader | None = None
+            ours = False
+            while reader is None or reader.ending is None:
+                for line in self._receive(stream, lines, until):
+                    if reader is None:
+                        ours = self._accept(line)
+                        reader = RunReader(line["run"], self._redact)
+                    else:
+                        self._watch(reader, line, ours=ours, attached=reader.run != self._mine)
+            if ours:
+                stream.send(b"taken\n")
+        return self._result(reader) if ours else None
+
+    def _receive(self, stream: Stream, lines: Lines, until: float) -> list[dict[str, Any]]:
+        out, err = stream.receive(_SILENCE_SECONDS)
+        if not out and not err:
+            raise ConnectionLost(
+                "follow the run", whom=self._whom, cause="the connection ended before the run did", retry=True
+            )
+        if time.monotonic() >= until:
+            raise self._error("it takes longer than all timeouts of its tasks together")
+        return list(lines.feed(out))
+
+    def _command(self, mode: Mode, size: int) -> str:
+        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{self._script.playbook}-{randomness.token_hex(3)}"
+        words = (
+            run,
+            self._script.playbook,
+            self._script.digest(self._secrets, mode),
+            str(size),
+            mode,
+            self._mine,
+        )
+        return (
+            f"exec bash --noprofile --norc -c {shlex.quote(server_text('bootstrap.bash'))} provisioner "
+            + (shlex.join(words))
+        )
+
+    def _accept(self, line: dict[str, Any]) -> bool:
+        """Judge the server's first word; whether the run that follows is the one that was asked for."""
+        match line["event"]:
+            case "refused":
+                raise self._error(f"the server refused: {line['cause']}")
+            case "busy":
+                raise self._error(f"the playbook {line['playbook']} is being applied there", retry=True)
+            case "older":
+                return False
+            case "started":
+                self._starts += 1
+                if self._starts > _MOST_STARTS:
+                    raise self._error(f"the run was cut {self._starts - 1} times before its end")
+                self._mine = line["run"]
+        return True
+
+    def _watch(self, reader: RunReader, line: dict[str, Any], *, ours: bool, attached: bool) -> None:
+        event: Event | None = reader.read(line)
+        if line["event"] == "run":
+            event = RunBegan(reader.run, self._script.playbook, reader.total, attached)
+        if event is None or not ours:
+            return
+        key = (reader.run, line["event"], line.get("task"), line.get("attempt"))
+        # After a link was made again the journal is read again from its beginning.
+        if key not in self._announced:
+            self._announced.add(key)
+            self._listen(event)
+
+    def _result(self, reader: RunReader) -> Report:
+        ending = reader.ending
+        assert ending is not None
+        if not ending.ok:
+            raise self._failure(reader.run, ending)
+        return reader.report(self._script.playbook)
+
+    def _failure(self, run: str, ending: Ending) -> RemoteError:
+        if ending.failed is None:
+            return self._error(ending.cause or "the run ended without a reason", retry=True)
+        task = ending.failed
+        return TaskFailed(
+            f"apply the playbook {self._script.playbook}",
+            whom=self._whom,
+            playbook=self._script.playbook,
+            task=task.name,
+            exit_code=task.exit,
+            output=task.output,
+            log=f"{RUNS}/{run}/{task.number:03d}.log",
+        )
+
+    def _error(self, cause: str, *, retry: bool = False) -> RemoteError:
+        return RemoteError(
+            f"apply the playbook {self._script.playbook}",
+            whom=self._whom,
+            cause=self._redact(cause),
+            hint="run the same command again" if retry else f"look on the server: {RUNS} has the journals",
+            retry=retry,
+        )
+
+    @property
+    def _whom(self) -> str:
+        return str(self._connection.host)
+
+
+def _fit(script: Script, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that the script wants, and no other."""
+    wanted = {}
+    for name in script.secrets:
+        value = secrets.get(name)
+        if not value or "\0" in value:
+            cause = "was not given" if not value else "has a NUL in it"
+            raise RemoteError(f"apply the playbook {script.playbook}", cause=f"its secret {name} {cause}")
+        wanted[name] = value
+    return wanted
+
+
+def _archive(program: str, files: Mapping[str, bytes], secrets: Mapping[str, str]) -> bytes:
+    """One tar archive of the script, its files and its secrets, for root's eyes only."""
+    pairs = "".join(f"{name}\0{value}\0" for name, value in secrets.items())
+    members = {"script": program.encode(), "secrets": pairs.encode()}
+    members |= {f"files/{name}": content for name, content in files.items()}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        folder = tarfile.TarInfo("files")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+        archive.addfile(folder)
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()

@@ -1,0 +1,100 @@
+# Starts a run on the server, or attaches to the one that is there, and shows its journal as it grows.
+# Arguments: RUN PLAYBOOK DIGEST BYTES MODE MINE. On standard input come BYTES of a tar archive (the script,
+# its files, its secrets), later the word "taken" when the result has arrived; its end means that the other
+# side is gone. MINE is a run whose result is wanted however it ended ("-": none). Dots on standard error
+# are signs of life. The unit has one fixed name, so systemd itself sees to it that there are never two.
+# shellcheck shell=bash
+
+run=$1 playbook=$2 digest=$3 bytes=$4 mode=$5 mine=$6
+state=/var/lib/provisioner unit=provisioner-run folder=/run/provisioner/$$-$1
+umask 077
+trap '' PIPE
+
+forget() {
+  rm -rf -- "$folder" "$state/runs/$run"
+}
+
+refuse() { # CAUSE
+  forget
+  local cause=${1//[\\\"]/} # what follows are the messages of mkdir, tar and systemd-run
+  printf '{"event":"refused","cause":"%s"}\n' "${cause//[[:cntrl:]]/ }"
+  exit 1
+}
+
+result_of() { # RUN: its last word; fails if it has none
+  [[ $(tail -n 3 -- "$state/runs/$1/journal.jsonl" 2>/dev/null) == *'"event":"finished"'*"$2"* ]]
+}
+
+waiting_result() { # sets `found`: a run of the very same thing in this boot, whose result nobody has taken
+  local last sum boot
+  [[ $mode == run ]] && read -r last _ sum boot <"$state/current" || return 1
+  [[ $sum == "$digest" && $boot == "$(</proc/sys/kernel/random/boot_id)" ]] || return 1
+  found=$last
+  if [[ $last == "$mine" ]]; then result_of "$last" ''; else result_of "$last" '"ok":true'; fi
+} 2>/dev/null
+
+start_unit() {
+  systemd-run --quiet --no-block --collect --unit=$unit --description="provisioner $run $playbook $digest" \
+    --property=Delegate=yes --property=OOMPolicy=continue --property=TimeoutStopSec=20 \
+    --property=RuntimeDirectory="${folder#/run/}" --property=RuntimeDirectoryMode=0700 \
+    --property=StandardError="append:$state/runs/$run/errors" \
+    --property=ExecStopPost="/bin/bash --noprofile --norc $folder/script stopped $run - - -" \
+    /bin/bash --noprofile --norc "$folder/script" "$mode" "$run" "$playbook" "$digest" "$folder" 2>&1 </dev/null
+}
+
+running() { # sets `found` and `its_playbook`, `its_digest` of the unit that is there
+  local words
+  read -r -a words < <(systemctl show --property=Description --value $unit)
+  [[ ${words[0]-} == provisioner && ${#words[@]} == 4 ]] || return 1
+  found=${words[1]} its_playbook=${words[2]} its_digest=${words[3]}
+}
+
+begin() { # sets `found` and `how`
+  local turn complaint
+  : >"$state/runs/$run/journal.jsonl" || refuse "the journal cannot be written on $state"
+  for ((turn = 0; turn < 400; turn++)); do
+    complaint=$(start_unit) && { found=$run how=started; return; }
+    running || { [[ $complaint == *already* ]] || refuse "$complaint"; sleep 0.05; continue; }
+    result_of "$found" '' || break
+    sleep 0.05 # it is on its way out
+  done
+  forget
+  if [[ $its_digest == "$digest" ]]; then how=attached; elif [[ $its_playbook == "$playbook" ]]; then how=older; else how=busy; fi
+}
+
+clear_current() {
+  local last
+  read -r last _ <"$state/current"
+  [[ $last != "$found" ]] || : >"$state/current"
+}
+
+follow() {
+  local word follower heard
+  tail -n +1 -f --pid=$$ -- "$state/runs/$found/journal.jsonl" </dev/null &
+  follower=$!
+  while :; do
+    read -r -t 3 word
+    heard=$?
+    if ((heard == 0)); then
+      [[ $word != taken ]] || clear_current
+      break
+    fi
+    ((heard > 128)) && printf . >&2 || break
+    systemctl is-active --quiet $unit || [[ $gone == 1 ]] || lost
+  done
+  kill $follower
+}
+
+lost() { # the unit is not there; the last words of its journal are, or what it could not write there, or none
+  gone=1
+  sleep 0.2 # so that what follows comes after them
+  printf '\n'
+  cat -- "/run/provisioner/unwritten-$found" 2>/dev/null
+  printf '{"event":"gone"}\n'
+}
+
+gone=0 found=$run how=started
+error=$({ mkdir -p -- "$folder" "$state/runs/$run" && head -c "$bytes" | tar -x -f - -C "$folder"; } 2>&1) || refuse "$error"
+if waiting_result; then how=ended; forget; else begin; fi
+printf '{"event":"%s","run":"%s","playbook":"%s"}\n' "$how" "$found" "${its_playbook-$playbook}"
+[[ $how == busy ]] || follow

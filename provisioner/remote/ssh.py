@@ -1,0 +1,262 @@
+"""A connection to one server: its host key known before the first packet, and a deadline on every wait.
+
+What paramiko leaves open is closed here (facts about it are in the comments): it never sets TCP_NODELAY,
+which costs 40 ms a command; its keepalive does not notice a dead peer; the wait for an exit status has no
+end; unread standard error blocks standard output; a cut link looks like an end of file.
+"""
+
+import io
+import logging
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
+from provisioner.remote.stream import Stream, link, reason
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+_TCP_SECONDS = 10
+_HANDSHAKE_SECONDS = 15
+_CHANNEL_SECONDS = 30
+_PAUSE_SECONDS = 0.25
+_MARGIN_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a server is, how it proves itself, and how we do.
+
+    `host_keys` are the public lines ("ssh-ed25519 AAAA…") that it may show: one, or two while it gets a new
+    one. `key` is the operator's private key in OpenSSH form.
+    """
+
+    address: str
+    host_keys: tuple[str, ...]
+    key: str = field(repr=False)
+    port: int = 22
+    user: str = "root"
+
+    def __str__(self) -> str:
+        return self.address if self.port == 22 else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    exit: int
+    out: str
+    err: str
+
+
+class _NotYet(Exception):
+    """This try failed in a way that a server that is still booting can explain."""
+
+
+class _WrongKey(_NotYet):
+    pass
+
+
+def connect(
+    host: Host,
+    *,
+    deadline: float = 60,
+    grace: float = 0,
+    waiting: Callable[[str], None] | None = None,
+) -> "Connection":
+    """A connection within `deadline` seconds; a server that does not answer yet is tried again and again.
+
+    For `grace` seconds a wrong host key and a refused login are waited out too, never accepted: a booting
+    server may show another key, and open its port before it knows ours. `waiting` is told why, at most once
+    for each reason. HostKeyError, RemoteError.
+    """
+    return Connection(host, _connected(host, deadline, grace, waiting))
+
+
+def _connected(
+    host: Host, deadline: float, grace: float, waiting: Callable[[str], None] | None
+) -> "Transport":
+    if not host.host_keys:
+        raise HostKeyError("connect", whom=str(host), cause="the record holds no host key of it")
+    started = time.monotonic()
+    told = ""
+    while True:
+        left = deadline - (time.monotonic() - started)
+        try:
+            return _open(host, max(left, 1))
+        except _NotYet as problem:
+            passed = time.monotonic() - started
+            patient = grace if isinstance(problem, _WrongKey | _Refused) else deadline
+            if passed + _PAUSE_SECONDS >= min(patient, deadline):
+                raise _explained(host, problem) from None
+            if waiting and str(problem) != told:
+                told = str(problem)
+                waiting(told)
+        time.sleep(_PAUSE_SECONDS)
+
+
+class _Refused(_NotYet):
+    pass
+
+
+def _explained(host: Host, problem: _NotYet) -> ProvisionerError:
+    if isinstance(problem, _WrongKey):
+        return HostKeyError(
+            "connect",
+            whom=str(host),
+            cause=problem,
+            hint="somebody else may be answering at this address; nothing was sent to it. "
+            "Look at the droplet's console before anything else",
+        )
+    if isinstance(problem, _Refused):
+        hint = "[ssh] key in provisioner.toml must be the key that the droplet was made with"
+        return RemoteError("log in", whom=str(host), cause=problem, hint=hint)
+    hint = "see in the cloud's panel whether the droplet runs, then run the same command again"
+    return RemoteError("connect", whom=str(host), cause=problem, hint=hint, retry=True)
+
+
+def _open(host: Host, limit: float) -> "Transport":
+    from paramiko import SSHException, Transport
+
+    _quiet()
+    try:
+        sock = _socket(host, min(limit, _TCP_SECONDS))
+    except OSError as problem:
+        raise _NotYet(f"no answer ({problem.strerror or problem})") from None
+    transport: Transport | None = None
+    try:
+        transport = Transport(sock)
+        _log_in(transport, host, min(limit, _HANDSHAKE_SECONDS))
+    except (OSError, EOFError, SSHException) as problem:
+        _end(transport, sock)
+        raise _NotYet(reason(problem)) from None
+    except BaseException:
+        _end(transport, sock)
+        raise
+    return transport
+
+
+def _end(transport: "Transport | None", sock: socket.socket) -> None:
+    if transport is not None:
+        transport.close()
+    sock.close()
+
+
+def _socket(host: Host, limit: float) -> socket.socket:
+    sock = socket.create_connection((host.address, host.port), timeout=limit)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", 15),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 30_000),
+    ):
+        option = getattr(socket, name, None)  # not every system has them all
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    return sock
+
+
+def _log_in(transport: "Transport", host: Host, limit: float) -> None:
+    """The key exchange, the look at the server's key, and only then the login."""
+    from paramiko import AuthenticationException, Ed25519Key
+    from paramiko.ssh_exception import IncompatiblePeer
+
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit
+    transport.channel_timeout = _CHANNEL_SECONDS
+    transport.get_security_options().key_types = ["ssh-ed25519"]
+    try:
+        transport.start_client(timeout=limit)
+    except IncompatiblePeer as problem:
+        raise _WrongKey(f"it offers no ssh-ed25519 host key ({problem})") from None
+    shown = transport.get_remote_server_key().get_base64()
+    if shown not in {line.split()[1] for line in host.host_keys}:
+        raise _WrongKey("it showed another host key than the recorded one")
+    try:
+        transport.auth_publickey(host.user, Ed25519Key.from_private_key(io.StringIO(host.key)))
+    except AuthenticationException as problem:
+        raise _Refused(f"it refused the operator's key ({reason(problem)})") from None
+
+
+def _quiet() -> None:
+    """paramiko logs tracebacks of ordinary refusals, and at DEBUG every packet."""
+    logger = logging.getLogger("paramiko")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL)
+
+
+class Connection:
+    """An open connection, for one thread; use as a context manager, or `close` it."""
+
+    def __init__(self, host: Host, transport: "Transport") -> None:
+        self.host = host
+        self._transport = transport
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; what runs on the server goes on."""
+        self._transport.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the link has not been seen to break; a frozen peer is not seen."""
+        return self._transport.is_active()
+
+    @property
+    def host_key(self) -> str:
+        """The line, out of those of `host`, that the server has proven to hold."""
+        shown = self._transport.get_remote_server_key().get_base64()
+        return next(line for line in self.host.host_keys if line.split()[1] == shown)
+
+    def reopen(self, *, deadline: float = 60, grace: float = 0) -> None:
+        """Close the link and make a new one to the same server."""
+        self.close()
+        self._transport = _connected(self.host, deadline, grace, None)
+
+    def run(self, command: str, *, timeout: float = 30, input: bytes = b"") -> Result:  # noqa: A002
+        """One command in bash, without startup files; killed on the server after `timeout` seconds.
+
+        The exit code is the caller's to judge. RemoteError if it was out of time, ConnectionLost.
+        """
+        shell = f"exec timeout --kill-after=5 {timeout:g} bash --noprofile --norc -c {shlex.quote(command)}"
+        with self.stream(shell) as stream:
+            out, err = stream.exchange(input, time.monotonic() + timeout + _MARGIN_SECONDS)
+            code = stream.exit_status(_MARGIN_SECONDS)
+        if code in (124, 137):
+            cause = f"it lasted over {timeout:g} s and was ended"
+            raise RemoteError("run a command", whom=str(self.host), cause=cause, retry=True)
+        return Result(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+    @contextmanager
+    def stream(self, command: str) -> Iterator["Stream"]:
+        """Start a command and exchange bytes with it; its channel is closed at the end of the block."""
+        from paramiko import SSHException
+
+        with link(str(self.host)):
+            try:
+                channel = self._transport.open_session(timeout=_CHANNEL_SECONDS)
+                channel.settimeout(_CHANNEL_SECONDS)
+                channel.exec_command(command)
+            except SSHException as problem:
+                raise EOFError(reason(problem)) from None
+        try:
+            yield Stream(channel, str(self.host))
+        finally:
+            channel.close()
+
+
+def host_key_lines(lines: Sequence[str | None]) -> tuple[str, ...]:
+    """The lines that are there, each once."""
+    return tuple(dict.fromkeys(line.strip() for line in lines if line and line.strip()))
