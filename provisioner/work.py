@@ -41,8 +41,10 @@ class CustomerWork:
         if self._server is None:
             from provisioner.remote.customer_server import CustomerServer
 
-            self._server = CustomerServer(self._workspace, self.settings, self._redact, self.say)
-        self._server.use(self._customer)
+            playbooks = self._workspace.playbooks_dir
+            self._server = CustomerServer(
+                lambda: self._customer, playbooks, self.settings, self._redact, self.say
+            )
         return self._server
 
     def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:

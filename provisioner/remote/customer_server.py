@@ -1,0 +1,116 @@
+"""A customer's server as the steps see it: one pinned connection, opened when it is first needed."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from provisioner.customers.record import Customer
+from provisioner.errors import RemoteError
+from provisioner.remote.execute import Execution
+from provisioner.remote.journal import Event, LinkLost, RunBegan, TaskBegan
+from provisioner.remote.playbook import load
+from provisioner.remote.render import render
+from provisioner.remote.ssh import Connection, Host, connect, host_key_lines
+from provisioner.secrets import Redactor
+from provisioner.settings import Settings
+
+_BOOT_GRACE_SECONDS = 60
+"""A droplet that boots may for a moment show other host keys, or refuse ours; afterwards it may not."""
+
+
+class CustomerServer:
+    """The server of one customer in one run.
+
+    `customer` gives the record as it stands; `playbooks` is the workspace's folder, which goes first.
+    """
+
+    def __init__(
+        self,
+        customer: Callable[[], Customer],
+        playbooks: Path,
+        settings: Settings,
+        redact: Redactor,
+        say: Callable[[str], None],
+    ) -> None:
+        self._customer = customer
+        self._playbooks = playbooks
+        self._settings = settings
+        self._redact = redact
+        self._say = say
+        self._connection: Connection | None = None
+
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """Bring the server to the state that the playbook describes; its registered values."""
+        script = render(load(playbook, [self._playbooks]), variables)
+        execution = Execution(
+            self._connected(),
+            script,
+            secrets=secrets,
+            redact=self._redact,
+            listen=_Narrator(playbook, self._say),
+            patience=self._settings.droplet.ssh_seconds,
+        )
+        return execution.apply().registered
+
+    def run(self, command: str, *, timeout: float = 30) -> str:
+        """The output of one short command as root."""
+        result = self._connected().run(command, timeout=timeout)
+        if result.exit:
+            said = self._redact((result.err or result.out).strip()[-400:])
+            cause = f"exit code {result.exit}: {said}"
+            raise RemoteError(
+                f"run {command.split()[0]}", whom=self._customer().setup.droplet.ip, cause=cause
+            )
+        return result.out
+
+    def close(self) -> None:
+        """Let go of the connection; what runs on the server goes on."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            settled = self._customer().setup.moltbot.installed
+            self._say("connecting")
+            self._connection = connect(
+                self._host(),
+                deadline=self._settings.droplet.ssh_seconds,
+                grace=0 if settled else _BOOT_GRACE_SECONDS,
+                waiting=lambda why: self._say(f"the server does not answer yet: {why}"),
+            )
+        elif not self._connection.alive:
+            self._connection.reopen(deadline=self._settings.droplet.ssh_seconds)
+        return self._connection
+
+    def _host(self) -> Host:
+        droplet = self._customer().setup.droplet
+        key = self._settings.ssh.key
+        assert droplet.ip, "the droplet step records the address"
+        assert key, "loaded settings name the operator's key"
+        return Host(
+            address=droplet.ip,
+            host_keys=host_key_lines([droplet.host_key]),
+            key=key.read_text("ascii"),
+            port=self._settings.ssh.port,
+        )
+
+
+class _Narrator:
+    """Says what a run does, one short line a task."""
+
+    def __init__(self, playbook: str, say: Callable[[str], None]) -> None:
+        self._playbook = playbook
+        self._say = say
+        self._total = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunBegan):
+            self._total = event.tasks
+            if event.attached:
+                self._say(f"{self._playbook}: following the run that goes on there")
+        elif isinstance(event, TaskBegan):
+            self._say(f"{self._playbook}: {event.name} ({event.number}/{self._total})")
+        elif isinstance(event, LinkLost):
+            self._say(f"the connection is lost, making it again: {event.cause}")
