@@ -46,11 +46,9 @@ def print_customer(record: Record, *, archived: bool, as_json: bool, reveal: boo
         return
     customer = record.customer
     waits = waits_for(customer)
-    place = "  archived" if archived else ""
-    summary = f"setup {_far(customer)}" + (f", waits for {waits}" if waits else "") + place
-    render.print_line(
-        render.styled(render.clean(customer.email), "bold", sys.stdout) + f"  {render.clean(summary)}"
-    )
+    place = " (archived)" if archived else ""
+    render.print_line(render.styled(render.clean(f"{customer.email}{place}"), "bold", sys.stdout))
+    render.print_wrapped("", f"setup {_far(customer)}" + (f", waits for {waits}" if waits else ""), 0)
     render.print_line()
     render.print_document(data)
 

@@ -20,6 +20,8 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 # What a terminal would act on instead of showing it, the directions of text too.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NOTHING = "-"
+_GAP = 2
+_LAST_AT_LEAST = 12
 
 
 def print_json(kind: str, **content: object) -> None:
@@ -37,24 +39,19 @@ def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
     """What failed, why, and what to do, as one short block."""
     stream = stream or sys.stderr
     whom = f" for {error.whom}" if error.whom else ""
-    lines = [f"{styled('error', 'red', stream)}: could not {error.doing}{whom}"]
+    print_block(f"{styled('error', 'red', stream)}: ", f"could not {error.doing}{whom}", stream)
     if error.cause:
-        lines.append(f"  {error.cause}")
-    if error.hint:
-        lines += [f"  {styled('→', 'cyan', stream)} {line}" for line in error.hint.splitlines()]
-    print("\n".join(_fitted(line, stream) for line in lines), file=stream)
+        print_block("  ", error.cause, stream)
+    for line in (error.hint or "").splitlines():
+        print_block(f"  {styled('→', 'cyan', stream)} ", line, stream)
 
 
-def error_document(error: ProvisionerError) -> dict[str, object]:
-    """An error as a part of a JSON document."""
-    return {
-        "doing": error.doing,
-        "whom": error.whom,
-        "cause": error.cause,
-        "hint": error.hint,
-        "retry": error.retry,
-        "exitCode": error.exit_code,
-    }
+def print_block(first: str, text: str, stream: TextIO) -> None:
+    """One paragraph of a message; on a terminal it goes on below itself."""
+    columns = _columns(stream)
+    indent = 4 if "→" in first else 2
+    lines = [clean(text)] if columns is None else _wrap(clean(text), columns - indent - len("error"))
+    print(_fitted(first + f"\n{' ' * indent}".join(lines), stream), file=stream)
 
 
 def say(text: str) -> None:
@@ -70,13 +67,17 @@ def print_line(text: str = "") -> None:
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str]) -> None:
     """Columns under a header; `styles` maps a cell's whole text to a style.
 
-    On a terminal the last column is cut to its width; elsewhere nothing is.
+    On a terminal the second column gives way where the row would be too wide, and what does not fit into
+    the last one stands below. Elsewhere nothing is cut.
     """
     cells = [tuple(clean(cell) or _NOTHING for cell in row) for row in rows]
     widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
-    room = _room(sys.stdout, widths)
-    lines = [_row(header, widths, room, dict.fromkeys(header, "bold"))]
-    lines += [_row(row, widths, room, styles) for row in cells]
+    columns = _columns(sys.stdout)
+    if columns is not None:
+        others = sum(widths[:1] + widths[2:-1]) + _GAP * (len(widths) - 1)
+        widths[1] = max(min(widths[1], columns - others - _LAST_AT_LEAST), len(header[1]))
+    lines = [_row(header, widths, columns, dict.fromkeys(header, "bold"))]
+    lines += [_row(row, widths, columns, styles) for row in cells]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -115,7 +116,7 @@ def print_wrapped(first: str, text: str, indent: int) -> None:
     if columns is None or columns - indent < 20 or width(cleaned) <= columns - indent:
         print_line(first + cleaned)
         return
-    lines = textwrap.wrap(cleaned, columns - indent)
+    lines = _wrap(cleaned, columns - indent)
     print_line(first + f"\n{' ' * indent}".join(lines))
 
 
@@ -140,13 +141,18 @@ def styled(text: str, style: str, stream: TextIO) -> str:
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
-def _row(row: Sequence[str], widths: Sequence[int], room: int | None, styles: Mapping[str, str]) -> str:
+def _row(row: Sequence[str], widths: Sequence[int], columns: int | None, styles: Mapping[str, str]) -> str:
     *first, last = row
-    parts = [
-        _styled_cell(cell, styles) + " " * (size - width(cell))
-        for cell, size in zip(first, widths, strict=False)
-    ]
-    return "  ".join([*parts, _styled_cell(_cut(last, room), styles)]).rstrip()
+    parts = []
+    for cell, size in zip(first, widths, strict=False):
+        shown = _cut(cell, size)
+        parts.append(_styled_cell(shown, styles) + " " * (size - width(shown)))
+    line = (" " * _GAP).join(parts)
+    taken = sum(widths[:-1]) + _GAP * (len(widths) - 1)
+    if columns is None or taken + width(last) <= columns:
+        return f"{line}{' ' * _GAP}{_styled_cell(last, styles)}".rstrip()
+    below = " " * (widths[0] + _GAP)
+    return "\n".join([line.rstrip(), *(f"{below}{part}" for part in _wrap(last, columns - len(below)))])
 
 
 def _styled_cell(cell: str, styles: Mapping[str, str]) -> str:
@@ -154,17 +160,17 @@ def _styled_cell(cell: str, styles: Mapping[str, str]) -> str:
     return styled(cell, style, sys.stdout) if style else cell
 
 
-def _room(stream: TextIO, widths: Sequence[int]) -> int | None:
-    columns = _columns(stream)
-    return None if columns is None else max(columns - sum(widths[:-1]) - 2 * (len(widths) - 1), 10)
-
-
-def _cut(text: str, room: int | None) -> str:
-    if room is None or width(text) <= room:
+def _cut(text: str, room: int) -> str:
+    if width(text) <= room:
         return text
     while width(text) >= room:
         text = text[:-1]
     return f"{text}…"
+
+
+def _wrap(text: str, room: int) -> list[str]:
+    """Lines that can be copied: an address or a link is broken only where it is longer than a line."""
+    return textwrap.wrap(text, max(room, 20), break_on_hyphens=False)
 
 
 def _columns(stream: TextIO) -> int | None:

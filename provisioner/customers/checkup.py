@@ -101,9 +101,9 @@ class Examiner:
             return
         mode = stat.S_IMODE(status.st_mode)
         # A link's own mode says nothing, and what it leads to is not ours to change.
-        if mode & ~wanted & 0o777 == 0 or stat.S_ISLNK(status.st_mode):
+        if mode & 0o077 == 0 or stat.S_ISLNK(status.st_mode):
             return
-        problem = f"open to others or run as a program: mode {mode:04o}"
+        problem = f"open to others: mode {mode:04o}"
         fixed = None
         if self._rename is not None:
             with explained("restrict the file", shown(path)):

@@ -63,7 +63,7 @@ def find_field(model: type[BaseModel], data: dict[str, Any], path: str) -> Field
         return known[path]
     found, value = _look(data, path)
     if not found:
-        raise InputError(f"find a field {path}", hint=_nearest(path, list(known)))
+        raise InputError(f"find a field {path}", hint=_nearest(path, _leaves(known)))
     kind = "group" if isinstance(value, dict) else "list" if isinstance(value, list) else "free"
     return Field(path, kind)
 
@@ -145,6 +145,10 @@ def _refuse_history(data: dict[str, Any], path: str) -> None:
         cause="notes and events only ever grow",
         hint=f"provisioner {HISTORY[top]} adds to them",
     )
+
+
+def _leaves(known: dict[str, Field]) -> list[str]:
+    return [path for path, field in known.items() if field.kind not in ("group", "list")]
 
 
 def _nearest(path: str, known: list[str]) -> str:
