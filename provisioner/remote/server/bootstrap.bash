@@ -68,26 +68,31 @@ clear_current() {
   [[ $last != "$found" ]] || : >"$state/current"
 }
 
-follow() {
-  local word follower heard
-  tail -n +1 -f --pid=$$ -- "$state/runs/$found/journal.jsonl" </dev/null &
-  follower=$!
+follow() { # shows the journal as it grows, looking more and more seldom while nothing comes
+  local line rest='' word heard pause=4 sign=$EPOCHSECONDS
+  exec {journal}<"$state/runs/$found/journal.jsonl" || refuse "the journal of $found is gone"
   while :; do
-    read -r -t 3 word
-    heard=$?
-    if ((heard == 0)); then
-      [[ $word != taken ]] || clear_current
-      break
+    if IFS= read -r -u "$journal" line; then
+      printf '%s\n' "$rest$line" || return
+      rest='' pause=4
+      continue
     fi
-    ((heard > 128)) && printf . >&2 || break
-    systemctl is-active --quiet $unit || [[ $gone == 1 ]] || lost
+    rest+=$line
+    ((pause = pause < 100 ? pause * 3 / 2 : 100))
+    printf -v line '0.%03d' $pause
+    read -r -t "$line" word
+    heard=$?
+    if ((heard == 0)) && [[ $word == taken ]]; then clear_current; fi
+    ((heard > 128)) || return
+    ((EPOCHSECONDS - sign >= 3)) || continue
+    sign=$EPOCHSECONDS
+    printf . >&2 || return
+    systemctl is-active --quiet $unit || lost
   done
-  kill $follower
 }
 
-lost() { # the unit is not there; the last words of its journal are, or what it could not write there, or none
-  gone=1
-  sleep 0.2 # so that what follows comes after them
+lost() { # the unit is not there: what its journal does not say by now is elsewhere, or was never said
+  ((gone++ == 1)) || return 0
   printf '\n'
   cat -- "/run/provisioner/unwritten-$found" 2>/dev/null
   printf '{"event":"gone"}\n'
