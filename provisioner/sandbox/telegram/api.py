@@ -45,6 +45,20 @@ class Params:
         except ValueError:
             raise bad_request(f"can't parse {what} JSON object") from None
 
+    def ids(self, name: str) -> list[int]:
+        """A list of numbers; anything else in it is refused."""
+        given = self.json(name, name) or []
+        if not isinstance(given, list) or not all(type(each) is int for each in given):
+            raise bad_request(f"can't parse {name} JSON array")
+        return given
+
+    def structure(self, name: str, what: str) -> dict[str, Any]:
+        """A JSON object, empty without it."""
+        given = self.json(name, what) or {}
+        if not isinstance(given, dict):
+            raise bad_request(f"can't parse {what} JSON object")
+        return given
+
     def __contains__(self, name: str) -> bool:
         return name in self._given
 

@@ -1,5 +1,6 @@
 """Buttons under a message, or under the text field: what the Bot API takes of them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from provisioner.sandbox.telegram.people import Bot
@@ -26,13 +27,18 @@ def checked_markup(given: Any, bot: Bot) -> dict[str, Any] | None:
         return None
     if not isinstance(given, dict) or not any(kind in given for kind in _KINDS):
         raise bad_request("object expected as reply markup")
-    for row in given.get("inline_keyboard", ()):
-        for button in row:
-            _check_inline(button)
-    for row in given.get("keyboard", ()):
-        for key in row:
-            _check_key(key, bot)
+    for button in _buttons(given, "inline_keyboard"):
+        _check_inline(button)
+    for key in _buttons(given, "keyboard"):
+        _check_key(key, bot)
     return given
+
+
+def _buttons(markup: dict[str, Any], kind: str) -> Iterator[Any]:
+    rows = markup.get(kind, [])
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise bad_request(f'field "{kind}" of the ReplyMarkup should be an Array of Arrays')
+    return (button for row in rows for button in row)
 
 
 def _check_inline(button: Any) -> None:

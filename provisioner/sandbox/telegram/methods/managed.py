@@ -33,9 +33,9 @@ def get_managed_bot_access_settings(request: Request) -> dict[str, Any]:
 @method("setManagedBotAccessSettings")
 def set_managed_bot_access_settings(request: Request) -> bool:
     bot = _managed(request)
-    given = request.params.json("added_user_ids", "added user identifiers") or []
-    if not isinstance(given, list) or len(given) > _MOST_USERS:
-        raise bad_request("can't parse added_user_ids JSON array")
+    given = request.params.ids("added_user_ids")
+    if len(given) > _MOST_USERS:
+        raise bad_request("USERS_TOO_MUCH")
     known = {user.id for user in request.world.users()}
     if not known.issuperset(given):
         raise bad_request("USER_ID_INVALID")

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from provisioner.sandbox.telegram.api import Request, method
+from provisioner.sandbox.telegram.api import Params, Request, method
 from provisioner.sandbox.telegram.formatting import Entity, detected, formatted, units
 from provisioner.sandbox.telegram.markup import checked_markup
 from provisioner.sandbox.telegram.messages import Chat, Message
@@ -73,13 +73,13 @@ def delete_message(request: Request) -> bool:
 @method("deleteMessages")
 def delete_messages(request: Request) -> bool:
     """Ids that are not there are passed over."""
-    ids = request.params.json("message_ids", "message_ids")
-    if not isinstance(ids, list) or not 1 <= len(ids) <= 100:
+    ids = request.params.ids("message_ids")
+    if not 1 <= len(ids) <= 100:
         raise bad_request("message identifiers are not specified")
     with request.world.lock:
         _, chat = request.open_chat()
         for message_id in ids:
-            chat.remove(int(message_id))
+            chat.remove(message_id)
     request.world.changes.announce()
     return True
 
@@ -130,11 +130,9 @@ def _edit(request: Request, **changes: Any) -> dict[str, Any]:
 def _text(request: Request) -> tuple[str, list[Entity]]:
     """The text and its entities, whichever way the bot gave them."""
     given = request.params.text("text")
-    entities = request.params.json("entities", "message entities")
-    if entities and not request.params.text("parse_mode"):
-        text = given
-        own = [entity for entity in entities if isinstance(entity, dict)]
-        taken = own + [found for found in detected(text) if found["type"] not in {e.get("type") for e in own}]
+    own = request.params.json("entities", "message entities")
+    if own and not request.params.text("parse_mode"):
+        text, taken = given, _own_entities(own, given)
     else:
         text, taken = formatted(given, request.params.text("parse_mode"))
     if not text.strip():
@@ -144,11 +142,22 @@ def _text(request: Request) -> tuple[str, list[Entity]]:
     return text, taken
 
 
+def _own_entities(given: Any, text: str) -> list[Entity]:
+    """Those that the bot named, and of other kinds what Telegram finds."""
+    if not isinstance(given, list) or not all(_is_entity(entity) for entity in given):
+        raise bad_request("can't parse entities: expected an Array of MessageEntity")
+    kinds = {entity["type"] for entity in given}
+    return given + [found for found in detected(text) if found["type"] not in kinds]
+
+
+def _is_entity(given: Any) -> bool:
+    wanted = {"type": str, "offset": int, "length": int}
+    return isinstance(given, dict) and all(isinstance(given.get(key), kind) for key, kind in wanted.items())
+
+
 def _replied_to(request: Request, chat: Chat) -> int | None:
-    reply = request.params.json("reply_parameters", "reply parameters") or {}
-    if not isinstance(reply, dict):
-        raise bad_request("can't parse reply parameters JSON object")
-    message_id = int(reply.get("message_id") or request.params.integer("reply_to_message_id"))
+    reply = request.params.structure("reply_parameters", "reply parameters")
+    message_id = Params(reply).integer("message_id") or request.params.integer("reply_to_message_id")
     if not message_id:
         return None
     if chat.find(message_id):

@@ -76,7 +76,7 @@ def get_my_short_description(request: Request) -> dict[str, str]:
 
 @method("setChatMenuButton")
 def set_chat_menu_button(request: Request) -> bool:
-    request.bot.menu_button = request.params.json("menu_button", "menu button") or {"type": "commands"}
+    request.bot.menu_button = request.params.structure("menu_button", "menu button") or {"type": "commands"}
     return True
 
 
@@ -86,8 +86,8 @@ def get_chat_menu_button(request: Request) -> dict[str, Any]:
 
 
 def _scope(request: Request) -> tuple[str, str]:
-    scope = request.params.json("scope", "bot command scope") or {"type": "default"}
-    if not isinstance(scope, dict) or "type" not in scope:
+    scope = request.params.structure("scope", "bot command scope") or {"type": "default"}
+    if "type" not in scope:
         raise bad_request('can\'t parse BotCommandScope: field "type" must be of type String')
     where = f"{scope['type']}:{scope.get('chat_id', '')}:{scope.get('user_id', '')}"
     return where, request.params.text("language_code")

@@ -42,6 +42,7 @@ async def get_updates(request: Request) -> list[dict[str, Any]]:
         with world.lock:
             if bot.updates.poll is poll:
                 bot.updates.poll = None
+        world.changes.announce()
 
 
 @method("setWebhook")
