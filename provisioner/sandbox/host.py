@@ -20,6 +20,8 @@ PACKAGE_OF: Final = {
 
 _SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL: Final = 400
+_CAPABILITIES: Final = (12, 21, 27)
+"""The numbers of CAP_NET_ADMIN, CAP_SYS_ADMIN and CAP_MKNOD."""
 
 
 def run(
@@ -52,6 +54,8 @@ def missing() -> str | None:
     """What this machine lacks to run the sandbox, in one line; None when it has everything."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         return "the sandbox runs real systems: it needs Linux and root"
+    if not _privileged(Path("/proc/self/status").read_text()):
+        return "the sandbox needs root with all its rights: in a container, one that was started privileged"
     packages = lacking_packages()
     if not packages:
         return None
@@ -68,6 +72,12 @@ def require() -> None:
 def lacking_packages() -> tuple[str, ...]:
     """The Debian packages to install before the sandbox can run here; empty when there is nothing to do."""
     return tuple(package for command, package in PACKAGE_OF.items() if not _has(command))
+
+
+def _privileged(status: str) -> bool:
+    """Whether a process of this /proc/<pid>/status may make networks, mounts, devices (capabilities(7))."""
+    granted = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+    return all(int(granted, 16) >> number & 1 for number in _CAPABILITIES)
 
 
 def _has(command: str) -> bool:

@@ -21,7 +21,7 @@ DEBIAN: Final = "debian-12-x64"
 LISTED_ONLY: Final = ("ubuntu-24-04-x64",)
 """Images that the cloud lists and the sandbox cannot boot."""
 
-_RECIPE: Final = 1
+_RECIPE: Final = 2
 _RELEASE: Final = "bookworm"
 _PACKAGES: Final = (
     "ca-certificates",
@@ -40,7 +40,13 @@ _PACKAGES: Final = (
     "systemd-sysv",
     "xz-utils",
 )
-_IDLE_TIMERS: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer")
+_IDLE_TIMERS: Final = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+)
 _MASKED: Final = ("console-getty.service", "getty@tty1.service", "systemd-networkd-wait-online.service")
 _BUILD_WITHIN: Final = 900.0
 
@@ -162,6 +168,8 @@ def _install(recipe: Recipe, root: Path, log: Path, say: Say) -> None:
 def _configure(root: Path, log: Path) -> None:
     """Make it an image: nothing in it belongs to one machine, and nothing idle runs at boot."""
     _write(root, "etc/cloud/cloud.cfg.d/90_sandbox.cfg", _CLOUD)
+    # cloud-init sets it too, but later than the first session may begin.
+    _write(root, "etc/default/locale", "LANG=C.UTF-8\n")
     _inside(root, "systemctl", "disable", *_IDLE_TIMERS, log=log)
     _inside(root, "systemctl", "mask", *_MASKED, log=log)
     for key in (root / "etc/ssh").glob("ssh_host_*"):

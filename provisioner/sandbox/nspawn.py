@@ -1,7 +1,8 @@
 """Droplets as systemd-nspawn machines: `NspawnMachines` puts disk, network and running system together."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -68,10 +69,11 @@ class NspawnMachines:
             raise SandboxError("make a machine", whom=str(spec.id), cause="there is one of this id")
         machine = self._plan(spec)
         try:
-            machine.disk.mount()
-            self._net.attach(spec.address)
-            _personalise(machine.disk.root, spec)
-            machine.container.start()
+            with _explained("make a machine", spec.name):
+                machine.disk.mount()
+                self._net.attach(spec.address)
+                _personalise(machine.disk.root, spec)
+                machine.container.start()
         except BaseException:
             self._remove(machine)
             raise
@@ -103,7 +105,9 @@ class NspawnMachines:
         container.start()
 
     def snapshot(self, machine_id: int, snapshot_id: str) -> None:
-        self._snapshots.keep(self._of(machine_id).disk, snapshot_id)
+        machine = self._of(machine_id)
+        with _explained("take a snapshot", machine.spec.name):
+            self._snapshots.keep(machine.disk, snapshot_id)
 
     def set_inbound(self, machine_id: int, rules: tuple[str, ...] | None) -> None:
         self._net.set_inbound(self._of(machine_id).spec.address, rules)
@@ -163,9 +167,10 @@ def start(
     Builds the base image when `cache` does not have it (about a minute); `say` gets a line for each stage.
     """
     host.require()
-    sweep(state, sandbox_id)
-    root = image.ensure(image.DEBIAN, cache, say)
-    return NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool))
+    with _explained("start the sandbox", str(state)):
+        sweep(state, sandbox_id)
+        root = image.ensure(image.DEBIAN, cache, say)
+        return NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool))
 
 
 def sweep(state: Path, sandbox_id: str) -> None:
@@ -182,6 +187,16 @@ def sweep(state: Path, sandbox_id: str) -> None:
     network.remove(sandbox_id)
     for folder in ("machines", "snapshots", "trash"):
         shutil.rmtree(state / folder, ignore_errors=True)
+
+
+@contextmanager
+def _explained(doing: str, whom: str) -> Iterator[None]:
+    """What the operating system refuses, in the words of this project."""
+    try:
+        yield
+    except OSError as error:
+        hint = "check the free space and the rights where the sandbox keeps its state"
+        raise SandboxError(doing, whom=whom, cause=error, hint=hint) from error
 
 
 def _personalise(root: Path, spec: MachineSpec) -> None:

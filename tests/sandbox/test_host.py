@@ -52,6 +52,11 @@ def test_without_linux_and_root_there_is_one_line(
     assert caught.value.hint is None
 
 
+@pytest.mark.parametrize(("granted", "enough"), [("000001ffffffffff", True), ("00000000a80425fb", False)])
+def test_root_in_a_container_may_lack_what_it_takes(granted: str, enough: bool) -> None:
+    assert host._privileged(f"Name:\tx\nCapEff:\t{granted}\nCapBnd:\t0\n") is enough
+
+
 def test_lacking_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
