@@ -23,7 +23,7 @@ from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Work
 from provisioner.steps.cloud_config import cloud_config
 from provisioner.steps.droplet_arrival import DropletArrival
-from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of, tags_of
+from provisioner.steps.droplet_identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of
 from provisioner.steps.droplet_search import DropletSearch, several
 from provisioner.timestamps import now
 
@@ -96,10 +96,11 @@ class CreateDroplet:
         droplet = DropletSearch(work, self._clock).settle()
         if droplet is None:
             return False
-        found = f"Created DO droplet {droplet.id}; its answer was lost, it was found again"
-        work.record(
-            "droplet_created", found, {"setup.droplet.id": droplet.id, **_host_key_fields(work, droplet)}
-        )
+        details = f"Created DO droplet {droplet.id}; its answer was lost, it was found again"
+        # Its own key: an earlier request may have made it, after which a later one was written down.
+        host_key = stated_host_key(droplet.tags, droplet.name)
+        fields = {"setup.droplet.id": droplet.id, "setup.droplet.hostKey": host_key}
+        work.record("droplet_created", details, fields)
         return True
 
     def _request_patiently(self, work: Work) -> CloudCallError | None:
@@ -146,9 +147,6 @@ class CreateDroplet:
             raise several(work, tuple(ids))
 
     def _record_active(self, work: Work, droplet: DropletInfo) -> None:
-        fields = _host_key_fields(work, droplet)
-        if not fields and not work.customer.setup.droplet.host_key:
-            raise _unknown_host_key(work.customer, droplet)
         work.record(
             "droplet_active",
             f"DO droplet {droplet.id} is active at {droplet.public_ipv4}",
@@ -156,8 +154,8 @@ class CreateDroplet:
                 "setup.droplet.provider": "digitalocean",
                 "setup.droplet.ip": droplet.public_ipv4,
                 "setup.droplet.created": droplet.created_at,
+                "setup.droplet.hostKey": _known_host_key(work.customer, droplet),
                 **_begun(work.customer),
-                **fields,
             },
         )
 
@@ -208,15 +206,12 @@ def _nothing_came(customer: Customer, last: CloudCallError) -> CloudError:
     )
 
 
-def _host_key_fields(work: Work, droplet: DropletInfo) -> dict[str, object]:
-    """The host key that the droplet states, where it is another one than in the record.
-
-    That is so when an earlier request made it, after which a later one had been written down.
-    """
-    stated = stated_host_key(droplet.tags, droplet.name)
-    if stated is None or same_key(stated, work.customer.setup.droplet.host_key):
-        return {}
-    return {"setup.droplet.hostKey": stated}
+def _known_host_key(customer: Customer, droplet: DropletInfo) -> str:
+    """The record's, which may be newer than the one that the droplet began with."""
+    known = customer.setup.droplet.host_key or stated_host_key(droplet.tags, droplet.name)
+    if known is None:
+        raise _unknown_host_key(customer, droplet)
+    return known
 
 
 def _unknown_host_key(customer: Customer, droplet: DropletInfo) -> DropletUnclear:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from provisioner.errors import CloudError, ProvisionerError
+from provisioner.remote.keys import generate_keypair
 from provisioner.services.cloud_errors import (
     AccountLocked,
     DropletFailed,
@@ -21,10 +22,10 @@ from provisioner.services.cloud_errors import (
 )
 from provisioner.settings import Settings
 from provisioner.steps.base import Done
-from provisioner.steps.droplet_identity import name_of, tag_of
+from provisioner.steps.droplet_identity import name_of, same_key, tag_of, tags_of
 from tests.clouds import FastCloud
 from tests.services.test_digitalocean import SPEC
-from tests.steps.droplets import demand_whole, droplets_of, new_work, step
+from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
 from tests.steps.support import new_record
 
 POST = {"method": "POST", "path": "droplets$"}
@@ -289,6 +290,36 @@ def test_a_droplet_of_that_name_that_states_no_host_key_is_not_adopted(
     assert len(cloud.droplets) == 1
 
 
+def test_a_droplet_of_that_name_with_another_customers_tags_is_not_adopted(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    work = new_work(cloud, operator_key)
+    tags = tags_of("cust_another", generate_keypair("x").public)
+    stranger = foreign(cloud, name=name_of(work.customer.id), tags=tags)
+    work.write({"setup.droplet.requestedAt": "2026-01-29T05:54:00Z"})
+
+    with pytest.raises(DropletUnclear, match=stranger):
+        step(cloud).run(work)
+
+    assert work.customer.setup.droplet.id is None
+    assert len(cloud.droplets) == 1
+
+
+def test_a_droplet_that_was_renamed_is_found_by_its_tag(cloud: FastCloud, operator_key: Path) -> None:
+    cloud.fault("drop_after_effect", **POST)
+    work = new_work(cloud, operator_key)
+    cloud.fault("status", "GET", r"droplets\?", after=1, count=None, params={"status": 404})
+    with pytest.raises(ProvisionerError):
+        step(cloud).run(work)
+    cloud.book.clear()
+    cloud.droplets[0].name = "renamed-by-hand"
+
+    step(cloud).run(new_work(cloud, operator_key, work.store))
+
+    assert work.customer.setup.droplet.id == str(cloud.droplets[0].id)
+    assert len(cloud.droplets) == 1
+
+
 def test_two_droplets_stop_the_run_and_both_are_kept(cloud: FastCloud, operator_key: Path) -> None:
     work = new_work(cloud, operator_key, active_seconds=20)
     cloud.fault("drop_after_effect", **POST)
@@ -337,6 +368,32 @@ def test_a_droplet_that_the_operator_named_without_its_host_key_is_not_trusted(
 
     assert "setup.droplet.hostKey" in (error.value.hint or "")
     assert not step(cloud).done(work.customer)
+
+
+def test_reading_the_address_again_keeps_a_host_key_that_the_server_got_later(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    work = new_work(cloud, operator_key)
+    step(cloud).run(work)
+    later = generate_keypair("later").public
+    work.write({"setup.droplet.hostKey": later, "setup.droplet.ip": None})
+
+    step(cloud).run(work)
+
+    assert work.customer.setup.droplet.host_key == later
+    assert work.customer.setup.droplet.ip == cloud.droplets[0].address
+
+
+def test_a_host_key_that_the_record_lost_is_read_from_the_droplet(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    work = new_work(cloud, operator_key)
+    step(cloud).run(work)
+    work.write({"setup.droplet.hostKey": None})
+
+    step(cloud).run(work)
+
+    assert same_key(work.customer.setup.droplet.host_key, installed_host_key(cloud.droplets[0]))
 
 
 # Accepted, and then

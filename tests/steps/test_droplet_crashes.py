@@ -113,7 +113,7 @@ def test_killed_twice_at_every_pair_around_the_request(clouds: CloudServer, oper
         places = run_dying(cloud, new_work(cloud, operator_key), None).places
     intent = places.index("before write")
     for first_death in range(intent, intent + 6):
-        for second_death in range(0, 40, 3):
+        for second_death in range(0, 40, 4):
             with clouds.cloud() as cloud:
                 lag(cloud)
                 work = new_work(cloud, operator_key)
