@@ -7,7 +7,7 @@ between any two is survived:
     public = prepare_host_key(connection)      # 1. made beside the old one; the server still shows the old
     ...                                        # 2. the caller records `public` beside the old key
     activate_host_key(connection, public)      # 3. the server shows the new one from the next connection on
-    prove_host_key(host, public)               # 4. a connection that accepts nothing else; then forget the old
+    prove_host_key(host, public)               # 4. accepts nothing else; then forget the old
 
 Each may be repeated. Between 2 and 4 both keys are in the record and in `Host.host_keys`.
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from provisioner.errors import PlaybookError
+from provisioner.shipped import shipped
 
 Kind = Literal["run", "template", "copy", "content", "directory"]
 
@@ -82,9 +83,7 @@ def wrong(
 
 def shipped_playbooks() -> Path:
     """The folder of the playbooks that come with the product, in a checkout as well as from the wheel."""
-    package = Path(__file__).resolve().parents[1]
-    packed = package / "_shipped" / "playbooks"
-    return packed if packed.is_dir() else package.parent / "playbooks"
+    return shipped("playbooks")
 
 
 def load(name: str, search: Sequence[Path] | None = None) -> Playbook:

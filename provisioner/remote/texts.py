@@ -63,9 +63,10 @@ class Texts:
         return self._render(task, word, text, {"quote": self._refer}, secrets)
 
     def _refer(self, value: object) -> str:
+        text = str(value)  # this is where an undefined one raises
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError(f"quote takes a text or a number, not {type(value).__name__}")
-        name = self.values.setdefault(str(value), f"value_{len(self.values) + 1}")
+        name = self.values.setdefault(text, f"value_{len(self.values) + 1}")
         return f'"${name}"'
 
     def _render(
