@@ -1,7 +1,8 @@
 """Everything that is in one sandbox, made and put together; `close` takes it apart again."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -24,6 +25,9 @@ from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 
 LOOPBACK = "127.0.0.1"
+_PATIENCE = 0.5
+_PAUSE = 0.05
+_ATTEMPTS = 20
 
 
 class Assembly:
@@ -75,11 +79,12 @@ class Assembly:
 
     def start_mailbox(self, port: int) -> None:
         """Listen on this port of loopback, or on any if it is taken."""
-        try:
-            self.mailbox.start(LOOPBACK, port)
-        except SandboxError:
-            self.mailbox.start(LOOPBACK, 0)
-        self._stack.callback(self.mailbox.stop)
+        for candidate in port_candidates(port):
+            with suppress(SandboxError):
+                self.mailbox.start(LOOPBACK, candidate)
+                self._stack.callback(self.mailbox.stop)
+                return
+        raise SandboxError("start the sandbox", cause=f"no port is free on {LOOPBACK}", retry=True)
 
     def close(self) -> None:
         """Stop the machines and leave nothing behind; raises the first error, after trying everything."""
@@ -112,3 +117,15 @@ class Assembly:
     def _add_cloud(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self._stack.callback(cloud.close)
+
+
+def port_candidates(wanted: int) -> Iterator[int]:
+    """Ports to try in turn: the wanted one for half a second, then any that is free (0).
+
+    Half a second, because a sandbox that was killed just now holds its ports until its last thread is gone.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while wanted and time.monotonic() < deadline:
+        yield wanted
+        time.sleep(_PAUSE)
+    yield from [0] * _ATTEMPTS

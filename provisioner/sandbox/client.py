@@ -13,10 +13,11 @@ import httpx
 from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud.knobs import CloudKnobs
 from provisioner.sandbox.faults import Fault, Kind, Params, Request, Rule, Service
+from provisioner.sandbox.launch import control_client, down, up
+from provisioner.sandbox.options import Options
 from provisioner.sandbox.state import StateFolder
 
 _ANSWER_WITHIN = 30.0
-_BASE = "http://sandbox"
 
 
 @dataclass(frozen=True)
@@ -224,11 +225,10 @@ class Sandbox:
         self._ask("DELETE", "/mailbox")
 
     def _ask(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
-        transport = httpx.HTTPTransport(uds=str(self.folder.control))
         try:
-            with httpx.Client(transport=transport, base_url=_BASE, timeout=_ANSWER_WITHIN + wait) as client:
+            with control_client(self.folder, _ANSWER_WITHIN + wait) as client:
                 response = client.request(method, path, json=body)
-        except httpx.ConnectError as error:
+        except ConnectionError as error:
             hint = "start it with `provisioner sandbox up`"
             raise SandboxError("ask the sandbox", cause="it is not up", hint=hint) from error
         except httpx.HTTPError as error:
@@ -248,9 +248,6 @@ def running_sandbox(folder: Path | None = None, *, pretend: bool = True, **cloud
     `cloud` are settings of `CloudKnobs`. Afterwards it is stopped, and SandboxError is raised if anything of
     it is left.
     """
-    from provisioner.sandbox.launch import down, up
-    from provisioner.sandbox.options import Options
-
     with tempfile.TemporaryDirectory(prefix="sandbox-") as temporary:
         state = folder if folder is not None and len(os.fsencode(folder)) < 80 else Path(temporary)
         options = Options(state=state, pretend=pretend, cloud=CloudKnobs(**cloud))

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -72,6 +73,8 @@ class Injection:
         if wire is None:
             await self._app(scope, receive, send)
         elif wire.kind == "reset":
+            # Cut in the middle of sending, a client would see an end in place of a reset.
+            await _body_read(receive)
             await _reset(scope, receive)
         elif wire.kind in WITHOUT_EFFECT:
             await _refusal(self._service, wire)(scope, receive, send)
@@ -82,8 +85,10 @@ class Injection:
 
     async def _delayed(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if not fault.params.after_effect:
+            # Read before: a client that gives up meanwhile has sent its request all the same.
+            replay = await _body_read(receive)
             await asyncio.sleep(fault.params.seconds)
-            await self._app(scope, receive, send)
+            await self._app(scope, replay, send)
             return
         kept = _Kept()
         await self._app(scope, receive, kept.take)
@@ -133,6 +138,18 @@ class _Kept:
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
         lines += [name + b": " + value for name, value in headers]
         return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+async def _body_read(receive: Receive) -> Receive:
+    """Read a request's body now; the answer gives it out again, and then what else comes."""
+    messages: deque[Message] = deque()
+    while not messages or messages[-1].get("more_body", False):
+        messages.append(await receive())
+
+    async def replay() -> Message:
+        return messages.popleft() if messages else await receive()
+
+    return replay
 
 
 def _refusal(service: str, fault: Fault) -> Response:

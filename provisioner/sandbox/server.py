@@ -21,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.assembly import Assembly
+from provisioner.sandbox.assembly import Assembly, port_candidates
 from provisioner.sandbox.control import control_app
 from provisioner.sandbox.injection import BreakableProtocol
 from provisioner.sandbox.options import Options
@@ -30,7 +30,6 @@ from provisioner.sandbox.state import Ports, StateFolder
 log = logging.getLogger(__name__)
 
 ALREADY_UP = "it is up already"
-_ATTEMPTS = 20
 
 
 class Reporter:
@@ -72,6 +71,8 @@ def serve(options: Options, reporter: Reporter) -> None:
     held = folder.hold()
     if held is None:
         raise SandboxError("start the sandbox", whom=str(folder.path), cause=ALREADY_UP)
+    # A copy that nobody closes: the folder stays taken until the very end of the process.
+    os.dup(held.fileno())
     with held, _interruptible():
         folder.write_pid(held)
         folder.sweep()
@@ -145,9 +146,7 @@ class _Server(uvicorn.Server):
 
 def bind(addresses: tuple[str, ...], port: int) -> list[socket.socket]:
     """Listening sockets with one port on all addresses: this one if it is free, else any that is."""
-    candidates = [port] if port else []
-    candidates += [0] * _ATTEMPTS
-    for candidate in candidates:
+    for candidate in port_candidates(port):
         with suppress(OSError):
             return _bind_all(addresses, candidate)
     raise SandboxError("start the sandbox", cause=f"no port is free on {' and '.join(addresses)}", retry=True)

@@ -11,7 +11,7 @@ from tests.sandbox.cloud.conftest import TOKEN, Api
 @pytest.mark.parametrize("header", [None, "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 def test_a_wrong_token_is_not_let_in(api: Api, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
-    response = httpx.get(f"{api.endpoint}account", headers=headers)
+    response = httpx.get(f"{api.endpoint}account", headers=headers, verify=False)
     assert response.status_code == 401
     body = response.json()
     assert (body["id"], body["message"]) == ("Unauthorized", "Unable to authenticate you")
@@ -90,5 +90,5 @@ def test_the_limit_of_an_hour_only_tells_its_reset(api: Api) -> None:
 
 def test_a_wrong_token_does_not_use_up_the_rate(api: Api) -> None:
     api.cloud.knobs.minute_limit = 1
-    httpx.get(f"{api.endpoint}account", headers={"Authorization": "Bearer wrong"})
+    httpx.get(f"{api.endpoint}account", headers={"Authorization": "Bearer wrong"}, verify=False)
     assert api.http.get("account").status_code == 200

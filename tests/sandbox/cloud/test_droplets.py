@@ -169,6 +169,7 @@ def test_a_deleted_droplet_is_gone_with_its_machine(api: Api) -> None:
 def test_a_droplet_can_be_deleted_while_it_is_made(api: Api) -> None:
     api.cloud.knobs.boot_seconds = 0.2
     droplet_id = api.create().json()["droplet"]["id"]
+    eventually(lambda: droplet_id in api.machines.specs)
     assert api.http.delete(f"droplets/{droplet_id}").status_code == 204
     eventually(lambda: droplet_id not in api.machines.specs)
     address = api.machines.reserve_address()
