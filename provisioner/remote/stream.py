@@ -95,11 +95,16 @@ class Stream:
         """What is left to write; None when the end has been told."""
         if rest is None:
             return None
-        while rest and self._channel.send_ready():
-            rest = rest[self._channel.send(rest[:_CHUNK]) :]
-        if rest:
-            return rest
-        self._channel.shutdown_write()
+        try:
+            while rest and self._channel.send_ready():
+                rest = rest[self._channel.send(rest[:_CHUNK]) :]
+            if rest:
+                return rest
+            self._channel.shutdown_write()
+        except OSError:
+            # A command may end without reading all; whether the link broke is seen while reading.
+            if not self._channel.closed:
+                raise
         return None
 
     def exit_status(self, limit: float) -> int:
@@ -122,10 +127,11 @@ class Stream:
         channel = self._channel
         if channel.recv_ready() or channel.recv_stderr_ready():
             return False
-        transport = channel.get_transport()
-        if not transport.is_active():
+        if channel.eof_received:
+            return True
+        if not channel.get_transport().is_active():
             raise EOFError("the link broke")
-        return bool(channel.eof_received or channel.closed)
+        return channel.closed
 
     def _guard(self) -> AbstractContextManager[None]:
         return link(self._whom)
