@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.errors import SettingsError
 from provisioner.remote.keys import md5_fingerprint
-from provisioner.services._do_models import Account, ActionStatus, DropletInfo, DropletSpec, Size, SshKey
 from provisioner.services._do_transport import Api, RequestFailed
 from provisioner.services.cloud_errors import (
     CallReport,
@@ -24,6 +23,7 @@ from provisioner.services.cloud_errors import (
     in_strange_form,
     named,
 )
+from provisioner.services.cloud_models import Account, ActionStatus, DropletInfo, DropletSpec, Size, SshKey
 
 __all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Size", "SshKey"]
 

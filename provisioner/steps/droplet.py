@@ -18,7 +18,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
 from provisioner.remote.keys import KeyPair, generate_keypair, public_half
 from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
-from provisioner.services.digitalocean import DropletInfo, DropletSpec
+from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Work
 from provisioner.steps.cloud_config import cloud_config

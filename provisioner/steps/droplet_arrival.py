@@ -2,7 +2,7 @@
 
 from provisioner.clock import Clock
 from provisioner.services.cloud_errors import DropletFailed, NotFound
-from provisioner.services.digitalocean import DropletInfo
+from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
 
 _CHECK_SECONDS = 15.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from provisioner.clock import Clock
 from provisioner.services.cloud_errors import DropletUnclear
-from provisioner.services.digitalocean import DropletInfo
+from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
 from provisioner.steps.droplet_identity import name_of, stated_host_key, tag_of
 

@@ -1,4 +1,4 @@
-"""What the DigitalOcean API answers, as far as the product reads it."""
+"""What is asked of the DigitalOcean API and what it answers, as far as the product speaks it; without HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
