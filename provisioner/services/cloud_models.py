@@ -1,4 +1,4 @@
-"""What is asked of the DigitalOcean API and what it answers, as far as the product speaks it; without HTTP."""
+"""What is asked of the DigitalOcean API and what it answers, as far as the product speaks it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
