@@ -64,8 +64,9 @@ class Runner:
         began = self._clock.monotonic()
         store = self._workspace.store()
         run = f"{now().replace(':', '')}-{secrets.token_hex(3)}"
-        customer = store.read(who).customer
-        if store.is_archived(who):
+        found = store.find(who)
+        customer = found.record.customer
+        if found.archived:
             raise _refused(customer, "the record is archived", f"provisioner restore {customer.email}")
         steps = self._steps_until(until)
         if all(step.done(customer) for step in steps):

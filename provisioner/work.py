@@ -65,7 +65,7 @@ class CustomerWork:
             if noted is not None:
                 self.write({"setup.waiting": None})
             return
-        if noted is not None and (noted.of_whom, noted.for_what) == (waiting.of_whom, waiting.to_do):
+        if noted is not None and (noted.of, noted.for_) == (waiting.of_whom, waiting.to_do):
             return
         self.record(
             "waiting_for_customer",

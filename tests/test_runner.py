@@ -119,7 +119,7 @@ def test_waiting_is_noted_once_and_cleared_when_it_is_over(stage: Stage) -> None
     assert runner.provision(EMAIL).outcome == Waiting("@ada", "to press Start")
     noted = stage.workspace.store().read(EMAIL).customer.setup.waiting
     assert noted is not None
-    assert (noted.of_whom, noted.for_what) == ("@ada", "to press Start")
+    assert (noted.of, noted.for_) == ("@ada", "to press Start")
     runner.provision(EMAIL)
     assert stage.events().count("waiting_for_customer") == 1
     assert stage.workspace.store().read(EMAIL).customer.setup.waiting == noted

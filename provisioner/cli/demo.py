@@ -181,12 +181,13 @@ To end it: provisioner sandbox down; rm -r {here}"""
 def _sandbox(*, keep: bool) -> Iterator["Sandbox"]:
     from provisioner.sandbox.client import Sandbox
     from provisioner.sandbox.launch import down, up
-    from provisioner.sandbox.options import Options, state_path
+    from provisioner.sandbox.options import Options
     from provisioner.sandbox.prepare import prepare
+    from provisioner.sandbox.state import folder_named
 
     _heading("The sandbox: the outside world in a box")
     prepare(render.say)
-    options = Options(state=state_path(SANDBOX, None))
+    options = Options(state=folder_named(SANDBOX))
     down(options.folder)
     try:
         up(options, render.say)

@@ -54,6 +54,18 @@ def print_block(first: str, text: str, stream: TextIO) -> None:
     print(_fitted(first + f"\n{' ' * indent}".join(lines), stream), file=stream)
 
 
+def error_document(error: ProvisionerError) -> dict[str, object]:
+    """An error as a part of a JSON document."""
+    return {
+        "doing": error.doing,
+        "whom": error.whom,
+        "cause": error.cause,
+        "hint": error.hint,
+        "retry": error.retry,
+        "exitCode": error.exit_code,
+    }
+
+
 def say(text: str) -> None:
     """A message about what was done."""
     print(_fitted(text, sys.stderr), file=sys.stderr)
@@ -70,13 +82,15 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Ma
     On a terminal the second column gives way where the row would be too wide, and what does not fit into
     the last one stands below. Elsewhere nothing is cut.
     """
-    cells = [tuple(clean(cell) or _NOTHING for cell in row) for row in rows]
+    cells = [[clean(cell) or _NOTHING for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
     columns = _columns(sys.stdout)
-    if columns is not None:
+    if columns is None:
+        styles = {}
+    else:
         others = sum(widths[:1] + widths[2:-1]) + _GAP * (len(widths) - 1)
         widths[1] = max(min(widths[1], columns - others - _LAST_AT_LEAST), len(header[1]))
-    lines = [_row(header, widths, columns, dict.fromkeys(header, "bold"))]
+    lines = [_row(header, widths, columns, dict.fromkeys(header if columns else (), "bold"))]
     lines += [_row(row, widths, columns, styles) for row in cells]
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -143,16 +157,17 @@ def styled(text: str, style: str, stream: TextIO) -> str:
 
 def _row(row: Sequence[str], widths: Sequence[int], columns: int | None, styles: Mapping[str, str]) -> str:
     *first, last = row
-    parts = []
-    for cell, size in zip(first, widths, strict=False):
-        shown = _cut(cell, size)
-        parts.append(_styled_cell(shown, styles) + " " * (size - width(shown)))
-    line = (" " * _GAP).join(parts)
+    line = (" " * _GAP).join(_cell(cell, size, styles) for cell, size in zip(first, widths, strict=False))
     taken = sum(widths[:-1]) + _GAP * (len(widths) - 1)
     if columns is None or taken + width(last) <= columns:
         return f"{line}{' ' * _GAP}{_styled_cell(last, styles)}".rstrip()
     below = " " * (widths[0] + _GAP)
     return "\n".join([line.rstrip(), *(f"{below}{part}" for part in _wrap(last, columns - len(below)))])
+
+
+def _cell(text: str, size: int, styles: Mapping[str, str]) -> str:
+    shown = _cut(text, size)
+    return _styled_cell(shown, styles) + " " * (size - width(shown))
 
 
 def _styled_cell(cell: str, styles: Mapping[str, str]) -> str:

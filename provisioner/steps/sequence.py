@@ -4,6 +4,6 @@ from provisioner.steps.base import Step
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
-from provisioner.steps.moltbot import InstallMoltbot
+from provisioner.steps.moltbot import Moltbot
 
-STEPS: tuple[Step, ...] = (CreateDroplet(), InstallMoltbot(), Messaging(), Handoff())
+STEPS: tuple[Step, ...] = (CreateDroplet(), Moltbot(), Messaging(), Handoff())
