@@ -45,7 +45,7 @@ def _kinds() -> None:
 
 @_faults.command("add")
 def _add(
-    service: Annotated[str, typer.Argument(help="cloud, telegram, model or node")],
+    service: Annotated[str, typer.Argument(help="cloud, telegram, model, node or mail")],
     kind: Annotated[str, typer.Argument(help="see `faults kinds`")],
     params: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...")] = None,
     method: Annotated[str, typer.Option(help="GET, POST, …; * for all")] = "*",

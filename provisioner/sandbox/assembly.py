@@ -14,6 +14,7 @@ from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud
 from provisioner.sandbox.faults import FaultBook
 from provisioner.sandbox.injection import Injection
+from provisioner.sandbox.mail_faults import delivery
 from provisioner.sandbox.mailbox import Mailbox
 from provisioner.sandbox.model import Model, model_app
 from provisioner.sandbox.node_mirror import node_app
@@ -42,7 +43,9 @@ class Assembly:
         self.telegram = World()
         self.phones = Phones(self.telegram)
         self.model = Model(keys=frozenset({self.tokens.anthropic}))
-        self.mailbox = Mailbox(credentials=(self.tokens.mail_user, self.tokens.mail_password))
+        self.mailbox = Mailbox(
+            credentials=(self.tokens.mail_user, self.tokens.mail_password), delivery=delivery(self.book)
+        )
         self.http_port = 0
         self._stack = ExitStack()
         self.gateway = self._add_machines(say)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from provisioner.errors import SandboxError
 
-Service = Literal["cloud", "telegram", "model", "node"]
+Service = Literal["cloud", "telegram", "model", "node", "mail"]
 
 WireKind = Literal[
     "status", "html", "no_error_id", "reset", "drop_after_effect", "delay", "slow_headers", "truncate"
@@ -46,7 +46,8 @@ KINDS: Final[dict[str, str]] = {
     "tag_lag": "cloud: the new droplet has no tags for a while (seconds)",
     "empty_actions": "cloud: the creation's answer has no action in its links",
 }
-"""Every kind, with the parameters that it reads."""
+"""Every kind, with the parameters that it reads. A mail has the method DATA and its recipients as path; it
+knows status (an SMTP code, 451 by default), reset, drop_after_effect and delay."""
 
 
 class Params(BaseModel):

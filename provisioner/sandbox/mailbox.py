@@ -4,7 +4,7 @@ import hmac
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -20,6 +20,10 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox.changes import Changes
 
 _LARGEST_MAIL = 10 * 1024 * 1024
+ACCEPTED = "250 Message accepted for delivery"
+
+Delivery = Callable[[SMTP, Envelope, Callable[[], None]], Awaitable[str]]
+"""Given the connection, the mail and what accepts it, answers with an SMTP reply."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Mailbox:
 
     credentials: tuple[str, str] | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = None
+    delivery: Delivery | None = field(default=None, repr=False)
+    """What happens to a mail in place of being accepted at once."""
     host: str = ""
     port: int = 0
 
@@ -117,9 +123,14 @@ class _Handler:
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self._mailbox.accept(envelope)
-        return "250 Message accepted for delivery"
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        def accept() -> None:
+            self._mailbox.accept(envelope)
+
+        if self._mailbox.delivery is not None:
+            return await self._mailbox.delivery(server, envelope, accept)
+        accept()
+        return ACCEPTED
 
 
 class _Controller(Controller):
