@@ -25,15 +25,18 @@ _HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
 
 def print_listing(listings: Iterable[Listing], status: str | None, *, as_json: bool) -> None:
     """The customers with this status, or all; a broken file is always among them."""
-    chosen = [
+    # One customer at a time: keeping all of them costs more than reading them.
+    chosen = (
         listing
         for listing in listings
         if listing.customer is None or status is None or listing.customer.status == status
-    ]
+    )
     if as_json:
-        render.print_json("customers", customers=[_listed(listing) for listing in chosen])
-    elif chosen:
-        render.print_table(_HEADER, map(_row, chosen), _STATUS_STYLES)
+        render.print_json("customers", customers=list(map(_listed, chosen)))
+        return
+    rows = list(map(_row, chosen))
+    if rows:
+        render.print_table(_HEADER, rows, _STATUS_STYLES)
     else:
         render.say("No customers.")
 

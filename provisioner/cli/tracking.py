@@ -1,5 +1,6 @@
 """The tracking commands: `add`, `list`, `show`, `update`, `note`, `timeline`, `archive`, `restore`."""
 
+import gc
 import sys
 from typing import Annotated
 
@@ -78,7 +79,12 @@ def list_customers(
         raise InputError(
             "list the customers", cause=f"there is no status {status}", hint=f"one of {', '.join(STATUSES)}"
         )
-    print_listing(current_workspace().store().all(archived=archived), status, as_json=as_json)
+    # Nothing here is in a cycle; looking for one takes a fifth of the time with many customers.
+    gc.disable()
+    try:
+        print_listing(current_workspace().store().all(archived=archived), status, as_json=as_json)
+    finally:
+        gc.enable()
 
 
 def show(

@@ -58,7 +58,7 @@ class Examiner:
         for folder in self._folders.both:
             self._look_at_mode(folder, PRIVATE_FOLDER)
             self._look_at_leftovers(folder)
-        paths = [path for folder in self._folders.both for path in self._folders.paths(folder)]
+        paths = [folder / name for folder in self._folders.both for name in self._folders.names(folder)]
         records = [found for path in paths if (found := self._look_at(path)) is not None]
         self._look_at_duplicates(records)
         return Checkup(len(paths), tuple(self._findings))
@@ -112,7 +112,8 @@ class Examiner:
         self._note(path, "permissions", problem, fixed)
 
     def _look_at_leftovers(self, folder: Path) -> None:
-        for path in self._folders.paths(folder, names.SUFFIX + TEMPORARY):
+        for name in self._folders.names(folder, names.SUFFIX + TEMPORARY):
+            path = folder / name
             try:
                 age = time.time() - path.lstat().st_mtime
             except FileNotFoundError:

@@ -1,5 +1,7 @@
 """How far a customer's setup is, from their record alone."""
 
+import itertools
+
 from provisioner.customers.record import Customer, Setup
 
 STEPS = ("droplet", "moltbot", "messaging", "handoff")
@@ -9,7 +11,7 @@ def steps_done(customer: Customer) -> tuple[str, ...]:
     """The steps whose results stand in the record, in their order."""
     setup = customer.setup
     done = (_has_server(setup), setup.moltbot.installed, setup.messaging.connected, setup.handoff.completed)
-    return tuple(step for step, is_done in zip(STEPS, done, strict=True) if is_done)
+    return tuple(itertools.compress(STEPS, done))
 
 
 def waits_for(customer: Customer) -> str:

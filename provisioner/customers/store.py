@@ -58,13 +58,12 @@ class CustomerStore:
 
     def all(self, *, archived: bool = False) -> Iterator[Listing]:
         """Every file of one folder by name, the broken ones too; never raises for one of them."""
-        for path in self._folders.paths(self._folders.archive if archived else self._folders.active):
-            try:
-                yield Listing(path.name, archived, customer=self._folders.load_customer(path))
-            except FileNotFoundError:
-                continue
-            except RecordError as problem:
-                yield Listing(path.name, archived, broken=problem)
+        folder = self._folders.archive if archived else self._folders.active
+        for name, customer in self._folders.customers(folder):
+            if isinstance(customer, RecordError):
+                yield Listing(name, archived, broken=customer)
+            else:
+                yield Listing(name, archived, customer=customer)
 
     @contextmanager
     def edit(self, who: str, doing: str = "change the record") -> Iterator[Record]:
@@ -120,7 +119,7 @@ class CustomerStore:
                     found = self._folders.load(path)
                 except (FileNotFoundError, RecordError):
                     continue
-                if _is(found.record.customer, email):
+                if _matches(found.record.customer, email):
                     return found
         return None
 
@@ -129,13 +128,18 @@ class CustomerStore:
             found = self._folders.load(self._met[customer_id])
         except (KeyError, FileNotFoundError, RecordError):
             return None
-        return found if _is(found.record.customer, customer_id) else None
+        return found if _matches(found.record.customer, customer_id) else None
 
     def _by_reading(self, who: str) -> Found:
-        everybody = [entry for folder in self._folders.both for entry in self._folders.customers(folder)]
-        matches = [path for path, customer in everybody if _is(customer, who)]
+        everybody = [
+            (folder / name, customer.id, customer.email)
+            for folder in self._folders.both
+            for name, customer in self._folders.customers(folder)
+            if isinstance(customer, Customer)
+        ]
+        matches = [path for path, customer_id, email in everybody if _is(customer_id, email, who)]
         if not matches:
-            raise self._unknown(who, [customer.email for _, customer in everybody])
+            raise self._unknown(who, [email for _, _, email in everybody])
         if len(matches) > 1:
             raise RecordError(
                 "tell which record is meant",
@@ -234,10 +238,12 @@ class CustomerStore:
         return self._locks / f"{_safe(customer_id)}.run.lock"
 
 
-def _is(customer: Customer, who: str) -> bool:
-    if "@" in who:
-        return names.fold(customer.email) == names.fold(who)
-    return customer.id == who
+def _is(customer_id: str, email: str, who: str) -> bool:
+    return names.fold(email) == names.fold(who) if "@" in who else customer_id == who
+
+
+def _matches(customer: Customer, who: str) -> bool:
+    return _is(customer.id, customer.email, who)
 
 
 def _safe(customer_id: str) -> str:

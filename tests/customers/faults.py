@@ -29,6 +29,10 @@ class FaultyFiles(Files):
         self._count()
         return super().read(path)
 
+    def read_raw(self, path: str) -> bytes:
+        self._count()
+        return super().read_raw(path)
+
     def stamp(self, path: Path) -> Stamp | None:
         self._count()
         return super().stamp(path)

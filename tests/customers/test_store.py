@@ -114,6 +114,10 @@ class CountingFiles(Files):
         self.reads += 1
         return super().read(path)
 
+    def read_raw(self, path: str) -> bytes:
+        self.reads += 1
+        return super().read_raw(path)
+
 
 @pytest.mark.parametrize("others", [0, 40])
 def test_finding_and_changing_one_customer_reads_no_other_file(tmp_path: Path, others: int) -> None:

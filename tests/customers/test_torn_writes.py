@@ -44,7 +44,7 @@ class TornFiles(Files):
 
     def read(self, path: Path) -> Content:
         inode = self.now[path]
-        return Content(inode.written, Stamp(id(inode), 0, len(inode.written)), 0o600)
+        return Content(inode.written, Stamp(id(inode), 0, len(inode.written)))
 
     def stamp(self, path: Path) -> Stamp | None:
         inode = self.now.get(path)
