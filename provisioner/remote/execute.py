@@ -6,6 +6,7 @@ again from its first task, because the guards know better than any journal what 
 `server/bootstrap.bash` for the other end of the one command that this sends.
 """
 
+import contextlib
 import io
 import secrets as randomness
 import shlex
@@ -103,7 +104,7 @@ class Execution:
                     else:
                         self._watch(reader, line, ours=ours, attached=reader.run != self._mine)
             if ours:
-                stream.send(b"taken\n")
+                _acknowledge(stream)
         return self._result(reader) if ours else None
 
     def _receive(self, stream: Stream, lines: Lines, until: float) -> list[dict[str, Any]]:
@@ -192,6 +193,14 @@ class Execution:
     @property
     def _whom(self) -> str:
         return str(self._connection.host)
+
+
+def _acknowledge(stream: Stream) -> None:
+    """Tell the server that the result has arrived, and wait until it knows: else it is given out again."""
+    with contextlib.suppress(ConnectionLost):
+        stream.send(b"taken\n")
+        while any(stream.receive(_SILENCE_SECONDS)):
+            pass
 
 
 def _fit(script: Script, secrets: Mapping[str, str]) -> dict[str, str]:

@@ -35,7 +35,7 @@ waiting_result() { # sets `found`: a run of the very same thing in this boot, wh
 
 start_unit() {
   systemd-run --quiet --no-block --collect --unit=$unit --description="provisioner $run $playbook $digest" \
-    --property=Delegate=yes --property=OOMPolicy=continue --property=TimeoutStopSec=20 \
+    --property=Delegate=yes --property=OOMPolicy=continue --property=TimeoutStopSec=20 --property=IgnoreSIGPIPE=no \
     --property=RuntimeDirectory="${folder#/run/}" --property=RuntimeDirectoryMode=0700 \
     --property=StandardError="append:$state/runs/$run/errors" \
     --property=ExecStopPost="/bin/bash --noprofile --norc $folder/script stopped $run - - -" \

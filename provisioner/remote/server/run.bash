@@ -296,6 +296,9 @@ tidy() { # what crashed starts have left on the memory disk, and runs that are t
     other=${other%/} pid=${other##*/} pid=${pid%%-*}
     [[ $other == "$folder" || -d /proc/$pid ]] || old+=("$other")
   done
+  for other in /run/provisioner/unwritten-*; do
+    [[ ! -e $other ]] || old+=("$other")
+  done
   local runs=("$state"/runs/*/)
   ((${#runs[@]} <= 20)) || old+=("${runs[@]:0:${#runs[@]}-20}")
   ((!${#old[@]})) || rm -rf -- "${old[@]}"
