@@ -18,7 +18,7 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox import host
 from provisioner.sandbox.cache import Say
 from provisioner.sandbox.options import Options
-from provisioner.sandbox.state import StateFolder
+from provisioner.sandbox.state import ALREADY_UP, StateFolder
 
 UP_WITHIN: Final = 900.0
 """Seconds; the first start of all builds the base image."""
@@ -26,6 +26,8 @@ DOWN_WITHIN: Final = 150.0
 """Seconds; a machine may take a minute to halt."""
 _KILL_AFTER: Final = 5.0
 _LOG_LINES: Final = 2
+_PAUSE: Final = 0.05
+_ANSWER_WITHIN: Final = 5.0
 
 
 def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
@@ -37,8 +39,41 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
     if not options.pretend:
         host.require()
     folder.prepare()
-    if is_up(folder):
-        return False
+    deadline = time.monotonic() + within
+    while not _served(folder, deadline):
+        with contextlib.suppress(_BeatenToIt):
+            _start(options, say, deadline - time.monotonic())
+            return True
+    return False
+
+
+class _BeatenToIt(SandboxError):
+    """Another process took the folder between our look and our start."""
+
+
+def _served(folder: StateFolder, deadline: float) -> bool:
+    """Whether a process holds the folder and answers; one that is starting, or dying, is waited for."""
+    while is_up(folder):
+        if _answers(folder):
+            return True
+        if time.monotonic() > deadline:
+            cause = "another process has its folder and does not answer"
+            hint = f"stop it with `provisioner sandbox down`; its log is {folder.log}"
+            raise SandboxError("start the sandbox", whom=str(folder.path), cause=cause, hint=hint)
+        time.sleep(_PAUSE)
+    return False
+
+
+def _answers(folder: StateFolder) -> bool:
+    with (
+        contextlib.suppress(httpx.HTTPError, ConnectionError),
+        control_client(folder, _ANSWER_WITHIN) as client,
+    ):
+        return client.get("/status").is_success
+    return False
+
+
+def _start(options: Options, say: Say, within: float) -> None:
     ours, theirs = os.pipe()
     try:
         try:
@@ -46,7 +81,7 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
         finally:
             os.close(theirs)
         try:
-            _await_ready(folder, ours, say, within)
+            _await_ready(options.folder, ours, say, within)
         except BaseException:
             _end(process)
             raise
@@ -54,7 +89,6 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
         os.close(ours)
     # It is on its own from here: nobody waits for its exit code.
     process.returncode = 0
-    return True
 
 
 def down(folder: StateFolder, *, within: float = DOWN_WITHIN) -> bool:
@@ -67,7 +101,7 @@ def down(folder: StateFolder, *, within: float = DOWN_WITHIN) -> bool:
     held = folder.hold()
     was_up = held is None
     if held is None:
-        _ask_to_stop(folder)
+        _ask_to_stop(folder, min(within, _ANSWER_WITHIN))
         held = folder.hold(wait=within)
     if held is None:
         _kill(folder)
@@ -109,7 +143,7 @@ def control_client(folder: StateFolder, timeout: float) -> httpx.Client:
 
 def _spawn(options: Options, reports: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "provisioner.sandbox.server", options.model_dump_json(), str(reports)]
-    descriptor = os.open(options.folder.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(options.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
             command,
@@ -131,7 +165,8 @@ def _await_ready(folder: StateFolder, reports: int, say: Say, within: float) -> 
             return
         if "error" in report:
             hint = report["error"]["hint"] or f"the log is {folder.log}"
-            raise SandboxError("start the sandbox", cause=report["error"]["cause"], hint=hint)
+            kind = _BeatenToIt if report["error"]["cause"] == ALREADY_UP else SandboxError
+            raise kind("start the sandbox", cause=report["error"]["cause"], hint=hint)
         say(str(report["say"]))
     raise SandboxError("start the sandbox", cause=_last_words(folder), hint=f"the log is {folder.log}")
 
@@ -165,9 +200,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _ask_to_stop(folder: StateFolder) -> None:
+def _ask_to_stop(folder: StateFolder, within: float) -> None:
     """Over its socket; by signal if it does not answer there, as while it starts."""
-    with contextlib.suppress(httpx.HTTPError, ConnectionError), control_client(folder, timeout=5) as client:
+    with contextlib.suppress(httpx.HTTPError, ConnectionError), control_client(folder, within) as client:
         client.post("/stop").raise_for_status()
         return
     _signal(folder, signal.SIGTERM)

@@ -25,11 +25,9 @@ from provisioner.sandbox.assembly import Assembly, port_candidates
 from provisioner.sandbox.control import control_app
 from provisioner.sandbox.injection import BreakableProtocol
 from provisioner.sandbox.options import Options
-from provisioner.sandbox.state import Ports, StateFolder
+from provisioner.sandbox.state import ALREADY_UP, Ports, StateFolder
 
 log = logging.getLogger(__name__)
-
-ALREADY_UP = "it is up already"
 
 
 class Reporter:
@@ -75,6 +73,7 @@ def serve(options: Options, reporter: Reporter) -> None:
     os.dup(held.fileno())
     with held, _interruptible():
         folder.write_pid(held)
+        folder.begin_log()
         folder.sweep()
         _serve(folder, options, reporter)
 

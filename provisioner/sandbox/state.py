@@ -14,6 +14,7 @@ from typing import IO, Final
 from provisioner.errors import SandboxError
 
 SYSTEM_FOLDER: Final = Path("/var/lib/provisioner-sandbox")
+ALREADY_UP: Final = "it is up already"
 _LONGEST_SOCKET_PATH: Final = 100
 """The kernel takes 108 bytes, some systems 104."""
 
@@ -98,6 +99,11 @@ class StateFolder:
         held.truncate()
         held.write(f"{os.getpid()}\n")
         held.flush()
+
+    def begin_log(self) -> None:
+        """Forget what an earlier process wrote; only the holder may, others write to the same file."""
+        if self.log.exists():
+            os.truncate(self.log, 0)
 
     def pid(self) -> int | None:
         """The process that held the folder last; alive only if `hold` gives None."""

@@ -74,22 +74,24 @@ def test_of_many_at_once_one_comes_up(options: Options) -> None:
     code = (
         "import sys; from provisioner.sandbox.launch import up;"
         "from provisioner.sandbox.options import Options;"
-        "up(Options.model_validate_json(sys.argv[1]), print)"
+        "print(up(Options.model_validate_json(sys.argv[1]), lambda line: None))"
     )
     starters = [
         subprocess.Popen(
             [sys.executable, "-c", code, options.model_dump_json()],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for _ in range(4)
     ]
+    answers = []
     try:
         for starter in starters:
-            _, complaint = starter.communicate(timeout=60)
-            assert starter.returncode == 0 or "it is up already" in complaint
-        assert any(starter.returncode == 0 for starter in starters)
+            out, complaint = starter.communicate(timeout=60)
+            assert starter.returncode == 0, complaint
+            answers.append(out.strip())
+        assert sorted(answers) == ["False", "False", "False", "True"]
         assert Sandbox(options.state).status().droplets == []
     finally:
         launch.down(options.folder)
@@ -108,7 +110,7 @@ def test_after_a_kill_it_is_cleaned_up_and_comes_up_again_at_the_same_place(opti
     sandbox = Sandbox(options.state)
     before, status = sandbox.env, sandbox.status()
     os.kill(status.pid, signal.SIGKILL)
-    until(lambda: gone(status.pid))
+    until(lambda: not launch.is_up(options.folder))
     with pytest.raises(SandboxError, match="not up"):
         sandbox.status()
     assert launch.up(options, say) is True
@@ -119,11 +121,28 @@ def test_after_a_kill_it_is_cleaned_up_and_comes_up_again_at_the_same_place(opti
         launch.down(options.folder)
 
 
+def test_up_right_after_a_kill_waits_for_the_end_of_the_dying_one(options: Options) -> None:
+    launch.up(options, say)
+    pid = Sandbox(options.state).status().pid
+    os.kill(pid, signal.SIGKILL)
+    assert launch.up(options, say) is True
+    assert Sandbox(options.state).status().pid != pid
+    launch.down(options.folder)
+
+
+def test_a_folder_whose_holder_does_not_answer_is_reported(options: Options) -> None:
+    options.folder.prepare()
+    held = options.folder.hold()
+    assert held is not None
+    with held, pytest.raises(SandboxError, match="does not answer"):
+        launch.up(options, say, within=0.1)
+
+
 def test_down_cleans_up_after_a_kill(options: Options) -> None:
     launch.up(options, say)
     pid = Sandbox(options.state).status().pid
     os.kill(pid, signal.SIGKILL)
-    until(lambda: gone(pid))
+    until(lambda: not launch.is_up(options.folder))
     assert options.folder.control.exists()
     assert launch.down(options.folder) is False
     assert not options.folder.control.exists()
