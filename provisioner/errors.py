@@ -21,15 +21,18 @@ The number is the exit code of the command line. Each error says what was being 
 failed, whether trying again can help, and what to do next.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_LAST_LINES: Final = 12
 
 
 class ProvisionerError(Exception):
     """Something that was being done failed, with what to do about it.
 
     `doing` finishes the sentence "could not …" ("create the droplet"); `whom` is a customer's address, a
-    server or a file; `cause` is the reason in one line; `hint` the next thing to do, as an instruction;
-    `retry` says whether the same call may succeed later without anybody changing anything.
+    server or a file; `cause` is the reason in one line; `detail` are lines that help to understand it, such
+    as a command's last words; `hint` is the next thing to do, as an instruction; `retry` says whether the
+    same call may succeed later without anybody changing anything.
     """
 
     exit_code: ClassVar[int] = 1
@@ -40,12 +43,14 @@ class ProvisionerError(Exception):
         *,
         whom: str | None = None,
         cause: str | BaseException | None = None,
+        detail: str | None = None,
         hint: str | None = None,
         retry: bool = False,
     ) -> None:
         self.doing = doing
         self.whom = whom
         self.cause = _in_one_line(cause)
+        self.detail = detail
         self.hint = hint
         self.retry = retry
         super().__init__(self.summary)
@@ -130,11 +135,12 @@ class TaskFailed(RemoteError):
         self.output = output
         self.log = log
         how = "ran out of time" if exit_code == 124 else f"ended with exit code {exit_code}"
-        last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
+        lines = [line for line in output.splitlines() if line.strip()]
         super().__init__(
             doing,
             whom=whom,
-            cause=f"the task “{task}” {how}" + (f": {last}" if last else ""),
+            cause=f"the task “{task}” {how}" + (f": {lines[-1]}" if lines else ""),
+            detail="\n".join(lines[-_LAST_LINES:]) if len(lines) > 1 else None,
             hint=f"correct the cause and run the same command again; all output is on the server: {log}",
         )
 

@@ -3,6 +3,7 @@
 Answers go to standard output; messages about what was done, and errors, to standard error.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -22,12 +23,13 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NOTHING = "-"
 _GAP = 2
 _LAST_AT_LEAST = 12
+_MOMENT = "2026-01-29T05:54:00Z"
+_EVENT_WIDTH = 20
 
 
 def print_json(kind: str, **content: object) -> None:
     """The one document of a `--json` answer: `version`, `kind`, and what this kind has."""
-    document = {"version": JSON_VERSION, "kind": kind, **content}
-    print(json.dumps(document, indent=2, ensure_ascii=not _is_unicode(sys.stdout)))
+    print(_as_json({"version": JSON_VERSION, "kind": kind, **content}))
 
 
 def print_schema(schema: Mapping[str, Any]) -> None:
@@ -42,6 +44,8 @@ def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
     print_block(f"{styled('error', 'red', stream)}: ", f"could not {error.doing}{whom}", stream)
     if error.cause:
         print_block("  ", error.cause, stream)
+    for line in (error.detail or "").splitlines():
+        print_block("  | ", line, stream)
     for line in (error.hint or "").splitlines():
         print_block(f"  {styled('→', 'cyan', stream)} ", line, stream)
 
@@ -60,6 +64,7 @@ def error_document(error: ProvisionerError) -> dict[str, object]:
         "doing": error.doing,
         "whom": error.whom,
         "cause": error.cause,
+        "detail": error.detail,
         "hint": error.hint,
         "retry": error.retry,
         "exitCode": error.exit_code,
@@ -120,6 +125,21 @@ def print_document(data: Mapping[str, Any], indent: int = 0) -> None:
         else:
             padding = " " * (column - width(name) + 2)
             print_wrapped(f"{label}{padding}", _scalar(value), indent + column + 2)
+
+
+def print_entry(entry: object, indent: int = 0) -> None:
+    """One note, event, or member of any other list."""
+    if not isinstance(entry, dict):
+        print_wrapped(" " * indent, _scalar(entry), indent)
+        return
+    rest = dict(entry)
+    moment, event = clean(str(rest.pop("timestamp", ""))), clean(str(rest.pop("event", "")))
+    text = rest.pop("details" if event else "note", None)
+    words = [] if text is None else [_scalar(text)]
+    words += [f"{name}={_scalar(value)}" for name, value in rest.items()]
+    plain = f"{moment:<{len(_MOMENT)}}  " + (f"{event:<{_EVENT_WIDTH}}  " if event else "")
+    first = " " * indent + styled(plain[: len(moment)], "dim", sys.stdout) + plain[len(moment) :]
+    print_wrapped(first, " ".join(words), indent + width(plain))
 
 
 def print_wrapped(first: str, text: str, indent: int) -> None:
@@ -199,24 +219,6 @@ def _print_list(label: str, entries: Sequence[Any], indent: int) -> None:
         print_entry(entry, indent)
 
 
-def print_entry(entry: object, indent: int = 0) -> None:
-    """One note, event, or member of any other list."""
-    if not isinstance(entry, dict):
-        print_wrapped(" " * indent, _scalar(entry), indent)
-        return
-    rest = dict(entry)
-    moment, event = clean(str(rest.pop("timestamp", ""))), clean(str(rest.pop("event", "")))
-    first = (
-        " " * indent + styled(moment, "dim", sys.stdout) + f"  {event:<20}".rstrip(" " if not event else "")
-    )
-    text = rest.pop("details", None) if event else rest.pop("note", None)
-    words = [_scalar(text)] if text is not None else []
-    words += [f"{name}={_scalar(value)}" for name, value in rest.items()]
-    print_wrapped(
-        f"{first}  ", " ".join(words), indent + width(moment) + (max(len(event), 20) + 2 if event else 0) + 2
-    )
-
-
 def _scalar(value: object) -> str:
     if value is None or value == "":
         return _NOTHING
@@ -227,6 +229,16 @@ def _fitted(text: str, stream: TextIO) -> str:
     """The text with what the stream cannot carry replaced."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def _as_json(document: Mapping[str, object]) -> str:
+    from pydantic_core import to_json
+
+    if _is_unicode(sys.stdout):
+        # Five times as fast as the standard library, which matters with thousands of customers.
+        with contextlib.suppress(UnicodeEncodeError, ValueError):
+            return to_json(document, indent=2).decode()
+    return json.dumps(document, indent=2)
 
 
 def _is_unicode(stream: TextIO) -> bool:

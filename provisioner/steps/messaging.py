@@ -45,12 +45,8 @@ class Messaging:
 
     def run(self, work: Work) -> Outcome:
         self._identify_bot(work)
-        if not work.customer.setup.messaging.user_id:
-            self._configure(work)
-            user_id = _user_id_by_request(work)
-            if user_id is None:
-                return _press_start(work)
-            work.write({"setup.messaging.userId": user_id})
+        if not work.customer.setup.messaging.user_id and not self._find_customer(work):
+            return _press_start(work)
         self._configure(work)
         messaging = work.customer.setup.messaging
         work.record(
@@ -59,6 +55,15 @@ class Messaging:
             {"setup.messaging.platform": "telegram", "setup.messaging.connected": True},
         )
         return Done()
+
+    def _find_customer(self, work: Work) -> bool:
+        """Have the server hold requests to the bot, and see whether one is the customer's."""
+        if work.customer.setup.waiting is None:
+            self._configure(work)
+        user_id = _user_id_by_request(work)
+        if user_id is not None:
+            work.write({"setup.messaging.userId": user_id})
+        return user_id is not None
 
     def _identify_bot(self, work: Work) -> None:
         """Ask Telegram whose token it is: a token that is no good must not reach the server."""

@@ -1,4 +1,4 @@
-"""What customers read: one template a text, shipped beside this file; one in the workspace's `texts/` goes first."""
+"""What customers read: a template for each text, shipped here; one in the workspace's `texts/` goes first."""
 
 from collections.abc import Mapping
 from pathlib import Path
