@@ -14,6 +14,7 @@ from shutil import get_terminal_size
 from typing import Any, TextIO
 
 from provisioner.errors import ProvisionerError
+from provisioner.secrets import Redactor
 
 JSON_VERSION = 1
 
@@ -23,7 +24,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NOTHING = "-"
 _GAP = 2
 _LAST_AT_LEAST = 12
-_MOMENT = "2026-01-29T05:54:00Z"
 _EVENT_WIDTH = 20
 
 
@@ -41,12 +41,12 @@ def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
     """What failed, why, and what to do, as one short block."""
     stream = stream or sys.stderr
     whom = f" for {error.whom}" if error.whom else ""
-    print_block(f"{styled('error', 'red', stream)}: ", f"could not {error.doing}{whom}", stream)
+    # A secret typed into the wrong place would otherwise come back in the refusal.
+    redact = Redactor()
+    print_block(f"{styled('error', 'red', stream)}: ", redact(f"could not {error.doing}{whom}"), stream)
     if error.cause:
-        print_block("  ", error.cause, stream)
-    for line in (error.detail or "").splitlines():
-        print_block("  | ", line, stream)
-    for line in (error.hint or "").splitlines():
+        print_block("  ", redact(error.cause), stream)
+    for line in redact(error.hint or "").splitlines():
         print_block(f"  {styled('→', 'cyan', stream)} ", line, stream)
 
 
@@ -137,7 +137,7 @@ def print_entry(entry: object, indent: int = 0) -> None:
     text = rest.pop("details" if event else "note", None)
     words = [] if text is None else [_scalar(text)]
     words += [f"{name}={_scalar(value)}" for name, value in rest.items()]
-    plain = f"{moment:<{len(_MOMENT)}}  " + (f"{event:<{_EVENT_WIDTH}}  " if event else "")
+    plain = f"{moment}  " * bool(moment) + f"{event:<{_EVENT_WIDTH}}  " * bool(event)
     first = " " * indent + styled(plain[: len(moment)], "dim", sys.stdout) + plain[len(moment) :]
     print_wrapped(first, " ".join(words), indent + width(plain))
 

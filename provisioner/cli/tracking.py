@@ -62,8 +62,11 @@ def add(
     current_workspace().store().add(record)
     customer = record.customer
     render.say(f"Added {customer.email} as {customer.id}.")
-    render.say(f"Next: provisioner plan {customer.email} shows what is missing; then")
-    render.say(f"      provisioner provision {customer.email}")
+    render.say("Next, with the token of their bot from @BotFather on standard input:")
+    render.say(f"  provisioner update {customer.email} setup.messaging.botToken -")
+    if not telegram:
+        render.say(f"  provisioner update {customer.email} setup.messaging.username @NAME")
+    render.say(f"  provisioner provision {customer.email}")
 
 
 def list_customers(
@@ -133,14 +136,17 @@ def timeline(
     as_json: Json = False,
 ) -> None:
     """Show a customer's history, or add an event to it."""
-    if event is None:
-        from provisioner.cli.listing import print_timeline
+    from provisioner.cli.listing import print_timeline
 
+    if event is None:
         print_timeline(current_workspace().store().read(who), as_json=as_json)
         return
     name = _joined([event], "add the event")
     with current_workspace().store().edit(who, "add an event") as record:
         record.add_event(name, " ".join(details or []))
+    if as_json:
+        print_timeline(record, as_json=True)
+        return
     render.say(f"Added {name} to the timeline of {record.customer.email}.")
 
 

@@ -27,6 +27,7 @@ def init(
     for path in made:
         render.say(f"made {path.relative_to(workspace.root) if path != workspace.root else path}")
     render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
+    render.say("Next: provisioner add EMAIL SUBSCRIPTION_ID")
 
 
 def check(

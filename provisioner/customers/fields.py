@@ -33,16 +33,16 @@ class Field:
 
         A field outside the schema keeps the type of its `current` value.
         """
+        if word == "null":
+            if not self.nullable:
+                raise InputError(f"clear {self.path}", cause="it cannot be null")
+            return None
         if self.kind in ("group", "list"):
             raise InputError(
                 f"set {self.path}",
                 cause=f"it is a {self.kind}, not one value",
                 hint=f"name one field in it, such as {self.path}.…",
             )
-        if word == "null":
-            if not self.nullable:
-                raise InputError(f"clear {self.path}", cause="it cannot be null")
-            return None
         return _PARSERS[self._kind_of(current)](self, word)
 
     def _kind_of(self, current: object) -> str:
@@ -65,7 +65,7 @@ def find_field(model: type[BaseModel], data: dict[str, Any], path: str) -> Field
     if not found:
         raise InputError(f"find a field {path}", hint=_nearest(path, _leaves(known)))
     kind = "group" if isinstance(value, dict) else "list" if isinstance(value, list) else "free"
-    return Field(path, kind)
+    return Field(path, kind, nullable=kind == "free")
 
 
 def schema_fields(model: type[BaseModel], prefix: str = "") -> Iterator[Field]:

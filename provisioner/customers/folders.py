@@ -1,5 +1,6 @@
 """The two folders of records: which files there are, and what is in one."""
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ class Folders:
         except FileNotFoundError:
             raise
         except OSError as problem:
-            raise _broken(path, problem.strerror or problem) from None
+            is_link = problem.errno == errno.ELOOP
+            raise _broken(path, "a link, not a file" if is_link else problem.strerror) from None
 
 
 def shown(path: Path) -> str:

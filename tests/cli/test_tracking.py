@@ -171,6 +171,13 @@ def test_update_refuses_and_writes_nothing(
     assert path.read_bytes() == before
 
 
+def test_a_secret_in_the_wrong_place_does_not_come_back(invoke: Invoke, active: Path) -> None:
+    write_old(active, documented())
+    result = invoke("update", EMAIL, "setup.status", TOKEN)
+    assert result.code == 2
+    assert TOKEN not in result.err
+
+
 def test_update_can_be_forced(invoke: Invoke, active: Path) -> None:
     path = write_old(active, documented())
     assert invoke("update", EMAIL, "status", "pending_setup").code == 2
@@ -204,6 +211,25 @@ def test_timeline_alone_is_the_history(invoke: Invoke, active: Path) -> None:
     document = json.loads(invoke("timeline", EMAIL, "--json").out)
     assert (document["kind"], document["email"]) == ("timeline", EMAIL)
     assert document["timeline"] == documented()["timeline"]
+
+
+def test_adding_an_event_can_answer_with_the_history(invoke: Invoke, active: Path) -> None:
+    write_old(active, documented())
+    document = json.loads(invoke("timeline", EMAIL, "seen", "twice", "--json").out)
+    assert [event["event"] for event in document["timeline"]] == [
+        "subscription_created",
+        "droplet_created",
+        "seen",
+    ]
+
+
+def test_bytes_that_are_no_text_are_kept_and_break_nothing(invoke: Invoke, active: Path) -> None:
+    path = write_old(active, documented())
+    assert invoke("note", EMAIL, "a\udcffb").code == 0
+    assert b'"a\\udcffb"' in path.read_bytes()
+    assert invoke("list").code == invoke("list", "--json").code == 0
+    assert "a?b" in invoke("show", EMAIL).out
+    assert json.loads(invoke("show", EMAIL, "--json").out)["customer"]["notes"][-1]["note"] == "a\udcffb"
 
 
 def test_archive_and_restore_can_be_said_twice(invoke: Invoke, active: Path) -> None:

@@ -44,6 +44,7 @@ def test_a_word_takes_the_type_of_its_field(path: str, word: str, value: object)
         ("status", "in_progress", "from active it may go to handed_over or cancelled"),
         ("setup.status", "pending", "complete is final"),
         ("setup.droplet", "x", "is a group"),
+        ("setup.droplet", "null", "cannot be null"),
         ("timeline", "x", "only ever grow"),
         ("notes.0.note", "x", "only ever grow"),
         ("notes.3", "x", "no index 3 in a list of 1"),
@@ -129,6 +130,13 @@ def test_a_key_outside_the_schema_keeps_its_type() -> None:
     ):
         with pytest.raises(InputError):
             change_field(record, path, word)
+
+
+def test_what_is_waited_for_can_be_cleared() -> None:
+    record = Record(documented())
+    record.set("setup.waiting", {"for": "to press Start", "of": "@ada"})
+    change_field(record, "setup.waiting", "null")
+    assert record.customer.setup.waiting is None
 
 
 def test_every_field_of_the_schema_has_a_kind_that_update_knows() -> None:

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from provisioner.customers.document import parse
+from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
 from provisioner.customers.store import CustomerStore
+from provisioner.errors import InputError
 from tests.customers.examples import from_old_script, write_old
 
 EMAIL = "old.timer+tag@example.com"
@@ -51,6 +54,7 @@ def test_eight_writers_an_updater_and_a_reader(tmp_path: Path, store: CustomerSt
         assert timeline[: len(seen)] == seen
         seen = timeline
         looks += 1
+        time.sleep(0.002)
     for worker in workers:
         output, _ = worker.communicate()
         assert worker.returncode == 0
@@ -90,6 +94,48 @@ def test_writers_killed_at_any_moment_lose_nothing_that_was_done(
     with store.edit(EMAIL) as record:
         record.add_note("the lock is free")
     assert [entry.name for entry in active.iterdir()] == [path.name]
+
+
+def test_of_many_who_add_one_address_at_once_one_does(store: CustomerStore, active: Path) -> None:
+    spellings = ["Race@example.com", "race@example.com", "RACE@EXAMPLE.COM"] * 4
+
+    def add(email: str) -> bool:
+        try:
+            store.add(new_record(SignUp(email, "sub_1")))
+        except InputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(spellings)) as pool:
+        assert sum(pool.map(add, spellings)) == 1
+    assert len(list(active.iterdir())) == 1
+
+
+def test_addresses_that_meet_in_one_name_are_all_added_at_once(store: CustomerStore) -> None:
+    emails = [f"a{letter}b@example.com" for letter in "+!#$%&*=?^_"]
+    with ThreadPoolExecutor(len(emails)) as pool:
+        for added in [pool.submit(store.add, new_record(SignUp(email, "sub_1"))) for email in emails]:
+            added.result()
+    assert {listing.customer.email for listing in store.all() if listing.customer} == set(emails)
+    assert [store.read(email).customer.email for email in emails] == emails
+
+
+def test_moves_and_changes_at_once_lose_nothing(store: CustomerStore, active: Path) -> None:
+    write_old(active, from_old_script())
+
+    def move(number: int) -> None:
+        (store.archive if number % 2 else store.restore)(EMAIL)
+
+    def note(number: int) -> None:
+        with store.edit(EMAIL) as record:
+            record.add_note(str(number))
+
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(move if number % 3 == 0 else note, number) for number in range(90)]
+        for job in jobs:
+            job.result()
+    notes = {note.note for note in store.read(EMAIL).customer.notes}
+    assert notes == {str(number) for number in range(90) if number % 3}
 
 
 def _without_history(data: dict[str, object]) -> dict[str, object]:

@@ -278,7 +278,8 @@ def test_links_pipes_and_folders_are_broken_files_not_traps(
     (active / "link_at_example.com.json").symlink_to(outside)
     (active / "folder_at_example.com.json").mkdir()
     os.mkfifo(active / "pipe_at_example.com.json")
-    assert [listing.customer for listing in store.all()] == [None, None, None]
+    causes = [listing.broken and listing.broken.cause for listing in store.all()]
+    assert causes == ["not a plain file", "a link, not a file", "not a plain file"]
     for name in ("link", "folder", "pipe"):
         with pytest.raises(RecordError):
             store.read(f"{name}@example.com")
