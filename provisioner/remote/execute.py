@@ -60,6 +60,7 @@ class Execution:
         self._patience = patience
         self._announced: set[tuple[object, ...]] = set()
         self._mine = "-"
+        self._started_here = False
         self._starts = 0
 
     def apply(self) -> Report:
@@ -102,7 +103,7 @@ class Execution:
                         ours = self._accept(line)
                         reader = RunReader(line["run"], self._redact)
                     else:
-                        self._watch(reader, line, ours=ours, attached=reader.run != self._mine)
+                        self._watch(reader, line, ours=ours)
             if ours:
                 _acknowledge(stream)
         return self._result(reader) if ours else None
@@ -143,15 +144,16 @@ class Execution:
                 return False
             case "started":
                 self._starts += 1
+                self._started_here = True
                 if self._starts > _MOST_STARTS:
                     raise self._error(f"the run was cut {self._starts - 1} times before its end")
-                self._mine = line["run"]
+        self._mine = line["run"]
         return True
 
-    def _watch(self, reader: RunReader, line: dict[str, Any], *, ours: bool, attached: bool) -> None:
+    def _watch(self, reader: RunReader, line: dict[str, Any], *, ours: bool) -> None:
         event: Event | None = reader.read(line)
         if line["event"] == "run":
-            event = RunBegan(reader.run, self._script.playbook, reader.total, attached)
+            event = RunBegan(reader.run, self._script.playbook, reader.total, not self._started_here)
         if event is None or not ours:
             return
         key = (reader.run, line["event"], line.get("task"), line.get("attempt"))

@@ -1,7 +1,7 @@
 # Starts a run on the server, or attaches to the one that is there, and shows its journal as it grows.
 # Arguments: RUN PLAYBOOK DIGEST BYTES MODE MINE. On standard input come BYTES of a tar archive (the script,
 # its files, its secrets), later the word "taken" when the result has arrived; its end means that the other
-# side is gone. MINE is a run whose result is wanted however it ended ("-": none). Dots on standard error
+# side is gone. MINE is the run that the caller has followed before ("-": none). Dots on standard error
 # are signs of life. The unit has one fixed name, so systemd itself sees to it that there are never two.
 # shellcheck shell=bash
 
@@ -21,16 +21,17 @@ refuse() { # CAUSE
   exit 1
 }
 
-result_of() { # RUN: its last word; fails if it has none
+result_of() { # RUN TEXT: whether it has come to its end, with this text in its last word
   [[ $(tail -n 3 -- "$state/runs/$1/journal.jsonl" 2>/dev/null) == *'"event":"finished"'*"$2"* ]]
 }
 
-waiting_result() { # sets `found`: a run of the very same thing in this boot, whose result nobody has taken
+waiting_result() { # sets `found`: the caller's own run, or one of the very same thing that nobody has heard of
   local last sum boot
+  found=$mine
+  [[ $mine == - ]] || ! result_of "$mine" '' || return 0
   [[ $mode == run ]] && read -r last _ sum boot <"$state/current" || return 1
-  [[ $sum == "$digest" && $boot == "$(</proc/sys/kernel/random/boot_id)" ]] || return 1
   found=$last
-  if [[ $last == "$mine" ]]; then result_of "$last" ''; else result_of "$last" '"ok":true'; fi
+  [[ $sum == "$digest" && $boot == "$(</proc/sys/kernel/random/boot_id)" ]] && result_of "$last" '"ok":true'
 } 2>/dev/null
 
 start_unit() {
