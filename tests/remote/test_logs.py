@@ -1,0 +1,45 @@
+"""Journals and outputs, read later and while they grow."""
+
+from pathlib import Path
+
+import pytest
+
+from provisioner.errors import InputError, TaskFailed
+from provisioner.remote.logs import follow_journal, read_journal, read_log, runs_on
+from tests.remote.applying import Applying, apply, tasks
+from tests.remote.machine import Machine, until
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_a_run_that_is_over(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(TaskFailed):
+        apply(machine, tasks(tmp_path, "  - {name: Tell, run: echo told; exit 7}\n"))
+    until(machine.idle)
+    with machine.connect() as connection:
+        journal = read_journal(connection)
+        last = runs_on(connection)[-1]
+        assert journal == read_journal(connection, last)
+        assert read_log(connection, last, 1) == "told\n"
+        assert read_log(connection, last, 2) == ""
+    assert [line["event"] for line in journal] == ["run", "begin", "end", "finished", "stopped"]
+    assert (journal[2]["exit"], journal[2]["output"], journal[3]["ok"]) == (7, "told\n", False)
+
+
+def test_a_run_that_goes_on(machine: Machine, tmp_path: Path) -> None:
+    machine.shell("rm -f /go")
+    text = "  - name: Wait\n    run: until [[ -e /go ]]; do sleep 0.05; done; echo done\n"
+    applying = Applying(machine, tasks(tmp_path, text)).until_it_waits()
+    seen = []
+    with machine.connect() as connection:
+        for line in follow_journal(connection):
+            seen.append(line["event"])
+            if line["event"] == "begin":
+                machine.shell("touch /go")
+    assert seen == ["run", "begin", "end", "finished"]
+    applying.result()
+
+
+def test_a_name_that_is_no_run(machine: Machine) -> None:
+    with machine.connect() as connection, pytest.raises(InputError):
+        read_journal(connection, "x; id")
