@@ -1,0 +1,133 @@
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provisioner.errors import PlaybookError
+from provisioner.remote.playbook import load
+from provisioner.remote.render import Script, render
+from tests.playbooks.values import ALL, HOSTILE, file_with, rendered
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+
+
+def bash_reads(script: Script) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-n"], input=script.program(), text=True, capture_output=True, check=False, timeout=30
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_is_accepted_and_becomes_a_script_that_bash_can_read(name: str) -> None:
+    result = bash_reads(rendered(name))
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_task_that_runs_something_knows_when_it_is_done(name: str) -> None:
+    for task in load(name).tasks:
+        if task.kind == "run":
+            assert task.unless or task.creates or not task.changes, task.name
+
+
+@pytest.mark.parametrize("name", ["moltbot", "telegram"])
+def test_what_is_not_given_is_named_before_anything_runs(name: str) -> None:
+    given_values = dict(ALL[name])
+    missing = next(iter(given_values))
+    del given_values[missing]
+
+    with pytest.raises(PlaybookError, match=missing):
+        render(load(name), given_values)
+
+
+def config_of(script: Script, words: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(file_with(script, words))
+    return document
+
+
+def test_the_gateway_listens_on_loopback_and_takes_its_token_from_the_environment() -> None:
+    config = config_of(rendered("moltbot"), '"loopback"')
+
+    token = {"source": "env", "provider": "default", "id": "OPENCLAW_GATEWAY_TOKEN"}
+    assert config["gateway"]["bind"] == "loopback"
+    assert config["gateway"]["auth"] == {"mode": "token", "token": token}
+    assert config["agents"]["defaults"]["model"] == {"primary": "anthropic/claude-sonnet-5"}
+    assert "models" not in config
+
+
+def test_another_address_of_the_model_is_configured_only_if_there_is_one() -> None:
+    config = config_of(rendered("moltbot", anthropic_base_url="http://10.0.0.1:9/a"), '"loopback"')
+
+    assert config["models"] == {"providers": {"anthropic": {"baseUrl": "http://10.0.0.1:9/a"}}}
+
+
+def test_a_known_customer_is_the_only_one_let_in_and_owns_the_assistant() -> None:
+    config = config_of(rendered("telegram"), '"dmPolicy"')
+
+    telegram = config["channels"]["telegram"]
+    assert (telegram["dmPolicy"], telegram["allowFrom"]) == ("allowlist", ["111"])
+    assert config["commands"] == {"ownerAllowFrom": ["telegram:111"]}
+    assert "apiRoot" not in telegram
+
+
+def test_as_long_as_the_customer_is_not_known_nobody_is_let_in() -> None:
+    config = config_of(rendered("telegram", user_id="", api_root="http://10.0.0.1:9/telegram"), '"dmPolicy"')
+
+    telegram = config["channels"]["telegram"]
+    assert telegram["dmPolicy"] == "pairing"
+    assert "allowFrom" not in telegram
+    assert "commands" not in config
+    assert telegram["apiRoot"] == "http://10.0.0.1:9/telegram"
+
+
+def test_a_hostile_name_stays_one_line_of_text() -> None:
+    script = rendered("moltbot", customer_name=HOSTILE)
+
+    one_line = " ".join(HOSTILE.split())
+    assert f"- **Name:** {one_line}\n" in file_with(script, "# Whom you work for")
+    assert f"the personal assistant of {one_line}." in file_with(script, "# Who you are")
+    assert "touch /tmp/owned" not in script.text
+    assert bash_reads(script).returncode == 0
+
+
+# Each example reads and checks the whole playbook: a few are enough for one property.
+@settings(max_examples=25, deadline=None)
+@given(name=TEXTS, plan=TEXTS, operator=TEXTS)
+def test_whatever_people_are_called_the_files_keep_their_form(name: str, plan: str, operator: str) -> None:
+    script = rendered("moltbot", customer_name=name, plan=plan, operator_name=operator)
+
+    user = file_with(script, "# Whom you work for")
+    lines = user.split("\n")
+    assert lines[0] == "# Whom you work for"
+    assert lines[2].startswith("- **Name:** ")
+    assert lines[3] == "- **Customer since:** 2026-01-29"
+    assert lines.index("## Directives") == (7 if plan.split() else 6)
+    assert json.loads(file_with(script, '"loopback"'))["gateway"]["port"] == 18789
+
+
+def test_the_bots_token_is_put_there_early_only_if_it_is_known() -> None:
+    assert "The bot's token" in rendered("moltbot").tasks
+    assert "The bot's token" not in rendered("moltbot", telegram_token_known=False).tasks
+
+
+def test_no_task_lets_a_program_have_a_secret_as_an_argument() -> None:
+    for name in ("moltbot", "telegram"):
+        for task in load(name).tasks:
+            for line in f"{task.source}\n{task.unless or ''}".splitlines():
+                if "secret." in line:
+                    assert "<<< {{ secret." in line, (name, task.name)
+
+
+@pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed here")
+def test_the_firewall_lets_in_ssh_on_its_port_alone() -> None:
+    rules = file_with(rendered("server", ssh_port=2222), "chain input")
+
+    assert "policy drop" in rules
+    assert [line.strip() for line in rules.splitlines() if "dport" in line and "DHCPv6" not in line] == [
+        "tcp dport 2222 accept"
+    ]
