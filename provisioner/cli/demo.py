@@ -157,7 +157,7 @@ def _show(stage: Stage) -> None:
     for message in stage.sandbox.chat(PHONE, BOT):
         who = "Ada" if message.sender == "user" else "Moltbot"
         for number, line in enumerate(message.text.splitlines() or [""]):
-            render.print_line(f"{who if number == 0 else '':>9}  {line}")
+            render.print_wrapped(f"{who if number == 0 else '':>9}  ", line, 11)
 
 
 def _say_how_to_play(stage: Stage, *, kept: bool) -> None:
