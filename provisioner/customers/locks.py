@@ -42,7 +42,7 @@ def locked(path: Path, doing: str, whom: str, wait_seconds: float) -> Iterator[N
         if not _take(handle, wait_seconds):
             raise BusyError(
                 doing,
-                whom=whom,
+                whom=None if whom in doing else whom,
                 cause=str(_read_holder(handle)),
                 hint="wait until it has ended, then run the same command again",
                 retry=True,

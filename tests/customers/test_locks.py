@@ -51,6 +51,8 @@ def test_a_second_claim_is_refused_and_names_the_holder(
             raise AssertionError("two at once")
         assert f"process {other.pid} on {holder.host} holds it since {holder.since}" in str(busy.value)
         assert busy.value.exit_code == 4
+        with pytest.raises(BusyError, match=r"^could not provision customer@example\.com: process"):
+            store.claim("customer@example.com", "provision customer@example.com").__enter__()
 
 
 def test_a_killed_holder_frees_the_claim_at_once(
