@@ -48,6 +48,10 @@ class Droplet(_Part):
     name: Annotated[str, Field(description="the droplet's name, unique to this customer")] | None = None
     tag: Annotated[str, Field(description="the droplet's tag, unique to this customer")] | None = None
     host_key: Annotated[str, Field(description="the public half of the server's SSH host key")] | None = None
+    next_host_key: Annotated[str, Field(description="the one that is about to take its place")] | None = None
+    host_key_renewed: (
+        Annotated[Moment, Field(description="when the server got a key that no user data has held")] | None
+    ) = None
     requested_at: Annotated[Moment, Field(description="when its creation was last asked for")] | None = None
     region: Annotated[str, Field(description="where it was asked for")] | None = None
     size: Annotated[str, Field(description="the size that was asked for")] | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.remote.execute import Execution
+from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.remote.journal import Event, LinkLost, RunBegan, TaskBegan
 from provisioner.remote.playbook import load
 from provisioner.remote.render import render
@@ -64,6 +65,16 @@ class CustomerServer:
             )
         return result.out
 
+    def prepare_host_key(self) -> str:
+        """Make the server's next host key there; its public line."""
+        return prepare_host_key(self._connected())
+
+    def activate_host_key(self, public: str) -> None:
+        """Have the server show the prepared key, and go on over a connection on which it has proven it."""
+        activate_host_key(self._connected(), public)
+        self.close()
+        self._connection = prove_host_key(self._host(), public)
+
     def close(self) -> None:
         """Let go of the connection; what runs on the server goes on."""
         if self._connection is not None:
@@ -91,7 +102,7 @@ class CustomerServer:
         assert key, "loaded settings name the operator's key"
         return Host(
             address=droplet.ip,
-            host_keys=host_key_lines([droplet.host_key]),
+            host_keys=host_key_lines([droplet.host_key, droplet.next_host_key]),
             key=key.read_text("ascii"),
             port=self._settings.ssh.port,
         )

@@ -50,6 +50,12 @@ class Server(Protocol):
     def run(self, command: str, *, timeout: float = 30) -> str:
         """The output of one short command as root; RemoteError if it fails or lasts over `timeout` s."""
 
+    def prepare_host_key(self) -> str:
+        """Make the server's next host key there; its public line. The server still shows the old one."""
+
+    def activate_host_key(self, public: str) -> None:
+        """Have the server show the prepared key, and see that it does; `public` is in the record by then."""
+
 
 class Work(Protocol):
     """What a step is handed to do its job on one customer."""

@@ -26,30 +26,10 @@ class Moltbot:
         return bool(moltbot.installed and moltbot.version)
 
     def run(self, work: Work) -> Outcome:
-        settings, customer = work.settings, work.customer
-        work.server.apply("server", {"ssh_port": settings.ssh.port})
-        assert settings.anthropic_key, "needs() asks for the key"
-        token = customer.setup.messaging.bot_token
-        found = work.server.apply(
-            "moltbot",
-            {
-                "moltbot_version": settings.moltbot.version,
-                "node_version": settings.moltbot.node,
-                "node_mirror": settings.node_mirror,
-                "model": settings.moltbot.model,
-                "anthropic_base_url": settings.anthropic_base_url or "",
-                "telegram_token_known": bool(token),
-                "customer_name": customer.name or "",
-                "joined": (customer.signup_date or now())[:10],
-                "plan": customer.subscription.plan or "",
-                "operator_name": settings.operator.name,
-                "operator_contact": settings.operator.contact,
-            },
-            {
-                "ANTHROPIC_API_KEY": settings.anthropic_key.get_secret_value(),
-                "TELEGRAM_BOT_TOKEN": token or "none",
-            },
-        )
+        work.server.apply("server", {"ssh_port": work.settings.ssh.port})
+        if not work.customer.setup.droplet.host_key_renewed:
+            _renew_host_key(work)
+        found = work.server.apply("moltbot", _variables(work), _secrets(work))
         version = found.get("version")
         if not version:
             raise RemoteError("install Moltbot", cause="the gateway did not say its version")
@@ -63,3 +43,48 @@ class Moltbot:
             },
         )
         return Done()
+
+
+def _renew_host_key(work: Work) -> None:
+    """Give the server a host key that its user data, which every program there can read, does not hold.
+
+    Before the first secret goes there. Both keys are in the record until the new one is proven.
+    """
+    work.say("replacing the server's first host key")
+    key = work.customer.setup.droplet.next_host_key or work.server.prepare_host_key()
+    work.write({"setup.droplet.nextHostKey": key})
+    work.server.activate_host_key(key)
+    work.record(
+        "host_key_renewed",
+        "The server has a host key of its own making",
+        {
+            "setup.droplet.hostKey": key,
+            "setup.droplet.nextHostKey": None,
+            "setup.droplet.hostKeyRenewed": now(),
+        },
+    )
+
+
+def _variables(work: Work) -> dict[str, object]:
+    settings, customer = work.settings, work.customer
+    return {
+        "moltbot_version": settings.moltbot.version,
+        "node_version": settings.moltbot.node,
+        "node_mirror": settings.node_mirror,
+        "model": settings.moltbot.model,
+        "anthropic_base_url": settings.anthropic_base_url or "",
+        "telegram_token_known": bool(customer.setup.messaging.bot_token),
+        "customer_name": customer.name or "",
+        "joined": (customer.signup_date or now())[:10],
+        "plan": customer.subscription.plan or "",
+        "operator_name": settings.operator.name,
+        "operator_contact": settings.operator.contact,
+    }
+
+
+def _secrets(work: Work) -> dict[str, str]:
+    key = work.settings.anthropic_key
+    assert key, "needs() asks for the key"
+    # The playbook wants a value for each; without a token it leaves this one alone.
+    token = work.customer.setup.messaging.bot_token or "none"
+    return {"ANTHROPIC_API_KEY": key.get_secret_value(), "TELEGRAM_BOT_TOKEN": token}

@@ -30,6 +30,42 @@ def new_record(**changes: Any) -> Record:
 
 
 @dataclass
+class MemoryServer:
+    """A `Server` that remembers what is asked of it.
+
+    `registered` are the values that each playbook gives; `keys` are the host keys that it would show, the
+    last one now. `at` is called with each call's name before it takes effect, and may raise.
+    """
+
+    registered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    applied: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    secrets: list[Mapping[str, str]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=lambda: ["ssh-ed25519 FIRST"])
+    at: Callable[[str], None] = lambda _: None
+
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        self.at(f"apply {playbook}")
+        self.applied.append((playbook, dict(variables)))
+        self.secrets.append(dict(secrets or {}))
+        return self.registered.get(playbook, {})
+
+    def run(self, command: str, *, timeout: float = 30) -> str:
+        self.at(f"run {command}")
+        return ""
+
+    def prepare_host_key(self) -> str:
+        self.at("prepare_host_key")
+        return f"ssh-ed25519 NUMBER{len(self.keys)}"
+
+    def activate_host_key(self, public: str) -> None:
+        self.at("activate_host_key")
+        if self.keys[-1] != public:
+            self.keys.append(public)
+
+
+@dataclass
 class MemoryWork:
     """A `Work` on a record in memory, in which every write is durable at once.
 

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,23 +14,14 @@ from provisioner.steps.base import Done, Waiting
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
 from tests.serving import serving
-from tests.steps.support import MemoryWork, new_record
+from tests.steps.support import MemoryServer, MemoryWork, new_record
 
 
 @dataclass
-class GatewayServer:
+class GatewayServer(MemoryServer):
     """A server whose gateway holds requests of people who have written to the bot."""
 
     requests: list[dict[str, str]] = field(default_factory=list)
-    applied: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-    secrets: list[Mapping[str, str]] = field(default_factory=list)
-
-    def apply(
-        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
-    ) -> Mapping[str, str]:
-        self.applied.append((playbook, dict(variables)))
-        self.secrets.append(secrets or {})
-        return {}
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         assert command == "telegram-requests"

@@ -1,0 +1,125 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from provisioner.errors import RemoteError
+from provisioner.services import Services
+from provisioner.settings import Settings
+from provisioner.steps.base import Done
+from provisioner.steps.moltbot import Moltbot
+from tests.steps.support import MemoryServer, MemoryWork, new_record
+
+KEY = "sk-ant-the-operators-own-key"
+TOKEN = "123456789:AAAbbbCCCdddEEEfffGGGhhhIIIjjjKKKLLL"
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+def _record(**messaging: Any) -> Any:
+    setup = {"status": "in_progress", "droplet": {"hostKey": "ssh-ed25519 FIRST"}, "messaging": messaging}
+    return new_record(name="Ada 'O\"Neil' $(reboot)", setup=setup)
+
+
+def _work(server: MemoryServer, store: Any = None) -> MemoryWork:
+    settings = Settings(anthropic_key=SecretStr(KEY))
+    return MemoryWork(settings, Services(settings), store or _record(), server=server)
+
+
+def _server() -> MemoryServer:
+    return MemoryServer(registered={"moltbot": {"version": "2026.9.6"}})
+
+
+def test_the_record_gets_the_version_that_the_gateway_reports() -> None:
+    work = _work(_server())
+
+    assert Moltbot().run(work) == Done()
+
+    moltbot = work.customer.setup.moltbot
+    assert (moltbot.installed, moltbot.version) == (True, "2026.9.6")
+    assert moltbot.installed_at
+    assert work.events == ["host_key_renewed", "moltbot_installed"]
+    assert Moltbot().done(work.customer)
+
+
+def test_a_gateway_that_does_not_say_its_version_is_no_success() -> None:
+    work = _work(MemoryServer())
+
+    with pytest.raises(RemoteError, match="version"):
+        Moltbot().run(work)
+
+    assert not Moltbot().done(work.customer)
+
+
+def test_secrets_go_as_secrets_and_never_as_variables() -> None:
+    server = _server()
+
+    Moltbot().run(_work(server, _record(botToken=TOKEN)))
+
+    assert server.secrets == [{}, {"ANTHROPIC_API_KEY": KEY, "TELEGRAM_BOT_TOKEN": TOKEN}]
+    assert KEY not in str(server.applied)
+    assert TOKEN not in str(server.applied)
+    assert server.applied[1][1]["telegram_token_known"] is True
+
+
+def test_the_first_secret_goes_after_the_host_key_is_renewed() -> None:
+    order: list[str] = []
+    server = _server()
+    server.at = order.append
+
+    Moltbot().run(_work(server))
+
+    assert order == ["apply server", "prepare_host_key", "activate_host_key", "apply moltbot"]
+
+
+def test_the_host_key_is_renewed_once() -> None:
+    server = _server()
+    work = _work(server)
+
+    Moltbot().run(work)
+    Moltbot().run(work)
+
+    assert server.keys == ["ssh-ed25519 FIRST", "ssh-ed25519 NUMBER1"]
+    droplet = work.customer.setup.droplet
+    assert (droplet.host_key, droplet.next_host_key) == ("ssh-ed25519 NUMBER1", None)
+
+
+def _crash_at(n: int) -> Callable[[str], None]:
+    calls = 0
+
+    def count(what: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == n:
+            raise Crash(what)
+
+    return count
+
+
+@pytest.mark.parametrize("moment", range(1, 12))
+def test_killed_at_any_moment_the_server_shows_a_key_that_the_record_has(moment: int) -> None:
+    server = _server()
+    work = _work(server)
+    crash = _crash_at(moment)
+    server.at, work.before, work.after = crash, crash, crash
+    crashed = False
+    try:
+        Moltbot().run(work)
+    except Crash:
+        crashed = True
+
+    droplet = work.customer.setup.droplet
+    assert server.keys[-1] in (droplet.host_key, droplet.next_host_key)
+
+    server.at = lambda _: None
+    assert Moltbot().run(_work(server, work.store)) == Done()
+    assert server.keys[-1] == work.customer.setup.droplet.host_key
+    assert crashed or moment > 10
+
+
+def test_it_asks_for_the_model_key_before_anything_is_spent() -> None:
+    assert "ANTHROPIC_API_KEY" in Moltbot().needs(Settings(), _record().customer)[0]
+    assert Moltbot().needs(Settings(anthropic_key=SecretStr(KEY)), _record().customer) == []
