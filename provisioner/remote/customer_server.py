@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from provisioner.customers.record import Customer
-from provisioner.errors import RemoteError
+from provisioner.errors import InputError, RemoteError, SettingsError
 from provisioner.remote.execute import Execution
 from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.remote.journal import Event, LinkLost, RunBegan, TaskBegan
@@ -96,16 +96,24 @@ class CustomerServer:
         return self._connection
 
     def _host(self) -> Host:
-        droplet = self._customer().setup.droplet
-        key = self._settings.ssh.key
-        assert droplet.ip, "the droplet step records the address"
-        assert key, "loaded settings name the operator's key"
-        return Host(
-            address=droplet.ip,
-            host_keys=host_key_lines([droplet.host_key, droplet.next_host_key]),
-            key=key.read_text("ascii"),
-            port=self._settings.ssh.port,
-        )
+        return host_of(self._customer(), self._settings)
+
+
+def host_of(customer: Customer, settings: Settings) -> Host:
+    """Where the customer's server is and how it proves itself; InputError while there is none."""
+    droplet, key = customer.setup.droplet, settings.ssh.key
+    host_keys = host_key_lines([droplet.host_key, droplet.next_host_key])
+    if not droplet.ip or not host_keys:
+        hint = f"provisioner provision {customer.email}"
+        cause = "the record has no address" if not droplet.ip else "the record has no host key of it"
+        raise InputError("reach the server", whom=customer.email, cause=cause, hint=hint)
+    assert key, "loaded settings name the operator's key"
+    try:
+        private = key.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as problem:
+        hint = "[ssh] key in provisioner.toml names it; provisioner init makes one"
+        raise SettingsError("read the operator's SSH key", whom=str(key), cause=problem, hint=hint) from None
+    return Host(address=droplet.ip, host_keys=host_keys, key=private, port=settings.ssh.port)
 
 
 class _Narrator:
