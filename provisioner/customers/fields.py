@@ -1,6 +1,7 @@
 """A record's fields by dotted path: which there are, what each can hold, and how a word becomes its value."""
 
 import difflib
+import functools
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Field:
 
 def find_field(model: type[BaseModel], data: dict[str, Any], path: str) -> Field:
     """The field at `path`, in the schema or else in this document; InputError with the nearest names."""
-    known = {field.path: field for field in schema_fields(model)}
+    known = _known(model)
     top = path.split(".", 1)[0]
     if top in HISTORY:
         _refuse_history(data, path)
@@ -66,6 +67,11 @@ def find_field(model: type[BaseModel], data: dict[str, Any], path: str) -> Field
         raise InputError(f"find a field {path}", hint=_nearest(path, _leaves(known)))
     kind = "group" if isinstance(value, dict) else "list" if isinstance(value, list) else "free"
     return Field(path, kind, nullable=kind == "free")
+
+
+@functools.cache
+def _known(model: type[BaseModel]) -> dict[str, Field]:
+    return {field.path: field for field in schema_fields(model)}
 
 
 def schema_fields(model: type[BaseModel], prefix: str = "") -> Iterator[Field]:

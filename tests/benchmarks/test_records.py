@@ -141,6 +141,12 @@ def test_one_durable_edit(few: Workspace, capsys: pytest.CaptureFixture[str]) ->
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
     floor, ours = medians(*(lambda call=call: [call() for _ in range(20)] for call in (plain, edit)))
-    tell(capsys, f"an edit: read, write, fsync, rename {floor / 20:.2f} ms; the store's {ours / 20:.2f} ms\n")
+    tell(
+        capsys,
+        f"an edit: bare read, write, syncs {floor / 20:.2f} ms; the store's {ours / 20:.2f} ms\n",
+    )
