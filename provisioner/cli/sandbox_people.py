@@ -11,7 +11,7 @@ from provisioner.cli.sandbox_choice import the_sandbox
 from provisioner.errors import InputError, SandboxError
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.client import Letter, Said, Sandbox
+    from provisioner.sandbox.client import Letter, Said, Sandbox, Screen
 
 _phone = typer.Typer(help="The customers' phones.", no_args_is_help=True, rich_markup_mode=None)
 _mailbox = typer.Typer(help="The e-mail that was sent.", rich_markup_mode=None)
@@ -65,6 +65,33 @@ def _start(username: Username, bot: Annotated[str, typer.Argument()]) -> None:
     the_sandbox().press_start(_plain(username), _plain(bot))
 
 
+@_phone.command("open")
+def _open(username: Username, url: Annotated[str, typer.Argument(metavar="LINK")]) -> None:
+    """Tap a link, and say what opens."""
+    print(_seen(the_sandbox().open_link(_plain(username), url)))
+
+
+@_phone.command("tap")
+def _tap(
+    username: Username,
+    bot: Annotated[str, typer.Argument(help="In whose chat.")],
+    label: Annotated[str, typer.Argument(help="What the button says.")],
+) -> None:
+    """Tap a button of a chat, and say what opens."""
+    print(_seen(the_sandbox().tap(_plain(username), _plain(bot), label)))
+
+
+@_phone.command("confirm")
+def _confirm(
+    username: Username,
+    name: Annotated[str | None, typer.Option(help="Another name than the dialog suggests.")] = None,
+    bot: Annotated[str | None, typer.Option(help="Another username than the dialog suggests.")] = None,
+) -> None:
+    """Tap the Start or Create that is on the screen, and print the bot."""
+    chosen = the_sandbox().confirm(_plain(username), name=name, bot=_plain(bot) if bot else None)
+    print(f"@{chosen.username}")
+
+
 @_phone.command("say")
 def _say(
     username: Username,
@@ -115,10 +142,21 @@ def _letters(context: typer.Context, json: Json = False) -> None:
 @_mailbox.command("show")
 def _show(number: Annotated[int, typer.Argument(min=1)]) -> None:
     """Show one e-mail whole."""
+    print(_opened(_letter(number)))
+
+
+@_mailbox.command("links")
+def _links(number: Annotated[int, typer.Argument(min=1)]) -> None:
+    """Print the links in one e-mail."""
+    for link in _letter(number).links:
+        print(link)
+
+
+def _letter(number: int) -> "Letter":
     letters = the_sandbox().mailbox()
     if number > len(letters):
         raise InputError("show the e-mail", whom=str(number), cause=f"there are {len(letters)}")
-    print(_opened(letters[number - 1]))
+    return letters[number - 1]
 
 
 def _wait_for_answer(sandbox: "Sandbox", username: str, bot: str, seconds: float) -> None:
@@ -143,6 +181,14 @@ def _spoken(message: "Said", username: str, bot: str) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(message.date))
     buttons = "".join(f"\n    [{' | '.join(row)}]" for row in message.buttons)
     return f"{at} @{who}: {message.text}{buttons}"
+
+
+def _seen(screen: "Screen") -> str:
+    if screen.kind == "start":
+        return f"@{screen.bot} with its Start button: confirm presses it"
+    if screen.kind == "new_bot":
+        return f"a new bot “{screen.name}”, @{screen.username}, managed by @{screen.bot}: confirm creates it"
+    return f"the web page {screen.url}" if screen.kind == "page" else "the chat"
 
 
 def _opened(letter: "Letter") -> str:

@@ -22,10 +22,13 @@ from provisioner.sandbox.options import Options
 from provisioner.sandbox.pretend import PretendMachines
 from provisioner.sandbox.state import StateFolder
 from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 
 LOOPBACK = "127.0.0.1"
+MANAGER = "stuffpress_manager_bot"
+_OPERATOR = "stuffpress"
 _PATIENCE = 0.5
 _PAUSE = 0.05
 _ATTEMPTS = 20
@@ -42,6 +45,7 @@ class Assembly:
         self.started_at = time.time()
         self.telegram = World()
         self.phones = Phones(self.telegram)
+        self.manager = self._make_manager()
         self.model = Model(keys=frozenset({self.tokens.anthropic}))
         self.mailbox = Mailbox(
             credentials=(self.tokens.mail_user, self.tokens.mail_password), delivery=delivery(self.book)
@@ -76,6 +80,7 @@ class Assembly:
             "ANTHROPIC_API_KEY": self.tokens.anthropic,
             "ANTHROPIC_BASE_URL": f"{everywhere}/anthropic",
             "TELEGRAM_API_ROOT": f"{everywhere}/telegram",
+            "TELEGRAM_MANAGER_TOKEN": self.manager.token,
             "SMTP_URL": f"smtp://{login}@{LOOPBACK}:{self.mailbox.port}",
             "PROVISIONER_NODE_MIRROR": f"{everywhere}/node",
         }
@@ -92,6 +97,13 @@ class Assembly:
     def close(self) -> None:
         """Stop the machines and leave nothing behind; raises the first error, after trying everything."""
         self._stack.close()
+
+    def _make_manager(self) -> Bot:
+        """StuffPress's own bot, which makes the customers' bots."""
+        owner = self.telegram.add_user("StuffPress", _OPERATOR)
+        manager = self.telegram.create_bot(owner, "StuffPress", MANAGER, can_manage_bots=True)
+        manager.token = f"{manager.id}:{self.tokens.manager}"
+        return manager
 
     def _add_machines(self, say: Say) -> str:
         """Make the cloud, and return the address at which its droplets see this host."""

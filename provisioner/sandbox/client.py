@@ -81,6 +81,19 @@ class Phone:
 
 
 @dataclass(frozen=True)
+class Screen:
+    """What a tap brought up: "start" (a bot's Start button), "new_bot" (the dialog that makes one, with what
+    it suggests; `bot` is the manager then), "page" (a web address), "chat" (nothing that asks)."""
+
+    kind: str
+    bot: str = ""
+    payload: str = ""
+    name: str = ""
+    username: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Letter:
     """One e-mail that arrived; numbers begin with 1."""
 
@@ -90,6 +103,7 @@ class Letter:
     subject: str
     text: str
     html: str | None
+    links: list[str]
     date: str
 
 
@@ -209,6 +223,19 @@ class Sandbox:
         query = httpx.QueryParams(after=after, containing=containing, timeout=timeout)
         found = self._ask("GET", f"/phones/{username}/chats/{bot}/reply?{query}", wait=timeout)
         return Said(**found) if found else None
+
+    def open_link(self, username: str, url: str) -> Screen:
+        """Tap a link anywhere on the phone."""
+        return Screen(**self._ask("POST", f"/phones/{username}/links", {"url": url}))
+
+    def tap(self, username: str, bot: str, label: str) -> Screen:
+        """Tap a button of this chat: under the text field, or under a message."""
+        return Screen(**self._ask("POST", f"/phones/{username}/taps", {"bot": bot, "label": label}))
+
+    def confirm(self, username: str, *, name: str | None = None, bot: str | None = None) -> BotAccount:
+        """Tap what the screen offers: Start, or Create with another name or username if given; the bot."""
+        choice = {"name": name, "username": bot}
+        return BotAccount(**self._ask("POST", f"/phones/{username}/confirm", choice))
 
     # E-mail
 

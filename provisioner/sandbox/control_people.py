@@ -9,9 +9,10 @@ from starlette.routing import Route
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox.assembly import Assembly
-from provisioner.sandbox.mailbox import Mail
+from provisioner.sandbox.mailbox import Mail, links_in
 from provisioner.sandbox.telegram.messages import Message
 from provisioner.sandbox.telegram.people import Bot
+from provisioner.sandbox.telegram.phones import NewBotDialog, StartScreen
 
 LONGEST_WAIT = 300.0
 
@@ -33,13 +34,34 @@ class Start(BaseModel):
     payload: str = ""
 
 
+class Link(BaseModel):
+    url: str
+
+
+class Tap(BaseModel):
+    bot: str
+    label: str
+
+
+class Choice(BaseModel):
+    """What a person changes in the dialog before they tap Create."""
+
+    name: str | None = None
+    username: str | None = None
+
+
 class Text(BaseModel):
     bot: str
     text: str
 
 
 def people_routes(assembly: Assembly) -> list[Route]:
-    return [*_phone_routes(assembly), *_chat_routes(assembly), *_mail_routes(assembly)]
+    return [
+        *_phone_routes(assembly),
+        *_chat_routes(assembly),
+        *_tap_routes(assembly),
+        *_mail_routes(assembly),
+    ]
 
 
 def _phone_routes(assembly: Assembly) -> list[Route]:
@@ -49,6 +71,7 @@ def _phone_routes(assembly: Assembly) -> list[Route]:
         people = [
             {"id": user.id, "username": user.username, "name": user.first_name, "chats": _bots_of(user.id)}
             for user in world.users()
+            if user.id != assembly.manager.owner_id
         ]
         return JSONResponse(people)
 
@@ -110,6 +133,49 @@ def _chat_routes(assembly: Assembly) -> list[Route]:
     ]
 
 
+def _tap_routes(assembly: Assembly) -> list[Route]:
+    phones = assembly.phones
+    screens: dict[int, StartScreen | NewBotDialog] = {}
+
+    def show(request: Request, opened: object) -> Response:
+        """What is on the screen now; one that asks something stays until it is confirmed."""
+        user = assembly.telegram.user(_user(request))
+        screens.pop(user.id, None)
+        if isinstance(opened, StartScreen | NewBotDialog):
+            screens[user.id] = opened
+        return JSONResponse(_screen(opened), 201)
+
+    async def open_link(request: Request) -> Response:
+        body = Link.model_validate_json(await request.body())
+        return show(request, phones.open_link(_user(request), body.url))
+
+    async def tap(request: Request) -> Response:
+        body = Tap.model_validate_json(await request.body())
+        on_keyboard = any(body.label in row for row in phones.keyboard(_user(request), body.bot))
+        press = phones.tap_key if on_keyboard else phones.press_button
+        return show(request, press(_user(request), body.bot, body.label))
+
+    async def confirm(request: Request) -> Response:
+        choice = Choice.model_validate_json(await request.body())
+        user = assembly.telegram.user(_user(request))
+        screen = screens.get(user.id)
+        if screen is None:
+            raise SandboxError("confirm", whom=user.title, cause="nothing on the screen asks for it")
+        if isinstance(screen, StartScreen):
+            phones.press_start(user, screen.bot, screen.payload)
+            bot = screen.bot
+        else:
+            bot = phones.confirm(screen, name=choice.name, username=choice.username)
+        del screens[user.id]
+        return JSONResponse(_bot(bot), 201)
+
+    return [
+        Route("/phones/{user}/links", open_link, methods=["POST"]),
+        Route("/phones/{user}/taps", tap, methods=["POST"]),
+        Route("/phones/{user}/confirm", confirm, methods=["POST"]),
+    ]
+
+
 def _mail_routes(assembly: Assembly) -> list[Route]:
     mailbox = assembly.mailbox
 
@@ -158,6 +224,18 @@ def _message(message: Message) -> dict[str, Any]:
     }
 
 
+def _screen(opened: object) -> dict[str, Any]:
+    """The screen that opened: Start, the dialog for a new bot, a web page, or no other than before."""
+    if isinstance(opened, StartScreen):
+        return {"kind": "start", "bot": opened.bot.username, "payload": opened.payload}
+    if isinstance(opened, NewBotDialog):
+        suggested = {"name": opened.name, "username": opened.username}
+        return {"kind": "new_bot", "bot": opened.manager.username, **suggested}
+    if isinstance(opened, str):
+        return {"kind": "page", "url": opened}
+    return {"kind": "chat"}
+
+
 def _mail(number: int, mail: Mail) -> dict[str, Any]:
     return {
         "number": number,
@@ -166,5 +244,6 @@ def _mail(number: int, mail: Mail) -> dict[str, Any]:
         "subject": mail.subject,
         "text": mail.text,
         "html": mail.html,
+        "links": links_in(mail),
         "date": str(mail.date or ""),
     }

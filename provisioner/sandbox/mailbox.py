@@ -1,6 +1,7 @@
 """A mailbox for everybody: takes all mail that is sent to it over SMTP, and keeps it."""
 
 import hmac
+import re
 import socket
 import ssl
 import threading
@@ -11,6 +12,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -20,6 +22,7 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox.changes import Changes
 
 _LARGEST_MAIL = 10 * 1024 * 1024
+_LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)]")
 ACCEPTED = "250 Message accepted for delivery"
 
 Delivery = Callable[[SMTP, Envelope, Callable[[], None]], Awaitable[str]]
@@ -158,6 +161,11 @@ class _Controller(Controller):
     ) -> AuthResult:
         fits = isinstance(data, LoginPassword) and self._mailbox.lets_in(data.login, data.password)
         return AuthResult(success=fits, handled=False)
+
+
+def links_in(mail: Mail) -> list[str]:
+    """The web addresses in it, each once, in the order in which they stand."""
+    return list(dict.fromkeys(_LINK.findall(f"{mail.text}\n{unescape(mail.html or '')}")))
 
 
 def _read(envelope: Envelope) -> Mail:

@@ -27,6 +27,8 @@ class Tokens:
     anthropic: str
     mail_user: str
     mail_password: str
+    manager: str
+    """What follows the colon in the token of the bot that manages others."""
 
     @classmethod
     def fresh(cls) -> "Tokens":
@@ -35,6 +37,7 @@ class Tokens:
             anthropic=f"sk-ant-sandbox-{secrets.token_urlsafe(24)}",
             mail_user="provisioner",
             mail_password=secrets.token_urlsafe(18),
+            manager=f"AA{secrets.token_hex(17)[1:]}",
         )
 
 
@@ -117,10 +120,15 @@ class StateFolder:
 
     def tokens(self) -> Tokens:
         """Those of the last start, or new ones."""
-        if self._tokens.exists():
-            return Tokens(**json.loads(self._tokens.read_text()))
-        tokens = Tokens.fresh()
-        self._write(self._tokens, json.dumps(asdict(tokens)))
+        fresh = Tokens.fresh()
+        if not self._tokens.exists():
+            self._write(self._tokens, json.dumps(asdict(fresh)))
+            return fresh
+        known = json.loads(self._tokens.read_text())
+        # A sandbox of before it had this token gets one.
+        tokens = Tokens(**{"manager": fresh.manager, **known})
+        if asdict(tokens) != known:
+            self._write(self._tokens, json.dumps(asdict(tokens)))
         return tokens
 
     def ports(self) -> Ports:

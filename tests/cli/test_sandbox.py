@@ -120,6 +120,24 @@ def test_the_cloud_is_turned(sandbox: Command) -> None:
     sandbox.ok("cloud", "list_lag=0", "sold_out=")
 
 
+def test_a_phone_opens_links_and_confirms_what_they_ask(sandbox: Command, running: Sandbox) -> None:
+    manager = running.env["TELEGRAM_MANAGER_TOKEN"].partition(":")[0]
+    (username,) = [bot.username for bot in running.bots() if str(bot.id) == manager]
+    sandbox.ok("phone", "add", "lin")
+
+    assert "Start" in sandbox.ok("phone", "open", "lin", f"https://t.me/{username}?start=abc")
+    assert sandbox.ok("phone", "confirm", "@lin") == f"@{username}\n"
+    assert running.chat("lin", username)[-1].text == "/start abc"
+    assert sandbox("phone", "confirm", "lin").code == 1, "nothing is on the screen any more"
+
+    link = f"https://t.me/newbot/{username}/lin_x_bot?name=Lin%27s%20Moltbot"
+    assert "Lin's Moltbot" in sandbox.ok("phone", "open", "lin", link)
+    assert sandbox.ok("phone", "confirm", "lin", "--bot", "@lin_y_bot") == "@lin_y_bot\n"
+    assert "lin_y_bot" in [bot.username for bot in running.bots()]
+    assert "https://example.com" in sandbox.ok("phone", "open", "lin", "https://example.com")
+    assert sandbox("phone", "tap", "lin", username, "No such button").code == 1
+
+
 def test_requests_are_counted(sandbox: Command) -> None:
     sandbox.ok("counts", "--reset")
     assert sandbox.json("counts")["requests"] == []
