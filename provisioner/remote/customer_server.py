@@ -7,7 +7,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError, SettingsError
 from provisioner.remote.execute import Execution
 from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
-from provisioner.remote.journal import Event, LinkLost, RunBegan, TaskBegan
+from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
 from provisioner.remote.playbook import load
 from provisioner.remote.render import render
 from provisioner.remote.ssh import Connection, Host, connect, host_key_lines
@@ -129,6 +129,8 @@ class _Narrator:
             self._total = event.tasks
             if event.attached:
                 self._say(f"{self._playbook}: following the run that goes on there")
+        elif isinstance(event, OtherRun):
+            self._say(f"{self._playbook}: waiting for {event.playbook}, which is still being applied there")
         elif isinstance(event, TaskBegan):
             self._say(f"{self._playbook}: {event.name} ({event.number}/{self._total})")
         elif isinstance(event, LinkLost):

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
-from provisioner.remote.journal import Ending, Event, Lines, LinkLost, Report, RunBegan, RunReader
+from provisioner.remote.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
 from provisioner.remote.render import Script, server_text
 from provisioner.remote.ssh import Connection
 from provisioner.remote.stream import Stream
@@ -30,6 +30,8 @@ RUNS = "/var/lib/provisioner/runs"
 _SILENCE_SECONDS = 20
 _MOST_STARTS = 4
 _SLACK_SECONDS = 120
+# Another run is bounded by the timeouts of its own tasks, which are not known here.
+_OTHER_SECONDS = 3600
 _PAUSE_SECONDS = 0.5
 
 
@@ -75,12 +77,14 @@ class Execution:
         return self._to_the_end("plan")
 
     def _to_the_end(self, mode: Mode) -> Report:
-        until = time.monotonic() + self._script.longest + _SLACK_SECONDS
+        until = time.monotonic() + _OTHER_SECONDS + self._script.longest + _SLACK_SECONDS
         while True:
             try:
                 report = self._once(mode, until)
                 if report is not None:
                     return report
+                # The other one has ended: what is left of the time is for ours.
+                until = time.monotonic() + self._script.longest + _SLACK_SECONDS
             except ConnectionLost as lost:
                 if time.monotonic() >= until:
                     raise
@@ -89,7 +93,7 @@ class Execution:
                 self._connection.reopen(deadline=self._patience, grace=self._patience)
 
     def _once(self, mode: Mode, until: float) -> Report | None:
-        """Follow one run to its end over one channel; None if it was an older one: ours is still to come."""
+        """Follow one run to its end over one channel; None if it was another one: ours is still to come."""
         program = self._script.program()
         payload = _archive(program, self._script.files, self._secrets)
         with self._connection.stream(self._command(mode, len(payload))) as stream:
@@ -138,9 +142,8 @@ class Execution:
         match line["event"]:
             case "refused":
                 raise self._error(f"the server refused: {line['cause']}")
-            case "busy":
-                raise self._error(f"the playbook {line['playbook']} is being applied there", retry=True)
-            case "older":
+            case "other":
+                self._listen(OtherRun(line["run"], line["playbook"]))
                 return False
             case "started":
                 self._starts += 1

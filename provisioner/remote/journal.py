@@ -56,7 +56,15 @@ class LinkLost:
     cause: str
 
 
-Event = RunBegan | TaskBegan | TaskRetried | TaskEnded | LinkLost
+@dataclass(frozen=True)
+class OtherRun:
+    """Something else is still being applied there, begun by a process that is gone; it is waited for."""
+
+    run: str
+    playbook: str
+
+
+Event = RunBegan | OtherRun | TaskBegan | TaskRetried | TaskEnded | LinkLost
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from provisioner.errors import RemoteError, TaskFailed
 from provisioner.remote import execute
 from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, LinkLost, RunBegan, TaskEnded
+from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskEnded
 from tests.remote.applying import Applying, apply, tasks
 from tests.remote.machine import Machine, until
 
@@ -171,15 +171,19 @@ def test_two_runners_at_once_are_one_run(machine: Machine, tmp_path: Path) -> No
     assert machine.shell("wc -l < /waited") == "1"
 
 
-def test_another_playbook_is_refused_while_one_runs(machine: Machine, tmp_path: Path) -> None:
+def test_another_playbook_waits_until_the_one_that_runs_has_ended(machine: Machine, tmp_path: Path) -> None:
     applying = Applying(machine, tasks(tmp_path, WAIT)).until_it_waits()
-    other = tasks(tmp_path, "  - {name: Other, run: touch /other}\n", name="other")
-    with pytest.raises(RemoteError, match="the playbook made is being applied there") as caught:
-        apply(machine, other)
-    assert caught.value.retry
+    other = Applying(
+        machine, tasks(tmp_path, "  - {name: Other, run: touch /other}\n", name="other"), "Other"
+    )
+    other.start()
+    until(lambda: any(isinstance(event, OtherRun) for event in other.events))
+    assert not other.began.is_set()
     machine.shell("touch /go")
-    applying.result()
-    assert apply(machine, other).changed == 1
+    assert other.result().changed == 1
+    assert applying.result().run != other.result().run
+    waited_for = next(event for event in other.events if isinstance(event, OtherRun))
+    assert (waited_for.playbook, waited_for.run) == ("made", applying.result().run)
 
 
 def test_the_same_playbook_with_other_values_waits_for_its_turn(machine: Machine, tmp_path: Path) -> None:

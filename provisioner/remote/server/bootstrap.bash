@@ -60,7 +60,7 @@ begin() { # sets `found` and `how`
     sleep 0.05 # it is on its way out
   done
   forget
-  if [[ $its_digest == "$digest" ]]; then how=attached; elif [[ $its_playbook == "$playbook" ]]; then how=older; else how=busy; fi
+  if [[ $its_digest == "$digest" ]]; then how=attached; else how=other; fi
 }
 
 clear_current() {
@@ -103,4 +103,4 @@ gone=0 found=$run how=started
 error=$({ mkdir -p -- "$folder" "$state/runs/$run" && head -c "$bytes" | tar -x -f - -C "$folder"; } 2>&1) || refuse "$error"
 if waiting_result; then how=ended; forget; else begin; fi
 printf '{"event":"%s","run":"%s","playbook":"%s"}\n' "$how" "$found" "${its_playbook-$playbook}"
-[[ $how == busy ]] || follow
+follow
