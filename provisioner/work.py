@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
+from provisioner.errors import RecordError
 from provisioner.secrets import Redactor, secrets_in
 from provisioner.services import Services
 from provisioner.settings import Settings
@@ -15,6 +16,8 @@ from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
     from provisioner.remote.customer_server import CustomerServer
+
+_ATTEMPTS = 5
 
 
 class CustomerWork:
@@ -48,14 +51,25 @@ class CustomerWork:
         return self._server
 
     def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
-        with self._store.edit(self._customer.id) as record:
+        def change(record: Record) -> None:
             _set_all(record, fields or {})
             record.add_event(event, self._redact(details))
-        self._see(record)
+
+        self._commit(change)
 
     def write(self, fields: Mapping[str, object]) -> None:
-        with self._store.edit(self._customer.id) as record:
-            _set_all(record, fields)
+        self._commit(lambda record: _set_all(record, fields))
+
+    def _commit(self, change: Callable[[Record], None]) -> None:
+        """Write a change, again where somebody else's program wrote meanwhile: what it says has happened."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._store.edit(self._customer.id) as record:
+                    change(record)
+                break
+            except RecordError as problem:
+                if not problem.retry or attempt == _ATTEMPTS:
+                    raise
         self._see(record)
 
     def note_waiting(self, waiting: Waiting | None) -> None:

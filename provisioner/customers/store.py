@@ -99,8 +99,13 @@ class CustomerStore:
             write_durably(self._folders.files, path, document.render(record.data), expected=None)
 
     def archive(self, who: str) -> bool:
-        """Move the record to the archive, whole; False if it was there already."""
-        return self._move(who, self._folders.archive, "archive the customer")
+        """Move the record to the archive, whole; False if it was there already.
+
+        BusyError while a process has claimed the customer: what it does next would be written there.
+        """
+        doing = "archive the customer"
+        with self.claim(who, doing):
+            return self._move(who, self._folders.archive, doing)
 
     def restore(self, who: str) -> bool:
         """Move the record back from the archive, whole; False if it was back already."""

@@ -13,7 +13,7 @@ from provisioner.customers.names import marked_name
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
 from provisioner.customers.store import CustomerStore
-from provisioner.errors import InputError, RecordError, UnknownCustomer
+from provisioner.errors import BusyError, InputError, RecordError, UnknownCustomer
 from tests.customers.examples import documented, from_old_script, write_old
 
 
@@ -312,3 +312,10 @@ def test_what_a_killed_write_left_does_not_stop_the_next(
     with store.edit("customer@example.com") as record:
         record.add_note("x")
     assert not leftover.exists()
+
+
+def test_a_customer_who_is_being_worked_on_is_not_archived(store: CustomerStore, customer: Record) -> None:
+    with store.claim("customer@example.com", "provision"), pytest.raises(BusyError, match="provision"):
+        store.archive("customer@example.com")
+
+    assert not store.find("customer@example.com").archived
