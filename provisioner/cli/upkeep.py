@@ -24,9 +24,10 @@ def init(
     from provisioner.workspace import init_workspace
 
     workspace, made = init_workspace(folder)
-    for path in made:
-        render.say(f"made {path.relative_to(workspace.root) if path != workspace.root else path}")
     render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
+    files = [path for path in made if path.is_file() and not path.name.startswith(".")]
+    if files:
+        render.say(f"Made {', '.join(str(path.relative_to(workspace.root)) for path in files)}.")
     render.say("Next: provisioner add EMAIL SUBSCRIPTION_ID")
 
 
