@@ -1,8 +1,8 @@
 """One customer through the steps."""
 
 import secrets
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
@@ -45,7 +45,10 @@ class Runner:
         services: Services | None = None,
         steps: Sequence[Step] = STEPS,
         clock: Clock = SYSTEM_CLOCK,
+        attend: Callable[[CustomerWork], AbstractContextManager[object]] = nullcontext,
     ) -> None:
+        """`attend` is a block around each run's work, for who may want to close it before its end."""
+        self._attend = attend
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
@@ -77,7 +80,7 @@ class Runner:
             log = RunLog(self._workspace.runs_dir, run)
             work = CustomerWork(self._workspace, self._settings, self._services, store.read(who), redact)
             listener = redacted(redact, tell_all(self._listener, log))
-            with closing(log), closing(work):
+            with closing(log), closing(work), self._attend(work):
                 step, outcome = _Walk(work, listener, self._clock, patience).through(steps)
                 return RunResult(work.customer, run, step, outcome, self._clock.monotonic() - began)
 

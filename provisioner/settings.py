@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -33,6 +34,13 @@ model = "anthropic/claude-sonnet-5"
 [operator]
 name = "StuffPress"
 contact = "support@example.com"  # where customers write to
+
+[mail]
+# sender = "StuffPress <support@example.com>"  # without it, the operator's name and contact
+
+[messaging]
+link_hours = 168               # how long a customer's personal link is good
+reminder_hours = [24, 72]      # after so long a customer who is waited for is reminded
 """
 
 
@@ -51,6 +59,8 @@ class DropletSettings(_Section):
     settle_seconds: float = Field(default=60, ge=0)
     """How long an uncertain creation is looked for before another one may be tried."""
     poll_seconds: float = Field(default=2, gt=0)
+    requests_per_minute: int = Field(default=240, ge=1)
+    """How many requests all runs of this workspace send to DigitalOcean together; it allows 250."""
 
 
 class SshSettings(_Section):
@@ -71,6 +81,17 @@ class OperatorSettings(_Section):
     contact: str = "support@example.com"
 
 
+class MailSettings(_Section):
+    sender: str | None = None
+
+
+class MessagingSettings(_Section):
+    """How long a customer's personal link is good, and when they are reminded of it (hours)."""
+
+    link_hours: float = Field(default=168, gt=0)
+    reminder_hours: tuple[float, ...] = (24, 72)
+
+
 class Settings(_Section):
     """Everything that a run may need; what is not set is None, and only the step that needs it asks."""
 
@@ -78,18 +99,29 @@ class Settings(_Section):
     ssh: SshSettings = SshSettings()
     moltbot: MoltbotSettings = MoltbotSettings()
     operator: OperatorSettings = OperatorSettings()
+    mail: MailSettings = MailSettings()
+    messaging: MessagingSettings = MessagingSettings()
 
     digitalocean_token: SecretStr | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"
     anthropic_key: SecretStr | None = None
     anthropic_base_url: str | None = None
     telegram_api_root: str = "https://api.telegram.org"
+    telegram_manager_token: SecretStr | None = None
+    smtp_url: SecretStr | None = None
     node_mirror: str = "https://nodejs.org/dist"
 
     def secret_values(self) -> list[str]:
         """Every secret that is set, for a `Redactor`."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        secret = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return [*secret, *_passwords_in(secret)]
+
+
+def _passwords_in(addresses: list[str]) -> list[str]:
+    """A password is a secret without its address too, as it is typed and as it is sent."""
+    found = [urlsplit(address).password for address in addresses if "://" in address]
+    return [form for password in found if password for form in {password, unquote(password)}]
 
 
 FROM_ENVIRONMENT = {
@@ -98,6 +130,8 @@ FROM_ENVIRONMENT = {
     "anthropic_key": "ANTHROPIC_API_KEY",
     "anthropic_base_url": "ANTHROPIC_BASE_URL",
     "telegram_api_root": "TELEGRAM_API_ROOT",
+    "telegram_manager_token": "TELEGRAM_MANAGER_TOKEN",
+    "smtp_url": "SMTP_URL",
     "node_mirror": "PROVISIONER_NODE_MIRROR",
 }
 

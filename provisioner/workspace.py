@@ -73,6 +73,10 @@ class Workspace:
         return self.state_dir / "runs"
 
     @property
+    def rates_dir(self) -> Path:
+        return self.state_dir / "rates"
+
+    @property
     def ssh_dir(self) -> Path:
         return self.state_dir / "ssh"
 

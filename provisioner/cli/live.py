@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,6 +11,10 @@ from provisioner.progress import Listener, Progress
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
+
+    from provisioner.fleet import Ending
+
+Ended = Callable[["Ending"], None]
 
 _STEP_WIDTH = 10
 _MARKS = {"done": "✓", "skipped": "✓", "failed": "✗"}
@@ -30,6 +34,32 @@ def shown(stream: TextIO = sys.stderr) -> Iterator[Listener]:
     view = _View(console)
     with Live(get_renderable=view.current, console=console, refresh_per_second=8, transient=True):
         yield view.hear
+
+
+@contextmanager
+def shown_together(total: int, stream: TextIO = sys.stderr) -> Iterator[tuple[Listener, Ended]]:
+    """The same for many customers, and what to call when the run of one has ended."""
+    from provisioner.cli.endings import MARKS, last_word, outcome_of, style
+
+    if not stream.isatty():
+        yield (
+            lambda progress: _print_plainly(progress, stream),
+            lambda ending: print(f"{ending.who}  {outcome_of(ending)}: {last_word(ending)}", file=stream),
+        )
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    from provisioner.cli.live_fleet import FleetView
+
+    def ended(ending: "Ending") -> None:
+        outcome = outcome_of(ending)
+        view.end(ending.who, MARKS[outcome], style(outcome), last_word(ending))
+
+    console = Console(file=stream, highlight=False)
+    view = FleetView(console, total)
+    with Live(view, console=console, refresh_per_second=8, transient=True):
+        yield view.hear, ended
 
 
 def took(seconds: float) -> str:

@@ -1,33 +1,37 @@
-"""`provision`: customers through the steps, with live progress."""
+"""`provision` and `resume`: customers through the steps, with live progress."""
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
-from provisioner.cli.live import shown, took
-from provisioner.errors import InputError, ProvisionerError
+from provisioner.errors import InputError
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
     from typer._click.core import Context
 
-    from provisioner.runner import RunResult
-    from provisioner.settings import Settings
-    from provisioner.steps.base import Waiting
-
-WAITING = 3
-"""The exit code of a run that waits for a person."""
-
-_SEVERITY = (0, WAITING, 4, 2, 1)
-"""With several customers the worst exit code is given: done, waiting, busy, wrong input, failed."""
+    from provisioner.fleet import Fleet
 
 _PATIENCE = "1h"
 _DURATION = re.compile(r"(\d+)([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Until = Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.")]
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[DURATION]",
+        help=f"Where a person has to act, keep waiting (30m, 2h; {_PATIENCE} if left out).",
+    ),
+]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="How many customers at the same moment.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+_JOBS = 50
 
 
 class _OptionalPatience(typer.core.TyperCommand):
@@ -43,117 +47,98 @@ class _OptionalPatience(typer.core.TyperCommand):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
     app.command(cls=_OptionalPatience)(provision)
+    app.command(cls=_OptionalPatience)(resume)
 
 
 def provision(
-    customers: Annotated[list[str], typer.Argument(metavar="EMAIL...", help="Addresses or ids.")],
-    until: Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.")] = None,
-    wait: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[DURATION]",
-            help=f"Where a person has to act, keep waiting (30m, 2h; {_PATIENCE} if left out).",
-        ),
+    customers: Annotated[
+        list[str] | None, typer.Argument(metavar="[EMAIL...]", help="Addresses or ids.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    everybody: Annotated[bool, typer.Option("--all", help="Everybody whose setup is not complete.")] = False,
+    jobs: Jobs = _JOBS,
+    until: Until = None,
+    wait: Wait = None,
+    as_json: Json = False,
 ) -> None:
     """Create the server, install Moltbot, connect the customer, hand over.
 
-    Run it again at any time: it goes on from the last step. Exit codes: 0 done, 1 failed, 2 wrong input,
-    3 waiting for a person, 4 another process has this customer.
+    Run it again at any time: it goes on from the last step. Exit codes, the worst of all customers: 0 done,
+    1 failed, 2 wrong input, 3 waiting for a person, 4 another process has this customer, 130 interrupted.
     """
-    from provisioner.settings import load_settings
+    from provisioner.standings import standings, unfinished
+
+    if bool(customers) == everybody:
+        hint = "name the customers, or say --all for everybody whose setup is not complete"
+        raise InputError("provision", cause="whom is not clear", hint=hint)
+    workspace = current_workspace()
+    chosen = customers or unfinished(standings(workspace))
+    _provision(workspace, chosen, jobs=jobs, until=until, wait=wait, as_json=as_json)
+
+
+def resume(
+    customers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EMAIL...]", help="All who were begun and are not complete, if not given."),
+    ] = None,
+    jobs: Jobs = _JOBS,
+    until: Until = None,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with what was interrupted, has failed, or waited for a person.
+
+    Whoever is still waited for is only looked after; customers who were not begun are left to `provision`.
+    """
+    from provisioner.standings import resumable, standings
+
+    workspace = current_workspace()
+    chosen = customers or resumable(standings(workspace))
+    _provision(workspace, chosen, jobs=jobs, until=until, wait=wait, as_json=as_json)
+
+
+def _provision(
+    workspace: Workspace,
+    customers: Sequence[str],
+    *,
+    jobs: int,
+    until: str | None,
+    wait: str | None,
+    as_json: bool,
+) -> None:
+    from provisioner.cli import endings as told
+    from provisioner.fleet import worst
 
     patience = _seconds(wait) if wait else 0.0
-    workspace = current_workspace()
-    settings = load_settings(workspace.root)
-    endings = [
-        _one(workspace, settings, who, until=until, patience=patience) for who in dict.fromkeys(customers)
-    ]
+    chosen = list(dict.fromkeys(customers))
+    with _fleet(workspace, chosen, jobs) as fleet:
+        endings = fleet.provision(chosen, until=until, patience=patience)
     if as_json:
-        render.print_json("provision", customers=[_document(ending) for ending in endings])
+        render.print_json("provision", customers=[told.document(ending) for ending in endings])
+    elif len(endings) == 1:
+        told.tell_one(endings[0])
+    elif endings:
+        told.tell_all(endings)
     else:
-        for ending in endings:
-            _tell(ending)
-    raise typer.Exit(max((ending.exit_code for ending in endings), key=_SEVERITY.index))
+        render.say("There is nobody to set up.")
+    raise typer.Exit(worst(endings))
 
 
-@dataclass(frozen=True)
-class _Ending:
-    """How it ended for one customer: a result, or the error that kept the run from beginning."""
+@contextmanager
+def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int) -> Iterator["Fleet"]:
+    """A fleet whose progress is shown while the block lasts."""
+    from provisioner.cli.live import shown, shown_together
+    from provisioner.fleet import Fleet
+    from provisioner.settings import load_settings
 
-    who: str
-    result: "RunResult | None"
-    refusal: ProvisionerError | None = None
-
-    @property
-    def error(self) -> ProvisionerError | None:
-        from provisioner.steps.base import Failed
-
-        if self.result is not None and isinstance(self.result.outcome, Failed):
-            return self.result.outcome.error
-        return self.refusal
-
-    @property
-    def waiting(self) -> "Waiting | None":
-        from provisioner.steps.base import Waiting
-
-        outcome = self.result.outcome if self.result else None
-        return outcome if isinstance(outcome, Waiting) else None
-
-    @property
-    def exit_code(self) -> int:
-        if self.error:
-            return self.error.exit_code
-        return WAITING if self.waiting else 0
-
-
-def _one(
-    workspace: Workspace, settings: "Settings", who: str, *, until: str | None, patience: float
-) -> _Ending:
-    from provisioner.runner import Runner
-
-    with shown() as listener:
-        try:
-            result = Runner(workspace, settings, listener).provision(who, until=until, patience=patience)
-        except ProvisionerError as refusal:
-            return _Ending(who, None, refusal)
-    return _Ending(result.customer.email, result)
-
-
-def _tell(ending: _Ending) -> None:
-    if ending.error:
-        render.print_error(ending.error)
-        if ending.result:
-            render.say(f"  again, from this step on: provisioner provision {ending.who}")
-    elif ending.waiting:
-        render.say(f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}")
-        render.say(f"  after that: provisioner provision {ending.who}")
-    elif ending.result:
-        render.say(_success(ending.result))
-
-
-def _success(result: "RunResult") -> str:
-    email = result.customer.email
-    if result.step is None:
-        return f"{email}: nothing to do, the setup is {result.customer.setup.status}"
-    return f"{email}: {result.customer.status}, after {took(result.seconds)}"
-
-
-def _document(ending: _Ending) -> dict[str, Any]:
-    result, waiting, error = ending.result, ending.waiting, ending.error
-    return {
-        "email": ending.who,
-        "outcome": "failed" if error else "waiting" if waiting else "done",
-        "exitCode": ending.exit_code,
-        "step": result.step if result else None,
-        "run": result.run if result else None,
-        "seconds": round(result.seconds, 3) if result else None,
-        "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
-        "error": render.error_document(error) if error else None,
-    }
+    settings = load_settings(workspace.root)
+    if len(customers) == 1:
+        with shown() as listener:
+            yield Fleet(workspace, settings, listener, jobs=jobs)
+        return
+    with shown_together(len(customers)) as (listener, ended):
+        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended)
 
 
 def _seconds(duration: str) -> float:

@@ -8,7 +8,7 @@ again from its first task, because the guards know better than any journal what 
 
 import contextlib
 import io
-import secrets as randomness
+import os
 import shlex
 import tarfile
 import time
@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from provisioner.boundaries import cross
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
 from provisioner.remote.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
 from provisioner.remote.render import Script, server_text
@@ -96,8 +97,12 @@ class Execution:
         """Follow one run to its end over one channel; None if it was another one: ours is still to come."""
         program = self._script.program()
         payload = _archive(program, self._script.files, self._secrets)
+        playbook = self._script.playbook
+        cross(f"before start of {playbook}")
         with self._connection.stream(self._command(mode, len(payload))) as stream:
+            cross(f"before send of {playbook}")
             stream.send(payload)
+            cross(f"after send of {playbook}")
             lines = Lines()
             reader: RunReader | None = None
             ours = False
@@ -108,8 +113,10 @@ class Execution:
                         reader = RunReader(line["run"], self._redact)
                     else:
                         self._watch(reader, line, ours=ours)
+            cross(f"after end of {playbook}")
             if ours:
                 _acknowledge(stream)
+                cross(f"after word of {playbook}")
         return self._result(reader) if ours else None
 
     def _receive(self, stream: Stream, lines: Lines, until: float) -> list[dict[str, Any]]:
@@ -123,7 +130,7 @@ class Execution:
         return list(lines.feed(out))
 
     def _command(self, mode: Mode, size: int) -> str:
-        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{self._script.playbook}-{randomness.token_hex(3)}"
+        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{self._script.playbook}-{os.urandom(3).hex()}"
         words = (
             run,
             self._script.playbook,

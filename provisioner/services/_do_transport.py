@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import digitalocean
 import requests
@@ -19,8 +19,10 @@ import tenacity
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError
 
+from provisioner.boundaries import cross
 from provisioner.clock import Clock
 from provisioner.services.cloud_errors import CallReport, RateLimit
+from provisioner.services.rate_budget import RateBudget
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -66,9 +68,12 @@ class OneWayIn:
     end_point: str
     _session: requests.Session
 
-    def __init__(self, token: str, end_point: str, clock: Clock, patience: float) -> None:
+    def __init__(
+        self, token: str, end_point: str, clock: Clock, patience: float, budget: RateBudget | None
+    ) -> None:
         self.clock = clock
         self.patience = patience
+        self.budget = budget
         super().__init__(token=token, end_point=end_point)  # type: ignore[call-arg]
 
     def _BaseAPI__perform_request(  # noqa: N802 - the library's name for its hook, mangled
@@ -89,12 +94,41 @@ class OneWayIn:
         return response
 
     def _send(self, method: str, address: str, params: Mapping[str, Any]) -> requests.Response:
+        self._await_turn()
+        place = f"{method} {urlsplit(address).path}"
+        cross(f"before {place}")
+        response = self._ask(method, address, params)
+        cross(f"after {place}")
+        self._learn(response)
+        _check(response, self.clock.time())
+        return response
+
+    def _await_turn(self) -> None:
+        """RequestFailed, as if the API had said it, if the token's requests are used up for too long."""
+        wait = self.budget.take(self.patience, self.clock) if self.budget else 0
+        if wait:
+            message = "the requests that this token has are used up"
+            raise RequestFailed(CallReport(429, "", message, retry_after=wait, sent=False, helps=True))
+
+    def _learn(self, response: requests.Response) -> None:
+        """What the answer says of the requests to come."""
+        if self.budget is None:
+            return
+        now = self.clock.time()
+        limit = _ratelimit(response.headers)
+        wait = _retry_after(response, limit, now) if response.status_code == 429 else None
+        if wait is not None:
+            self.budget.close_for(wait, self.clock)
+        elif limit is not None:
+            self.budget.heard(limit, limit.reset - _time_there(response, now), self.clock)
+
+    def _ask(self, method: str, address: str, params: Mapping[str, Any]) -> requests.Response:
         body = json.dumps(params) if method in ("POST", "PUT", "PATCH") else None
         if _creates_droplet(method, address):
             # A kept connection may be dead by now, and would leave it open whether the request arrived.
             self._session.close()
         try:
-            response = self._session.request(
+            return self._session.request(
                 method,
                 address,
                 params=params if method == "GET" else None,
@@ -107,8 +141,6 @@ class OneWayIn:
         except requests.RequestException as error:
             # Its text may hold headers, and with them the token.
             raise RequestFailed(_no_answer(error)) from None
-        _check(response, self.clock.time())
-        return response
 
 
 class Api(OneWayIn, digitalocean.Manager):  # type: ignore[misc]

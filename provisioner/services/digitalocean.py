@@ -24,6 +24,7 @@ from provisioner.services.cloud_errors import (
     named,
 )
 from provisioner.services.cloud_models import Account, ActionStatus, DropletInfo, DropletSpec, Size, SshKey
+from provisioner.services.rate_budget import RateBudget
 
 __all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Size", "SshKey"]
 
@@ -48,10 +49,13 @@ class DigitalOcean:
         *,
         clock: Clock = SYSTEM_CLOCK,
         patience: float = PATIENCE_SECONDS,
+        budget: RateBudget | None = None,
     ) -> None:
+        """`patience` is in seconds; `budget` is asked before each request."""
         _check_settings(token, endpoint)
+        self.clock = clock
         # Without its last slash the library would drop the last part of the path.
-        self._new_api = partial(Api, token, endpoint.rstrip("/") + "/", clock, patience)
+        self._new_api = partial(Api, token, endpoint.rstrip("/") + "/", clock, patience, budget)
         self._threads = threading.local()
         self._lock = threading.Lock()
         self._keys: dict[str, SshKey] = {}
@@ -81,6 +85,14 @@ class DigitalOcean:
         """Every droplet with this tag. Tags come on some time after the creation; lists lag as for names."""
         found = self._list(f"list droplets tagged {tag}", "droplets", DropletInfo.of, {"tag_name": tag})
         return [droplet for droplet in found if tag.lower() in (one.lower() for one in droplet.tags)]
+
+    def droplets_beside(
+        self,
+        droplet: DropletInfo,  # noqa: ARG002 - for who knows a look that showed it
+        tag: str,
+    ) -> list[DropletInfo]:
+        """Every droplet with this tag, as of the look that showed `droplet` or later."""
+        return self.droplets_tagged(tag)
 
     def create_droplet(self, spec: DropletSpec) -> DropletInfo:
         """Ask for a droplet, once: the API would make a second one for the same request.

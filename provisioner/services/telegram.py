@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_base, wait_exponential
 
+from provisioner.boundaries import cross
 from provisioner.errors import TelegramError
 
 if TYPE_CHECKING:
@@ -101,7 +102,10 @@ class TelegramBot:
         from telegram import error
 
         try:
-            return asyncio.run(self._ask(ask))
+            cross(f"before {doing}")
+            answer = asyncio.run(self._ask(ask))
+            cross(f"after {doing}")
+            return answer
         except error.RetryAfter as refused:
             raise TelegramBusy(doing, "Telegram asks for a pause", _seconds(refused)) from None
         except error.InvalidToken:

@@ -141,7 +141,7 @@ class CreateDroplet:
 
     def _demand_single(self, work: Work, droplet: DropletInfo) -> None:
         """An earlier request may have shown its effect by now."""
-        tagged = work.services.cloud.droplets_tagged(tag_of(work.customer.id))
+        tagged = work.services.cloud.droplets_beside(droplet, tag_of(work.customer.id))
         ids = {droplet.id, *(one.id for one in tagged)}
         if len(ids) > 1:
             raise several(work, tuple(ids))

@@ -5,7 +5,7 @@ from provisioner.services.cloud_errors import DropletFailed, NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
 
-_CHECK_SECONDS = 15.0
+_CHECK_SECONDS = 45.0
 """How often the creation's own status is read: it says that it failed where the droplet just stays new."""
 
 

@@ -1,9 +1,16 @@
 """The way of a customer, in its order. No step knows another."""
 
+from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.steps.base import Step
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot
 
-STEPS: tuple[Step, ...] = (CreateDroplet(), Moltbot(), Messaging(), Handoff())
+
+def steps_by(clock: Clock) -> tuple[Step, ...]:
+    """All steps, whose waits pass on this clock."""
+    return CreateDroplet(clock), Moltbot(), Messaging(), Handoff()
+
+
+STEPS = steps_by(SYSTEM_CLOCK)

@@ -1,0 +1,109 @@
+"""How runs ended, for people and as JSON; with the command that goes on."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from provisioner.cli import render
+from provisioner.cli.crash import report
+from provisioner.cli.live import took
+from provisioner.secrets import Redactor
+
+if TYPE_CHECKING:
+    from provisioner.fleet import Ending
+    from provisioner.runner import RunResult
+
+_STYLES = {"done": "green", "waiting": "yellow", "failed": "red", "busy": "yellow", "interrupted": "yellow"}
+_HEADER = ("OUTCOME", "ADDRESS", "STEP", "TIME", "WHAT")
+MARKS = {"done": "✓", "waiting": "…", "failed": "✗", "busy": "…", "interrupted": "✗"}
+
+
+def style(outcome: str) -> str:
+    """The colour of an outcome."""
+    return _STYLES[outcome]
+
+
+def outcome_of(ending: "Ending") -> str:
+    """done, waiting, failed, busy or interrupted."""
+    if ending.interrupted:
+        return "interrupted"
+    if ending.error or ending.bug:
+        return "busy" if ending.exit_code == 4 else "failed"
+    return "waiting" if ending.waiting else "done"
+
+
+def last_word(ending: "Ending") -> str:
+    """The ending in one line, for a table."""
+    if ending.interrupted:
+        return "stopped by the operator"
+    if ending.error:
+        return Redactor()(ending.error.cause or ending.error.summary)
+    if ending.bug:
+        return f"a bug: {type(ending.bug).__name__}"
+    if ending.waiting:
+        return f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}"
+    return ending.result.customer.status if ending.result else ""
+
+
+def tell_one(ending: "Ending") -> None:
+    """How the run of the only customer ended."""
+    if ending.bug:
+        report(ending.bug)
+    elif ending.interrupted:
+        render.say(f"stopped; to go on: provisioner provision {ending.who}")
+    elif ending.error:
+        render.print_error(ending.error)
+        if ending.result:
+            render.say(f"  again, from this step on: provisioner provision {ending.who}")
+    elif ending.waiting:
+        render.say(f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}")
+        render.say(f"  after that: provisioner provision {ending.who}")
+    elif ending.result:
+        render.say(_success(ending.result))
+
+
+def tell_all(endings: Sequence["Ending"]) -> None:
+    """A table of all, the causes in full below it, and the command that runs the failed ones again."""
+    rows = [_row(ending) for ending in endings]
+    render.print_table(_HEADER, rows, _STYLES)
+    for ending in endings:
+        if ending.bug:
+            report(ending.bug)
+        elif ending.error and not ending.interrupted:
+            render.print_error(ending.error)
+    again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
+    if again:
+        render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")
+        render.say(f"  provisioner provision {shlex.join(again)}")
+    if any(ending.waiting for ending in endings):
+        render.say("for those who wait, when they have acted: provisioner resume")
+    sys.stdout.flush()
+
+
+def document(ending: "Ending") -> dict[str, Any]:
+    """One customer's part of the JSON document."""
+    result, waiting, error = ending.result, ending.waiting, ending.error
+    return {
+        "email": ending.who,
+        "outcome": outcome_of(ending),
+        "exitCode": ending.exit_code,
+        "step": result.step if result else None,
+        "run": result.run if result else None,
+        "seconds": round(result.seconds, 3) if result else None,
+        "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
+        "error": render.error_document(error) if error else None,
+    }
+
+
+def _row(ending: "Ending") -> tuple[str, ...]:
+    result = ending.result
+    step = (result.step or "") if result else ""
+    return outcome_of(ending), ending.who, step, took(result.seconds) if result else "", last_word(ending)
+
+
+def _success(result: "RunResult") -> str:
+    email = result.customer.email
+    if result.step is None:
+        return f"{email}: nothing to do, the setup is {result.customer.setup.status}"
+    return f"{email}: {result.customer.status}, after {took(result.seconds)}"

@@ -1,0 +1,118 @@
+"""How many requests a token may still send: counted before each one, by all of a workspace's processes.
+
+DigitalOcean allows 250 requests in any minute and 5000 in any hour. The minute is counted here, in a small
+file that every process locks for the moment of a look; the hour, and requests of programs that do not count
+here, are told by the API's own headers.
+"""
+
+import fcntl
+import hashlib
+import os
+import random
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.services.cloud_errors import RateLimit
+
+MINUTE_SECONDS = 61.0
+"""A second more than the API counts: requests may arrive closer together than they were sent."""
+_LONGEST_CLOSURE_SECONDS = 3600.0
+_JITTER_SECONDS = 0.2
+
+
+class RateBudget:
+    """One token's requests, at most `a_minute` in any minute."""
+
+    def __init__(self, folder: Path, token: str, endpoint: str, *, a_minute: int = 240) -> None:
+        """`folder` is made when it is first needed; the token is in it only as a hash."""
+        name = hashlib.sha256(f"{endpoint} {token}".encode()).hexdigest()[:24]
+        self._path = folder / name
+        self._a_minute = a_minute
+
+    def take(self, patience: float, clock: Clock = SYSTEM_CLOCK) -> float:
+        """Wait until a request may be sent, and count it; 0.
+
+        If that would take longer than `patience` seconds, nothing is counted and the seconds are returned.
+        """
+        deadline = clock.monotonic() + patience
+        while True:
+            wait = self._try(clock.time())
+            if wait == 0 or clock.monotonic() + wait > deadline:
+                return wait
+            # Not all at the same moment.
+            clock.sleep(wait + random.uniform(0, _JITTER_SECONDS))
+
+    def close_for(self, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Nobody sends anything for so long: the API said so."""
+        now = clock.time()
+        with self._held() as ledger:
+            ledger.closed_until = max(ledger.closed_until, now + min(seconds, _LONGEST_CLOSURE_SECONDS))
+
+    def heard(self, limit: RateLimit | None, until_reset: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        """What an answer says of the hour; `until_reset` is in seconds."""
+        if limit is not None and limit.remaining <= 0:
+            self.close_for(max(1.0, until_reset), clock)
+
+    def _try(self, now: float) -> float:
+        with self._held() as ledger:
+            ledger.forget(now)
+            wait = ledger.wait(now, self._a_minute)
+            if wait == 0:
+                ledger.sent.append(now)
+            return wait
+
+    @contextmanager
+    def _held(self) -> Iterator["_Ledger"]:
+        """The ledger, under its lock; an empty one that is not kept if the disk does not take it."""
+        try:
+            handle = self._open()
+        except OSError:
+            yield _Ledger(b"")
+            return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            ledger = _Ledger(os.pread(handle, 1 << 20, 0))
+            yield ledger
+            _write(handle, ledger.as_bytes())
+        finally:
+            os.close(handle)
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+class _Ledger:
+    """Moments since 1970: until when nothing may be sent, and when something was."""
+
+    def __init__(self, raw: bytes) -> None:
+        numbers = array("d", raw[: len(raw) // 8 * 8])
+        self.closed_until = numbers[0] if numbers else 0.0
+        self.sent = list(numbers[1:])
+
+    def as_bytes(self) -> bytes:
+        return array("d", [self.closed_until, *self.sent]).tobytes()
+
+    def forget(self, now: float) -> None:
+        """What is over; and what is to come, which a clock that was set back has left."""
+        self.sent = [moment for moment in self.sent if now - MINUTE_SECONDS < moment <= now]
+        if self.closed_until > now + _LONGEST_CLOSURE_SECONDS:
+            self.closed_until = 0.0
+
+    def wait(self, now: float, a_minute: int) -> float:
+        waits = [self.closed_until - now]
+        if len(self.sent) >= a_minute:
+            waits.append(sorted(self.sent)[-a_minute] + MINUTE_SECONDS - now)
+        return max(0.0, *waits)
+
+
+def _write(handle: int, raw: bytes) -> None:
+    try:
+        os.pwrite(handle, raw, 0)
+        os.ftruncate(handle, len(raw))
+    except OSError:
+        # A full disk is for the records to report; the API's own answers still hold us back.
+        return
