@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from importlib import resources
+from pathlib import Path
 
 from provisioner.remote.playbook import Playbook, Task
 from provisioner.remote.texts import Texts, read_copy, read_template, secret_alone
@@ -17,6 +17,7 @@ _REFERENCE = re.compile(r'"\$(value_[0-9]+|secret_[A-Za-z_][A-Za-z0-9_]*)"')
 _WORDS = r"[^;&|`$()<>\\\n]+"
 _PLAIN_TEST = re.compile(rf"(?:! )?(?:\[\[ {_WORDS} \]\]|\[ {_WORDS} \]|test {_WORDS}|command -v {_WORDS})")
 _GUARD_SECONDS = 60
+_SERVER = Path(__file__).parent / "server"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Script:
 
 def server_text(name: str) -> str:
     """A program that runs on the server, as it is shipped in `provisioner/remote/server`."""
-    return resources.files("provisioner.remote").joinpath("server", name).read_text("utf-8")
+    return (_SERVER / name).read_text("utf-8")
 
 
 def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:

@@ -1,4 +1,4 @@
-"""A host key is changed over the connection that the old one proves; a crash between two moves is survived."""
+"""A host key is changed over the connection that the old one proves; a crash between moves is survived."""
 
 from dataclasses import replace
 

@@ -70,16 +70,16 @@ clear_current() {
 }
 
 follow() { # shows the journal as it grows, looking more and more seldom while nothing comes
-  local line rest='' word heard pause=4 sign=$EPOCHSECONDS
+  local line rest='' word heard pause=8 sign=$EPOCHSECONDS
   exec {journal}<"$state/runs/$found/journal.jsonl" || refuse "the journal of $found is gone"
   while :; do
     if IFS= read -r -u "$journal" line; then
       printf '%s\n' "$rest$line" || return
-      rest='' pause=4
+      rest='' pause=8
       continue
     fi
     rest+=$line
-    ((pause = pause < 100 ? pause * 3 / 2 : 100))
+    ((pause = pause < 100 ? pause * 9 / 8 : 100))
     printf -v line '0.%03d' $pause
     read -r -t "$line" word
     heard=$?

@@ -277,7 +277,6 @@ try() {
 start() {
   local boot secret value
   cd -- /root || cd /
-  mkdir -p -- "$state/runs/$run"
   exec {book}>>"$state/runs/$run/journal.jsonl" || exit 74
   # Two pipes without a process: one on which attempts report, one that nobody ever writes to (for pauses).
   exec {bell}<> <(:) {never}<> <(:)
