@@ -10,7 +10,7 @@ from typing import Any
 
 MASK = "[hidden]"
 
-SECRET_PATHS = frozenset({"setup.messaging.botToken"})
+SECRET_PATHS = frozenset({"setup.messaging.botToken", "setup.messaging.link.code"})
 _SECRET_NAME = re.compile(r"token|secret|passw(or)?d|api_?key|private_?key|credential", re.IGNORECASE)
 
 _SHAPES = (

@@ -1,6 +1,6 @@
 """The one clock for records: moments as text, ISO-8601 in UTC with a final Z."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 # Days up to 31 in every month: the field has dates such as 2026-02-29 in it, and they must be read.
 PATTERN = (
@@ -12,6 +12,20 @@ PATTERN = (
 def now() -> str:
     """This moment, to the second: `2026-01-29T05:54:00Z`."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def in_hours(hours: float) -> str:
+    """The moment that is so many hours from now."""
+    return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def hours_since(text: str) -> float:
+    """How long ago a moment was; negative for one to come, 0 for a date that no calendar has."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0.0
+    return (datetime.now(UTC) - moment).total_seconds() / 3600
 
 
 def order(text: str) -> str:

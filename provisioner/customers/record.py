@@ -65,6 +65,19 @@ class Moltbot(_Part):
     version: str | None = None
 
 
+class Link(_Part):
+    """The customer's personal link to the bot that makes bots; good once, and until it expires."""
+
+    code: Annotated[str, Field(description="secret, until it was used")] | None = None
+    manager: Annotated[str, Field(description="the username of the bot that makes bots")] | None = None
+    suggested: (
+        Annotated[str, Field(description="the username that only this customer is offered for their bot")]
+        | None
+    ) = None
+    expires_at: Moment | None = None
+    used_at: Moment | None = None
+
+
 class Messaging(_Part):
     """How the customer talks to their assistant."""
 
@@ -75,6 +88,9 @@ class Messaging(_Part):
     user_id: Annotated[str, Field(description="the customer's numeric id on the platform")] | None = None
     bot_id: Annotated[str, Field(description="the bot's numeric id on the platform")] | None = None
     bot_username: Annotated[str, Field(description="the bot's username, without @")] | None = None
+    managed: Annotated[StrictBool, Field(description="the customer made the bot over the link")] = False
+    link: Link | None = None
+    told: Annotated[tuple[str, ...], Field(description="what the manager bot has told them already")] = ()
 
 
 class Handoff(_Part):
@@ -83,6 +99,20 @@ class Handoff(_Part):
     completed: StrictBool = False
     completed_at: Moment | None = None
     onboarding_message_sent: StrictBool = False
+    message_id: (
+        Annotated[
+            str, Field(description="of the onboarding message, written when only its beginning is sent")
+        ]
+        | None
+    ) = None
+
+
+class Letter(_Part):
+    """An e-mail to the customer; noted before it is sent, so that none goes out twice."""
+
+    reason: str
+    begun_at: Moment | None = None
+    sent_at: Moment | None = None
 
 
 class WaitingFor(_Part):
@@ -102,6 +132,7 @@ class Setup(_Part):
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     waiting: WaitingFor | None = None
+    letters: tuple[Letter, ...] = ()
 
 
 class Note(_Part):
