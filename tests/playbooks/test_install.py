@@ -1,0 +1,260 @@
+"""The shipped playbooks on a real server, with the real product, a model that answers and a phone."""
+
+import re
+import shlex
+import socket
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from provisioner.errors import RemoteError, TaskFailed
+from provisioner.remote.execute import Execution
+from provisioner.remote.journal import Event, Report, TaskBegan
+from provisioner.sandbox.cache import DEFAULT_CACHE
+from provisioner.sandbox.model import Model, model_app
+from provisioner.sandbox.node_mirror import node_app
+from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.people import Bot, User
+from provisioner.sandbox.telegram.phones import Phones
+from provisioner.sandbox.telegram.world import World
+from tests.playbooks.values import HOSTILE, rendered
+from tests.remote.machine import Machine, booted, until
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]
+
+KEY = "sk-ant-api03-planted-and-looked-for-everywhere"
+PLANTED = "/run/planted"
+KILLED_AT = ("OpenClaw", "Onboarding", "The gateway as a service")
+GATEWAY_PORT = 18789
+
+
+@dataclass
+class Outside:
+    """What the server's gateway talks to."""
+
+    root: str
+    world: World
+    phones: Phones
+    ada: User
+    bot: Bot
+
+
+@dataclass
+class Stage:
+    machine: Machine
+    outside: Outside
+    reports: dict[str, Report] = field(default_factory=dict)
+    killed: list[str] = field(default_factory=list)
+
+    def apply(self, name: str, kill_at: str = "", token: str = "") -> Report:
+        """Apply a shipped playbook; with `kill_at` its unit is killed when that task has begun."""
+        script = rendered(name, **self._values(name))
+        secrets = {"ANTHROPIC_API_KEY": KEY, "TELEGRAM_BOT_TOKEN": token or self.outside.bot.token}
+
+        def listen(event: Event) -> None:
+            if isinstance(event, TaskBegan) and event.name == kill_at:
+                threading.Timer(1.5, self._kill).start()
+                self.killed.append(kill_at)
+
+        with self.machine.connect() as connection:
+            wanted = {secret: secrets[secret] for secret in script.secrets}
+            return Execution(connection, script, secrets=wanted, listen=listen).apply()
+
+    def apply_all(self) -> Mapping[str, Report]:
+        return {name: self.apply(name) for name in ("server", "moltbot", "telegram")}
+
+    def _kill(self) -> None:
+        self.machine.shell("systemctl kill --signal KILL provisioner-run")
+
+    def _values(self, name: str) -> dict[str, Any]:
+        root, bot = self.outside.root, self.outside.bot
+        return {
+            "server": {},
+            "moltbot": {
+                "node_mirror": f"{root}/node",
+                "anthropic_base_url": f"{root}/anthropic",
+                "customer_name": HOSTILE,
+            },
+            "telegram": {
+                "bot_id": str(bot.id),
+                "user_id": str(self.outside.ada.id),
+                "api_root": f"{root}/telegram",
+            },
+        }[name]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with booted(tmp_path_factory.mktemp("machine"), f"playbooks-{uuid.uuid4()}") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outside(machine: Machine) -> Iterator[Outside]:
+    """Telegram, a model and the Node archive, where droplets reach the host."""
+    world = World()
+    ada = world.add_user("Ada", "Ada_L", user_id=111)
+    bot = world.create_bot(ada, "Ada's Moltbot", "ada_molt_bot")
+    app = Starlette(
+        routes=[
+            Mount("/telegram", telegram_app(world)),
+            Mount("/anthropic", model_app(Model(keys=frozenset({KEY})))),
+            Mount("/node", node_app(DEFAULT_CACHE, print)),
+        ]
+    )
+    listener = socket.create_server((machine.machines.gateway, 0))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    host, port = listener.getsockname()
+    try:
+        yield Outside(f"http://{host}:{port}", world, Phones(world), ada, bot)
+    finally:
+        world.close()
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def stage(machine: Machine, outside: Outside) -> Stage:
+    """A server on which everything was installed, by runs that were killed in the middle of slow tasks."""
+    stage = Stage(machine, outside)
+    _watch_argument_lists(machine, (KEY, outside.bot.token))
+    stage.reports["server"] = stage.apply("server")
+    for task in KILLED_AT:
+        with pytest.raises(RemoteError):
+            stage.apply("moltbot", kill_at=task)
+    stage.reports["moltbot"] = stage.apply("moltbot")
+    stage.reports["telegram"] = stage.apply("telegram")
+    return stage
+
+
+def _watch_argument_lists(machine: Machine, planted: Iterable[str]) -> None:
+    """Note every process that has a secret among its arguments, from now on."""
+    machine.shell(f"umask 077; printf '%s\\n' {shlex.join(planted)} > {PLANTED}")
+    look = f"grep --files-with-matches --fixed-strings --file {PLANTED} /proc/[0-9]*/cmdline"
+    watch = f"while sleep 0.1; do {look}; done > /run/seen 2> /run/vanished"
+    machine.shell(f"systemd-run --quiet --unit watch-arguments bash -c {shlex.quote(watch)}")
+
+
+def test_killed_in_the_worst_moments_it_still_ends_healthy(stage: Stage) -> None:
+    assert stage.killed == list(KILLED_AT)
+    assert re.fullmatch(r"2026\.9\.6", stage.reports["moltbot"].registered["version"])
+
+
+def test_a_second_time_nothing_changes(stage: Stage) -> None:
+    for name, report in stage.apply_all().items():
+        changed = [task.name for task in report.tasks if task.changed]
+        assert (name, changed) == (name, [])
+
+
+def test_hello_is_answered_and_strangers_are_not(stage: Stage) -> None:
+    phones, bot, world = stage.outside.phones, stage.outside.bot, stage.outside.world
+    mallory = world.add_user("Mallory", "mallory")
+    phones.press_start(mallory, bot)
+    phones.press_start(stage.outside.ada, bot)
+
+    said = phones.say(stage.outside.ada, bot, "hello")
+    answer = phones.wait_for_reply_in_thread(
+        stage.outside.ada, bot, after=said, containing="hello", timeout=120
+    )
+
+    assert answer is not None
+    assert [message.text for message in phones.chat(mallory, bot)] == ["/start"]
+
+
+def test_only_ssh_answers_from_outside(stage: Stage) -> None:
+    address = stage.machine.host.address
+    listening = stage.machine.shell("ss --no-header --listening --tcp --numeric")
+    assert f"127.0.0.1:{GATEWAY_PORT}" in listening
+    # Somebody listens everywhere, and is still not reached.
+    stage.machine.shell(
+        "systemd-run --quiet --unit listen-everywhere python3 -m http.server 8080 --bind 0.0.0.0"
+    )
+    until(lambda: ":8080" in stage.machine.shell("ss --no-header --listening --tcp --numeric"))
+
+    assert [port for port in (22, 80, 443, 8080, GATEWAY_PORT) if _open(address, port)] == [22]
+    assert "policy drop" in stage.machine.shell("nft list chain inet provisioner input")
+
+
+def _open(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_passwords_are_not_asked_for(stage: Stage) -> None:
+    config = stage.machine.shell("sshd -T").splitlines()
+
+    assert {"passwordauthentication no", "kbdinteractiveauthentication no"} <= set(config)
+
+
+def test_the_assistants_user_cannot_become_root(stage: Stage) -> None:
+    assert stage.machine.shell("id --name --groups openclaw") == "openclaw"
+    assert "not allowed" in stage.machine.shell("sudo --list --other-user openclaw 2>&1 || :")
+    assert stage.machine.shell("stat --format %a /home/openclaw /home/openclaw/.openclaw") == "700\n700"
+
+
+def test_secrets_are_in_one_file_and_nowhere_else(stage: Stage) -> None:
+    shell = stage.machine.shell
+
+    found = shell(
+        f"grep --recursive --files-with-matches --fixed-strings --file {PLANTED} --exclude planted"
+        " --exclude-dir proc --exclude-dir sys / 2> /run/unreadable || :",
+        timeout=240,
+    )
+
+    assert found.splitlines() == ["/home/openclaw/.openclaw/.env"]
+    assert shell("stat --format '%U %a' /home/openclaw/.openclaw/.env") == "openclaw 600"
+    assert shell(f"journalctl --no-pager | grep --count --fixed-strings --file {PLANTED} || :") == "0"
+    assert shell("systemctl is-active watch-arguments; cat /run/seen") == "active"
+
+
+def test_the_workspace_has_the_customers_name_and_no_interview(stage: Stage) -> None:
+    shell = stage.machine.shell
+    workspace = "/home/openclaw/.openclaw/workspace"
+
+    assert f"- **Name:** {' '.join(HOSTILE.split())}" in shell(f"cat {workspace}/USER.md")
+    assert not {"BOOTSTRAP.md"} & set(shell(f"ls {workspace}").split())
+    assert "no" in shell("test -e /tmp/owned || echo no")
+
+
+def test_what_the_assistant_has_changed_stays(stage: Stage) -> None:
+    soul = "/home/openclaw/.openclaw/workspace/SOUL.md"
+    stage.machine.shell(f"as-openclaw sh -c 'echo I like cats. >> {soul}'")
+
+    assert stage.apply("moltbot").changed == 0
+
+    assert "I like cats." in stage.machine.shell(f"tail -n 1 {soul}")
+
+
+def test_a_token_that_telegram_refuses_is_named(stage: Stage) -> None:
+    number = stage.outside.bot.token.split(":")[0]
+    try:
+        with pytest.raises(TaskFailed, match="401"):
+            stage.apply("telegram", token=f"{number}:{'A' * 35}")
+    finally:
+        stage.apply("telegram")
+
+
+def test_the_gateway_comes_back_after_a_reboot(stage: Stage) -> None:
+    stage.machine.machines.reboot(stage.machine.id)
+
+    assert stage.machine.shell("openclaw-gateway wait", timeout=200) == "2026.9.6"
+    until(lambda: "yes" in stage.machine.shell("openclaw-gateway ready && echo yes || :"), 120)
+    assert stage.machine.shell("as-openclaw systemctl --user is-active openclaw-gateway") == "active"
+    for name, report in stage.apply_all().items():
+        assert (name, report.changed) == (name, 0)
