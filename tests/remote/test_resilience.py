@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from provisioner.errors import RemoteError, TaskFailed
 from provisioner.remote import execute
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskEnded
+from provisioner.remote.ssh import connect
 from tests.remote.applying import Applying, apply, tasks
 from tests.remote.machine import Machine, until
+from tests.remote.slow_link import slow_link
 
 pytestmark = pytest.mark.sandbox
 
@@ -78,6 +81,29 @@ def test_a_frozen_server_is_waited_for(
         "systemd-run --collect bash -c 'pkill -STOP sshd; sleep 7; touch /go; sleep 3; pkill -CONT sshd'"
     )
     assert applying.result().changed == 3
+    assert any(isinstance(event, LinkLost) for event in applying.events)
+    assert machine.shell("wc -l < /waited") == "1"
+
+
+def test_a_slow_link(machine: Machine, tmp_path: Path) -> None:
+    text = "  - {name: Much, run: head -c 300000 /dev/urandom | base64}\n"
+    with slow_link(machine.host.address, 22, delay=0.1) as link:
+        host = replace(machine.host, address="127.0.0.1", port=link.port)
+        with connect(host) as connection:
+            report = Execution(connection, tasks(tmp_path, text)).apply()
+    assert report.changed == 1
+
+
+def test_a_link_that_goes_deaf_is_made_again(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "_SILENCE_SECONDS", 5)
+    with slow_link(machine.host.address, 22, delay=0) as link:
+        host = replace(machine.host, address="127.0.0.1", port=link.port)
+        applying = Applying(replace(machine, host=host), tasks(tmp_path, WAIT)).until_it_waits()
+        link.go_deaf()
+        machine.shell("touch /go")
+        assert applying.result().changed == 3
     assert any(isinstance(event, LinkLost) for event in applying.events)
     assert machine.shell("wc -l < /waited") == "1"
 

@@ -83,8 +83,9 @@ follow() { # shows the journal as it grows, looking more and more seldom while n
     printf -v line '0.%03d' $pause
     read -r -t "$line" word
     heard=$?
-    if ((heard == 0)) && [[ $word == taken ]]; then clear_current; fi
-    ((heard > 128)) || return
+    # The clock may cut the word in two, so any part of it will do.
+    [[ -z $word ]] || clear_current
+    ((heard > 128)) && [[ -z $word ]] || return
     ((EPOCHSECONDS - sign >= 3)) || continue
     sign=$EPOCHSECONDS
     printf . >&2 || return
