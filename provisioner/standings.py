@@ -11,9 +11,10 @@ from provisioner.customers.record import Customer
 from provisioner.run_logs import last_progress
 from provisioner.workspace import Workspace
 
-State = Literal["running", "interrupted", "failed", "waiting", "new", "done"]
+State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
 
 _GONE = ("cancelled", "handed_over")
+_ENDINGS: Mapping[str, State] = {"failed": "failed", "done": "paused"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Standing:
     """One customer's; `since` is a moment, `text` says more, `command` is what goes on from here.
 
     running: a live process works on it. interrupted: it was begun, and nobody works on it. failed: the same,
-    and its last run ended with an error. waiting: for a person. new: not begun. done: complete.
+    and its last run ended with an error. waiting: for a person. paused: its last run was to go no further.
+    new: not begun. done: complete.
     """
 
     customer: Customer
@@ -64,7 +66,7 @@ def unfinished(found: Iterable[Standing]) -> list[str]:
 
 def resumable(found: Iterable[Standing]) -> list[str]:
     """The addresses of those who were begun and on whom nobody works."""
-    states = ("interrupted", "failed", "waiting")
+    states = ("interrupted", "failed", "waiting", "paused")
     return [standing.customer.email for standing in found if standing.state in states]
 
 
@@ -82,7 +84,7 @@ def _standing(customer: Customer, holder: Holder | None, last: Mapping[str, Mapp
         return Standing(customer, "waiting", step, waiting.since, text)
     if not _begun(customer):
         return Standing(customer, "new", step, customer.signup_date)
-    state: State = "failed" if said.get("kind") == "failed" else "interrupted"
+    state = _ENDINGS.get(said.get("kind", ""), "interrupted")
     return Standing(customer, state, said.get("step", step), said.get("timestamp"), said.get("text", ""))
 
 

@@ -64,14 +64,14 @@ def tell_one(ending: "Ending") -> None:
 
 
 def tell_all(endings: Sequence["Ending"]) -> None:
-    """A table of all, the causes in full below it, and the command that runs the failed ones again."""
-    rows = [_row(ending) for ending in endings]
-    render.print_table(_HEADER, rows, _STYLES)
+    """A table of all, what to do about each cause, and the command that runs the failed ones again."""
+    render.print_table(_HEADER, [_row(ending) for ending in endings], _STYLES)
     for ending in endings:
         if ending.bug:
             report(ending.bug)
-        elif ending.error and not ending.interrupted:
-            render.print_error(ending.error)
+    for hint, whom in _hints(endings).items():
+        for line in hint.splitlines():
+            render.print_block(f"{whom}: ", Redactor()(line), sys.stderr)
     again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
     if again:
         render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")
@@ -94,6 +94,15 @@ def document(ending: "Ending") -> dict[str, Any]:
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
         "error": render.error_document(error) if error else None,
     }
+
+
+def _hints(endings: Sequence["Ending"]) -> dict[str, str]:
+    """What to do, each once, and for whom."""
+    found: dict[str, list[str]] = {}
+    for ending in endings:
+        if ending.error and ending.error.hint and not ending.interrupted:
+            found.setdefault(ending.error.hint, []).append(ending.who)
+    return {hint: whom[0] if len(whom) == 1 else f"{len(whom)} customers" for hint, whom in found.items()}
 
 
 def _row(ending: "Ending") -> tuple[str, ...]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _STEP_WIDTH = 9
-_TIME_WIDTH = 12
+_TIME_WIDTH = 7
 _LEAST_LINES = 3
 
 

@@ -19,6 +19,7 @@ _STYLES = {
     "interrupted": "red",
     "failed": "red",
     "waiting": "yellow",
+    "paused": "yellow",
     "new": "cyan",
     "done": "dim",
 }
@@ -82,9 +83,9 @@ def _show(found: "Sequence[Standing]", *, as_json: bool) -> None:
         render.print_table(_HEADER, [_row(one) for one in unfinished], _STYLES)
     summary = ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts[state])
     render.print_line(summary or "No customers.")
-    again = [one.customer.email for one in unfinished if one.state in ("interrupted", "failed")]
+    again = [one.customer.email for one in unfinished if one.state in ("interrupted", "failed", "paused")]
     if len(again) > 1:
-        render.print_line("to go on with all that were interrupted or have failed: provisioner resume")
+        render.print_line("to go on with all that were begun: provisioner resume")
 
 
 def _row(one: "Standing") -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class RateBudget:
         """
         deadline = clock.monotonic() + patience
         while True:
-            wait = self._try(clock.time())
+            wait = self._try(clock)
             if wait == 0 or clock.monotonic() + wait > deadline:
                 return wait
             # Not all at the same moment.
@@ -47,8 +47,8 @@ class RateBudget:
 
     def close_for(self, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
         """Nobody sends anything for so long: the API said so."""
-        now = clock.time()
         with self._held() as ledger:
+            now = clock.time()
             ledger.closed_until = max(ledger.closed_until, now + min(seconds, _LONGEST_CLOSURE_SECONDS))
 
     def heard(self, limit: RateLimit | None, until_reset: float, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -56,8 +56,9 @@ class RateBudget:
         if limit is not None and limit.remaining <= 0:
             self.close_for(max(1.0, until_reset), clock)
 
-    def _try(self, now: float) -> float:
+    def _try(self, clock: Clock) -> float:
         with self._held() as ledger:
+            now = clock.time()
             ledger.forget(now)
             wait = ledger.wait(now, self._a_minute)
             if wait == 0:

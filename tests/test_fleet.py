@@ -1,0 +1,192 @@
+"""Many customers at once, with steps that are told what to do."""
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from provisioner import fleet as fleet_module
+from provisioner.customers.new import SignUp, new_record
+from provisioner.customers.record import Customer
+from provisioner.errors import CloudError
+from provisioner.fleet import Ending, Fleet, worst
+from provisioner.progress import Progress
+from provisioner.settings import Settings
+from provisioner.steps.base import Done, Outcome, Waiting, Work
+from provisioner.workspace import Workspace, init_workspace
+
+Do = Callable[[Work], Outcome]
+
+
+@dataclass
+class OnlyStep:
+    """The one step of these runs: done when the record says so; what it does is said for each address."""
+
+    name = "only"
+    plans: dict[str, Do] = field(default_factory=dict)
+
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+        return []
+
+    def done(self, customer: Customer) -> bool:
+        return any(event.event == "only" for event in customer.timeline)
+
+    def run(self, work: Work) -> Outcome:
+        return self.plans.get(work.customer.email, finish)(work)
+
+
+def finish(work: Work) -> Outcome:
+    work.record("only", "done")
+    return Done()
+
+
+@dataclass
+class Stage:
+    workspace: Workspace
+    step: OnlyStep
+    heard: list[Progress] = field(default_factory=list)
+
+    def fleet(self, jobs: int = 50) -> Fleet:
+        return Fleet(self.workspace, Settings(), self.heard.append, jobs=jobs)
+
+    def add(self, *names: str) -> list[str]:
+        emails = [f"{name}@example.com" for name in names]
+        for email in emails:
+            self.workspace.store().add(new_record(SignUp(email, "sub")))
+        return emails
+
+    def finished(self, email: str) -> bool:
+        return self.step.done(self.workspace.store().read(email).customer)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    workspace, _ = init_workspace(tmp_path / "workspace")
+    step = OnlyStep()
+    monkeypatch.setattr(fleet_module, "steps_by", lambda _clock: (step,))
+    return Stage(workspace, step)
+
+
+def interrupt() -> None:
+    """Ctrl-C; the main thread gets it."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
+def outcomes(endings: list[Ending]) -> list[int]:
+    return [ending.exit_code for ending in endings]
+
+
+def test_a_failure_a_wait_a_bug_and_a_stranger_stop_nobody_else(stage: Stage) -> None:
+    good, bad, slow, odd, last = stage.add("good", "bad", "slow", "odd", "last")
+
+    def fail(work: Work) -> Outcome:
+        raise CloudError("create the droplet", cause="no")
+
+    def stumble(work: Work) -> Outcome:
+        raise ZeroDivisionError
+
+    stage.step.plans = {bad: fail, slow: lambda _: Waiting("@slow", "to press Start"), odd: stumble}
+
+    endings = stage.fleet().provision([good, bad, slow, odd, "nobody@example.com", last])
+
+    assert outcomes(endings) == [0, 1, 3, 1, 2, 0]
+    assert [ending.who for ending in endings][:2] == [good, bad]
+    assert isinstance(endings[3].bug, ZeroDivisionError)
+    assert worst(endings) == 1
+    assert stage.finished(good)
+    assert stage.finished(last)
+
+
+def test_no_more_than_the_jobs_are_at_work_at_the_same_moment(stage: Stage) -> None:
+    emails = stage.add(*(f"c{number}" for number in range(9)))
+    lock, at_work, most = threading.Lock(), 0, 0
+    third = threading.Barrier(3, timeout=20)
+
+    def count(work: Work) -> Outcome:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        third.wait()
+        with lock:
+            at_work -= 1
+        return finish(work)
+
+    stage.step.plans = dict.fromkeys(emails, count)
+
+    endings = stage.fleet(jobs=3).provision(emails)
+
+    assert outcomes(endings) == [0] * 9
+    assert most == 3
+
+
+def test_who_waits_for_a_person_leaves_their_place_to_others(stage: Stage) -> None:
+    patient, other = stage.add("patient", "other")
+    came = threading.Event()
+
+    def wait(work: Work) -> Outcome:
+        return finish(work) if came.is_set() else Waiting("@p", "to press Start", arrived=came.is_set)
+
+    def let_them_in(work: Work) -> Outcome:
+        came.set()
+        return finish(work)
+
+    stage.step.plans = {patient: wait, other: let_them_in}
+
+    endings = stage.fleet(jobs=1).provision([patient, other], patience=60)
+
+    assert outcomes(endings) == [0, 0]
+
+
+def test_ctrl_c_ends_all_runs_and_what_is_being_written_is_whole(stage: Stage) -> None:
+    first, second, third = stage.add("first", "second", "third")
+    at_work = threading.Barrier(2, timeout=20)
+
+    def work_on(work: Work) -> Outcome:
+        at_work.wait()
+        if work.customer.email == first:
+            interrupt()
+        for number in range(10**6):
+            work.say(f"turn {number}")
+        raise AssertionError("it was never stopped")
+
+    stage.step.plans = {first: work_on, second: work_on}
+
+    endings = stage.fleet(jobs=2).provision([first, second, third])
+
+    assert [ending.interrupted for ending in endings] == [True] * 3
+    assert worst(endings) == 130
+    assert stage.workspace.store().holder(first) is None
+    assert outcomes(stage.fleet().provision([third])) == [0]
+
+
+def test_a_connection_that_is_waited_on_is_closed_at_ctrl_c(stage: Stage) -> None:
+    [email] = stage.add("first")
+    closed = threading.Event()
+
+    class Server:
+        def close(self) -> None:
+            closed.set()
+
+    def follow(work: Work) -> Outcome:
+        work._server = Server()  # type: ignore[attr-defined]
+        interrupt()
+        assert closed.wait(20)
+        raise CloudError("follow the run", cause="the connection is gone")
+
+    stage.step.plans = {email: follow}
+
+    [ending] = stage.fleet().provision([email])
+
+    assert ending.interrupted
+    assert ending.exit_code == 130
+
+
+def test_nobody_to_set_up_is_no_failure(stage: Stage) -> None:
+    assert stage.fleet().provision([]) == []
+    assert worst([]) == 0
