@@ -131,6 +131,10 @@ class Running:
             self.kill()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def said(self) -> str:
         return "".join(self._lines)
 
