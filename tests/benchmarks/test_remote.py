@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -201,25 +202,19 @@ def test_quick_tasks_beside_everybody_else(
     target: Machine, rivals: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("course")
-    medians: dict[tuple[str, int], float] = {}
-    for size in SIZES:
-        course = Course(folder, target, size)
-        taken: dict[str, list[float]] = {}
-        inside: list[float] = []
-        jobs: dict[str, Callable[[], object]] = {
-            "ssh host bash -s": course.ssh,
-            "ours": lambda course=course, inside=inside: inside.append(course.ours()),  # type: ignore[misc]
-            "paramiko, one script": course.paramiko,
-            "pyinfra": lambda course=course: course.pyinfra(rivals),  # type: ignore[misc]
-            "ansible, pipelining": lambda course=course: course.ansible(rivals),  # type: ignore[misc]
-        }
-        for turn in range(ROUNDS):  # in turns, so that a busy minute of this machine is everybody's
-            for name, job in jobs.items():
-                if turn < SLOW_ROUNDS or name not in ("pyinfra", "ansible, pipelining"):
-                    taken.setdefault(name, []).append(_seconds(job))
-        taken["ours, connect and run"] = inside
-        medians |= {(name, size): statistics.median(times) for name, times in taken.items()}
-    _print(medians)
+    courses = [Course(folder, target, size) for size in SIZES]
+    taken: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for turn in range(ROUNDS):  # in turns, so that a busy minute of this machine is everybody's
+        for course in courses:
+            taken["ssh host bash -s", course.size].append(_seconds(course.ssh))
+            taken["ours", course.size].append(
+                _seconds(lambda c=course: taken["ours, connect and run", c.size].append(c.ours()))  # type: ignore[misc]
+            )
+            taken["paramiko, one script", course.size].append(_seconds(course.paramiko))
+            if turn < SLOW_ROUNDS:
+                taken["pyinfra", course.size].append(_seconds(lambda c=course: c.pyinfra(rivals)))  # type: ignore[misc]
+                taken["ansible, pipelining", course.size].append(_seconds(lambda c=course: c.ansible(rivals)))  # type: ignore[misc]
+    _print({who: statistics.median(times) for who, times in taken.items()})
 
 
 def _print(medians: Mapping[tuple[str, int], float]) -> None:
