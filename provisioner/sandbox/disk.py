@@ -106,6 +106,17 @@ class Trash:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def try_out(state: Path, lower: Path) -> None:
+    """Mount a disk and take it away again; SandboxError where this file system cannot carry one."""
+    trial = Disk(state / "trial", (lower,))
+    shutil.rmtree(trial.folder, ignore_errors=True)
+    try:
+        trial.mount()
+        trial.unmount()
+    finally:
+        shutil.rmtree(trial.folder, ignore_errors=True)
+
+
 def unmount_below(folder: Path) -> None:
     """Unmount everything that is mounted below `folder`, whoever mounted it."""
     prefix = f"{folder.resolve()}{os.sep}"

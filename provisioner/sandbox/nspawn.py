@@ -170,6 +170,7 @@ def start(
     with _explained("start the sandbox", str(state)):
         sweep(state, sandbox_id)
         root = image.ensure(image.DEBIAN, cache, say)
+        disk.try_out(state, root)
         return NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool))
 
 

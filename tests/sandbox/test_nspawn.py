@@ -18,6 +18,7 @@ import pytest
 from provisioner.errors import SandboxError
 from provisioner.sandbox import image, node_archive, nspawn
 from provisioner.sandbox.cache import DEFAULT_CACHE
+from provisioner.sandbox.disk import Disk
 from provisioner.sandbox.nspawn import NspawnMachines
 from tests.sandbox.conftest import quiet
 from tests.sandbox.droplets import Droplet, Keys, traces, until
@@ -227,3 +228,17 @@ def _serving(folder: Path, address: str) -> Iterator[str]:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_words: Any) -> None:
         """Requests are no news."""
+
+
+def test_a_folder_that_cannot_carry_disks_is_refused_at_the_start(base_image: Path, tmp_path: Path) -> None:
+    """Overlays cannot be laid on overlays: inside many containers every folder is one."""
+    ground = Disk(tmp_path / "ground", (base_image,))
+    ground.mount()
+    try:
+        with pytest.raises(SandboxError) as refusal:
+            nspawn.start(ground.root / "var/lib/state", f"test-{uuid.uuid4()}", quiet)
+    finally:
+        ground.unmount()
+
+    assert "ordinary disk" in (refusal.value.hint or "")
+    assert not (ground.root / "var/lib/state/trial").exists()
