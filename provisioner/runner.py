@@ -12,7 +12,7 @@ from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
 from provisioner.secrets import Redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Failed, Outcome, Step, Waiting
+from provisioner.steps.base import Done, EarlyStep, Failed, Outcome, Step, Waiting
 from provisioner.steps.sequence import STEPS
 from provisioner.timestamps import now
 from provisioner.work import CustomerWork
@@ -121,6 +121,10 @@ class _Walk:
         """Run what is not done, up to the first step that does not end as done."""
         last: str | None = None
         for step in steps:
+            refused = self._begin(step)
+            if refused is not None:
+                return step.name, refused
+        for step in steps:
             watch = StepWatch(self._listener, self._work.customer.email, step.name)
             if step.done(self._work.customer):
                 watch.tell("skipped")
@@ -132,6 +136,19 @@ class _Walk:
                 return last, outcome
             watch.tell("done")
         return last, Done()
+
+    def _begin(self, step: Step) -> Failed | None:
+        """What a step does before its turn; what may pass by itself is only said, as its turn comes yet."""
+        if not isinstance(step, EarlyStep) or step.done(self._work.customer):
+            return None
+        watch = StepWatch(self._listener, self._work.customer.email, step.name)
+        self._work.tell(lambda text: watch.tell("said", text))
+        try:
+            step.begin(self._work)
+        except ProvisionerError as error:
+            watch.tell("said" if error.retry else "failed", error.summary)
+            return None if error.retry else Failed(error)
+        return None
 
     def _run(self, step: Step, watch: StepWatch) -> Outcome:
         self._work.tell(lambda text: watch.tell("said", text))

@@ -1,6 +1,6 @@
 """What a step is handed, backed by the customer's record and their server."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from provisioner.customers.record import Customer, Record
@@ -15,6 +15,7 @@ from provisioner.timestamps import now
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
+    from provisioner.messaging.manager import ManagerDesk
     from provisioner.remote.customer_server import CustomerServer
 
 _ATTEMPTS = 5
@@ -33,11 +34,33 @@ class CustomerWork:
         self._redact = redact
         self._say: Callable[[str], None] = lambda _text: None
         self._server: CustomerServer | None = None
+        self._manager: ManagerDesk | None = None
         self._see(record)
 
     @property
     def customer(self) -> Customer:
         return self._customer
+
+    def refresh(self) -> Customer:
+        self._see(self._store.read(self._customer.id))
+        return self._customer
+
+    def others(self) -> Iterator[Customer]:
+        for archived in (False, True):
+            for listing in self._store.all(archived=archived):
+                if listing.customer is not None and listing.customer.id != self._customer.id:
+                    yield listing.customer
+
+    @property
+    def manager(self) -> "ManagerDesk":
+        if self._manager is None:
+            from provisioner.messaging.manager import ManagerDesk
+
+            token = self.settings.telegram_manager_token
+            assert token is not None, "only customers who get their bot over it ask for it"
+            bot = self.services.telegram(token.get_secret_value())
+            self._manager = ManagerDesk(self._store, self._workspace.manager_dir, bot, self.text)
+        return self._manager
 
     @property
     def server(self) -> Server:
@@ -88,7 +111,9 @@ class CustomerWork:
         )
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
-        return render_text(name, variables, self._workspace.root / "texts")
+        operator = self.settings.operator
+        known = {"operator_name": operator.name, "operator_contact": operator.contact}
+        return render_text(name, {**known, **variables}, self._workspace.root / "texts")
 
     def say(self, text: str) -> None:
         self._say(self._redact(text))

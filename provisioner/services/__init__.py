@@ -6,6 +6,7 @@ from provisioner.settings import Settings
 
 if TYPE_CHECKING:
     from provisioner.services.digitalocean import DigitalOcean
+    from provisioner.services.mail import Mailer
     from provisioner.services.telegram import TelegramBot
 
 
@@ -30,3 +31,14 @@ class Services:
         from provisioner.services.telegram import TelegramBot
 
         return TelegramBot(token, self._settings.telegram_api_root)
+
+    @property
+    def mail(self) -> "Mailer | None":
+        """Sends e-mail; None where no mail server is set."""
+        from provisioner.services.mail import Mailer
+
+        settings = self._settings
+        if settings.smtp_url is None:
+            return None
+        sender = settings.mail.sender or f"{settings.operator.name} <{settings.operator.contact}>"
+        return Mailer(settings.smtp_url.get_secret_value(), sender)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +17,14 @@ from tenacity.wait import wait_base, wait_exponential
 
 from provisioner.boundaries import cross
 from provisioner.errors import TelegramError
+from provisioner.services.telegram_updates import (
+    UPDATE_KINDS,
+    BotIdentity,
+    Keyboard,
+    Update,
+    identity_of,
+    read_update,
+)
 
 if TYPE_CHECKING:
     from telegram import Bot
@@ -40,21 +48,24 @@ PATIENCE_SECONDS = 60.0
 _PRESS_START = "the customer has to press Start first"
 
 
-@dataclass(frozen=True)
-class BotIdentity:
-    """Who a token belongs to; `username` is without the @."""
-
-    id: str
-    username: str
-    name: str
-
-
 class BotTokenRefused(TelegramError):
     """The token is wrong or was revoked (401)."""
 
 
 class ChatClosed(TelegramError):
     """The bot may not write to this person: they have not pressed Start, or have blocked it (403, 400)."""
+
+
+class MessageGone(TelegramError):
+    """The message that should be changed is not there any more."""
+
+
+class _Unchanged(TelegramError):
+    """The message has this text already."""
+
+
+class ReadElsewhere(TelegramError):
+    """Another program reads this bot's messages (409); a bot can have one reader only."""
 
 
 class TelegramBusy(TelegramError):
@@ -81,19 +92,60 @@ class TelegramBot:
     def identity(self) -> BotIdentity:
         """Who this bot is; BotTokenRefused if the token is no good."""
         user = self._call("ask Telegram who the bot is", lambda bot: bot.get_me(), repeatable=True)
-        return BotIdentity(id=str(user.id), username=user.username or "", name=user.first_name)
+        return identity_of(user)
 
-    def send(self, chat_id: str, text: str) -> str:
+    def send(self, chat_id: str, text: str, keyboard: Keyboard | None = None) -> str:
         """Send plain text and return the message's id; ChatClosed if the person cannot be written to.
 
         An answer that got lost is not tried again: the text may have arrived.
         """
+        markup = keyboard.markup() if keyboard else None
         message = self._call(
             "write to the customer through the bot",
-            lambda bot: bot.send_message(chat_id=int(chat_id), text=text),
+            lambda bot: bot.send_message(int(chat_id), text, reply_markup=markup),
             repeatable=False,
         )
         return str(message.message_id)
+
+    def edit(self, chat_id: str, message_id: str, text: str) -> None:
+        """Make this the message's text, which it may be already; MessageGone if it was deleted."""
+        with suppress(_Unchanged):
+            self._call(
+                "change the message to the customer",
+                lambda bot: bot.edit_message_text(text, int(chat_id), int(message_id)),
+                repeatable=True,
+            )
+
+    def may_write_to(self, chat_id: str) -> bool:
+        """Whether this person has pressed Start; shows them for a moment that the bot is typing."""
+        doing = "see whether the customer has pressed Start"
+        try:
+            self._call(doing, lambda bot: bot.send_chat_action(int(chat_id), "typing"), repeatable=True)
+        except ChatClosed:
+            return False
+        return True
+
+    def managed_token(self, bot_id: str) -> str:
+        """The token of a bot that somebody made through this one, as it is now."""
+        doing = "fetch the token of the customer's bot"
+        return self._call(doing, lambda bot: bot.get_managed_bot_token(int(bot_id)), repeatable=True)
+
+    def updates(self, after: int | None = None, wait: int = 0) -> list[Update]:
+        """What people have written or done since `after` was acknowledged, the oldest first, at most 100.
+
+        Acknowledges all up to `after`; without it, everything that nobody has acknowledged comes again.
+        Waits up to `wait` seconds for the first one.
+        """
+        found = self._call(
+            "read the bot's messages",
+            lambda bot: bot.get_updates(
+                offset=None if after is None else after + 1,
+                timeout=timedelta(seconds=wait),
+                allowed_updates=UPDATE_KINDS,
+            ),
+            repeatable=True,
+        )
+        return [read_update(update) for update in found]
 
     def _call(self, doing: str, ask: "Callable[[Bot], Awaitable[_T]]", *, repeatable: bool) -> _T:
         return self._retrying(lambda: self._once(doing, ask, repeatable=repeatable))
@@ -110,6 +162,8 @@ class TelegramBot:
             raise TelegramBusy(doing, "Telegram asks for a pause", _seconds(refused)) from None
         except error.InvalidToken:
             raise _refused(doing) from None
+        except error.Conflict:
+            raise _read_elsewhere(doing) from None
         except error.Forbidden as refused:
             raise ChatClosed(
                 doing, cause=refused.message, hint="the customer has to press Start first"
@@ -161,9 +215,21 @@ def _refused(doing: str) -> BotTokenRefused:
     )
 
 
+def _read_elsewhere(doing: str) -> ReadElsewhere:
+    return ReadElsewhere(
+        doing,
+        cause="another program reads this bot's messages (409), and a bot can have one reader only",
+        hint="stop the other program, or use a bot of your own for this workspace",
+    )
+
+
 def _bad_request(doing: str, message: str) -> TelegramError:
     if "chat not found" in message.lower():
         return ChatClosed(doing, cause=message, hint=_PRESS_START)
+    if "message to edit not found" in message.lower():
+        return MessageGone(doing, cause=message)
+    if "message is not modified" in message.lower():
+        return _Unchanged(doing, cause=message)
     return TelegramError(doing, cause=message)
 
 

@@ -1,13 +1,16 @@
 """The shape of a step: what it is asked, what it is handed, what it ends with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError
 from provisioner.services import Services
 from provisioner.settings import Settings
+
+if TYPE_CHECKING:
+    from provisioner.messaging.manager import ManagerDesk
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,17 @@ class Work(Protocol):
 
     @property
     def customer(self) -> Customer:
-        """As last written here."""
+        """As last written here, or seen by `refresh`."""
+
+    def refresh(self) -> Customer:
+        """The customer with what others have written since."""
+
+    def others(self) -> Iterable[Customer]:
+        """All other customers, in the archive too."""
+
+    @property
+    def manager(self) -> "ManagerDesk":
+        """The bot over which customers make theirs; only where its token is set."""
 
     @property
     def server(self) -> Server: ...
@@ -80,7 +93,10 @@ class Work(Protocol):
         """Write fields without an event, for intents and small things; on disk when this returns."""
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
-        """A text for the customer ("onboarding.txt"), in the operator's words where they have changed it."""
+        """A text for the customer ("onboarding.txt"), in the operator's words where they have changed it.
+
+        `operator_name` and `operator_contact` are known to every text.
+        """
 
     def say(self, text: str) -> None:
         """Tell whoever watches what is being done now; one short line."""
@@ -99,3 +115,11 @@ class Step(Protocol):
 
     def run(self, work: Work) -> Outcome:
         """Do it, or go on with it. Raises ProvisionerError for what failed."""
+
+
+@runtime_checkable
+class EarlyStep(Protocol):
+    """A step that has something to do before its turn, so that a person's part goes on at the same time."""
+
+    def begin(self, work: Work) -> None:
+        """Do it, unless it was done; `run` does it too. An error that no retry mends ends the run."""

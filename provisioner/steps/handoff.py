@@ -1,7 +1,8 @@
 """The last step: the first message through the customer's own bot, and the record says complete."""
 
 from provisioner.customers.record import Customer
-from provisioner.services.telegram import ChatClosed
+from provisioner.messaging.names import spoken_name
+from provisioner.messaging.platforms import platform_of
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Waiting, Work
 from provisioner.timestamps import now
@@ -24,9 +25,9 @@ class Handoff:
 
     def run(self, work: Work) -> Outcome:
         if not work.customer.setup.handoff.onboarding_message_sent:
-            closed = self._send_onboarding(work)
-            if closed is not None:
-                return closed
+            waiting = self._send_onboarding(work)
+            if waiting is not None:
+                return waiting
         work.record(
             "onboarding_complete",
             "Setup complete; the customer talks to their own Moltbot",
@@ -40,29 +41,17 @@ class Handoff:
         return Done()
 
     def _send_onboarding(self, work: Work) -> Waiting | None:
-        messaging = work.customer.setup.messaging
-        assert messaging.bot_token, "messaging is done: it has a token"
-        assert messaging.user_id, "messaging is done: it knows the customer"
         work.say("sending the onboarding message")
-        try:
-            work.services.telegram(messaging.bot_token).send(messaging.user_id, onboarding_text(work))
-        except ChatClosed:
-            link = f"https://t.me/{messaging.bot_username}"
-            return Waiting(messaging.username or work.customer.email, f"to press Start at {link}")
-        work.record(
-            "onboarding_message_sent",
-            f"Sent through @{messaging.bot_username}",
-            {"setup.handoff.onboardingMessageSent": True},
-        )
-        return None
+        waiting = platform_of(work.customer).greet(work, onboarding_text(work))
+        if waiting is None:
+            work.record(
+                "onboarding_message_sent",
+                f"Sent through @{work.customer.setup.messaging.bot_username}",
+                {"setup.handoff.onboardingMessageSent": True},
+            )
+        return waiting
 
 
 def onboarding_text(work: Work) -> str:
     """The first message that the customer reads from their Moltbot."""
-    names = (work.customer.name or "").split()
-    variables = {
-        "first_name": names[0] if names else "",
-        "operator_name": work.settings.operator.name,
-        "operator_contact": work.settings.operator.contact,
-    }
-    return work.text("onboarding.txt", variables)
+    return work.text("onboarding.txt", {"first_name": spoken_name(work.customer.name)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provisioner.customers.record import Customer, Record
+from provisioner.messaging.manager import ManagerDesk
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.base import Server
@@ -78,12 +79,23 @@ class MemoryWork:
     store: Record = field(default_factory=new_record)
     server: Server = field(default=None)  # type: ignore[assignment]
     said: list[str] = field(default_factory=list)
+    everybody_else: list[Customer] = field(default_factory=list)
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
 
     @property
     def customer(self) -> Customer:
         return self.store.customer
+
+    def refresh(self) -> Customer:
+        return self.customer
+
+    def others(self) -> list[Customer]:
+        return self.everybody_else
+
+    @property
+    def manager(self) -> ManagerDesk:
+        raise AssertionError("there is no manager bot here")
 
     @property
     def events(self) -> list[str]:
@@ -100,7 +112,9 @@ class MemoryWork:
         self._commit("write", fields, None)
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
-        return render_text(name, variables)
+        operator = self.settings.operator
+        known = {"operator_name": operator.name, "operator_contact": operator.contact}
+        return render_text(name, {**known, **variables})
 
     def say(self, text: str) -> None:
         self.said.append(text)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from provisioner.errors import InputError
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
@@ -102,22 +103,77 @@ def test_a_dead_token_never_reaches_the_server(stage: Stage) -> None:
     assert stage.server.applied == []
 
 
-def test_what_is_missing_is_asked_for_before_anything_is_spent(stage: Stage) -> None:
-    stage.work.write({"setup.messaging.botToken": None, "setup.messaging.username": None})
+def test_a_dead_token_is_found_before_a_server_is_paid_for(stage: Stage) -> None:
+    stage.world.revoke("ada_molt_bot")
 
-    needs = Messaging().needs(stage.work.settings, stage.work.customer)
+    with pytest.raises(BotTokenRefused) as refusal:
+        Messaging().begin(stage.work)
 
-    assert len(needs) == 2
-    assert "setup.messaging.botToken" in needs[0]
-    assert "setup.messaging.username" in needs[1]
+    assert not refusal.value.retry
 
 
-def test_another_platform_is_answered_plainly(stage: Stage) -> None:
-    stage.work.write({"setup.messaging.platform": "whatsapp"})
+def test_a_bot_that_another_customer_has_is_refused(stage: Stage) -> None:
+    token = stage.work.customer.setup.messaging.bot_token
+    bot_id = str(stage.world.bot("ada_molt_bot").id)
+    for theirs in ({"botToken": token}, {"botId": bot_id}):
+        other = new_record(id="cust_2", email="grace@example.com", setup={"messaging": theirs}).customer
+        stage.work.everybody_else = [other]
+
+        with pytest.raises(InputError, match=r"bot of grace@example\.com"):
+            Messaging().begin(stage.work)
+
+
+def test_a_bot_whose_former_customer_has_cancelled_may_be_used(stage: Stage) -> None:
+    token = stage.work.customer.setup.messaging.bot_token
+    setup = {"messaging": {"botToken": token}}
+    stage.work.everybody_else = [
+        new_record(id="cust_2", email="old@example.com", status="cancelled", setup=setup).customer
+    ]
+
+    Messaging().begin(stage.work)
+
+    assert stage.work.customer.setup.messaging.bot_username == "ada_molt_bot"
+
+
+def test_without_a_username_it_waits_for_the_customer_to_tell_it(stage: Stage) -> None:
+    stage.work.write({"setup.messaging.username": None})
+
+    outcome = Messaging().run(stage.work)
+
+    assert isinstance(outcome, Waiting)
+    assert outcome.of_whom == "customer@example.com"
+    assert outcome.to_do.startswith("to tell us their Telegram username")
+    assert outcome.arrived is not None
+    assert not outcome.arrived()
+    assert stage.server.applied == []
+    stage.work.write({"setup.messaging.username": "@ada_l"})
+    assert outcome.arrived()
+
+
+def test_without_a_token_it_waits_for_the_operator_to_make_a_bot(stage: Stage) -> None:
+    token = stage.work.customer.setup.messaging.bot_token
+    stage.work.write({"setup.messaging.botToken": None})
+    assert Messaging().needs(stage.work.settings, stage.work.customer) == []
+
+    outcome = Messaging().run(stage.work)
+
+    assert isinstance(outcome, Waiting)
+    assert outcome.of_whom == "the operator"
+    assert "provisioner update customer@example.com setup.messaging.botToken -" in outcome.to_do
+    assert outcome.arrived is not None
+    assert not outcome.arrived()
+    stage.work.write({"setup.messaging.botToken": token})
+    assert outcome.arrived()
+
+
+@pytest.mark.parametrize("platform", ["whatsapp", "discord", "Slack", "signal", "pigeon"])
+def test_another_platform_is_answered_plainly(stage: Stage, platform: str) -> None:
+    stage.work.write({"setup.messaging.platform": platform})
 
     (need,) = Messaging().needs(stage.work.settings, stage.work.customer)
 
-    assert "whatsapp cannot be set up yet" in need
+    assert f"{platform.lower()} cannot be set up yet" in need
+    assert "provisioner update customer@example.com setup.messaging.platform telegram" in need
 
 
 def test_handoff_sends_the_first_message_and_closes_the_setup(stage: Stage) -> None:
@@ -152,6 +208,72 @@ def test_a_message_that_was_recorded_as_sent_is_not_sent_again(stage: Stage) -> 
 
     assert Handoff().run(stage.work) == Done()
     assert len(stage.phones.chat("ada_l", "ada_molt_bot")) == before
+
+
+def test_handoff_goes_on_when_start_was_pressed(stage: Stage) -> None:
+    _connect(stage)
+    outcome = Handoff().run(stage.work)
+    assert isinstance(outcome, Waiting)
+    assert outcome.arrived is not None
+    assert not outcome.arrived()
+
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+
+    assert outcome.arrived()
+    assert Handoff().run(stage.work) == Done()
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_killed_at_any_write_the_first_message_is_there_once_and_whole(stage: Stage, writes: int) -> None:
+    _connect(stage)
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+    left = [writes]
+
+    def die(_what: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    stage.work.before = die
+    with pytest.raises(KeyboardInterrupt):
+        Handoff().run(stage.work)
+    stage.work.before = lambda _: None
+    assert Handoff().run(stage.work) == Done()
+
+    texts = [message.text for message in stage.phones.chat("ada_l", "ada_molt_bot") if message.from_bot]
+    whole = [text for text in texts if "/status" in text]
+    assert len(whole) == 1
+    # Only between the sending and the writing down of the id can a first line be left over.
+    assert len(texts) == (2 if writes == 0 else 1)
+    assert all(text == whole[0].splitlines()[0] for text in texts if text not in whole)
+
+
+def test_a_first_message_that_the_customer_deleted_is_not_sent_again(stage: Stage) -> None:
+    _connect(stage)
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+    stage.work.write({"setup.handoff.messageId": "77777"})
+
+    assert Handoff().run(stage.work) == Done()
+
+    assert [message for message in stage.phones.chat("ada_l", "ada_molt_bot") if message.from_bot] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["*Ada* _x_", "<b>Ada</b>", "[Ada](http://evil.example)", "evil.example", "{{ 7 * 7 }}"]
+)
+def test_a_hostile_name_stays_text_in_the_first_message(stage: Stage, name: str) -> None:
+    _connect(stage)
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+    stage.work.write({"name": name})
+
+    assert Handoff().run(stage.work) == Done()
+
+    message = stage.phones.chat("ada_l", "ada_molt_bot")[-1]
+    assert "evil" not in message.text
+    assert "49" not in message.text
+    assert [
+        entity["type"] for entity in message.entities if entity["type"] in ("bold", "italic", "text_link")
+    ] == []
 
 
 def _connect(stage: Stage) -> None:

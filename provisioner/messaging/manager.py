@@ -1,0 +1,282 @@
+"""The manager bot's desk: what customers do there goes into their records, and they are answered.
+
+One process at a time reads the manager bot's updates, whoever of the waiting runs comes first; the others
+look at the records. Of each update first the record is written, then that it was dealt with, then it is
+answered, and when all of a batch are, Telegram is told to forget them. Killed anywhere in between, nothing is
+lost and nothing is said twice; what may be lost is an answer, and any word of the customer brings it again.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioner import timestamps
+from provisioner.customers.locks import locked
+from provisioner.customers.record import Customer, Record
+from provisioner.customers.store import CustomerStore
+from provisioner.errors import BusyError, ProvisionerError, SettingsError, TelegramError
+from provisioner.messaging import links, replies
+from provisioner.messaging.notebook import Notebook
+from provisioner.messaging.replies import Reply
+from provisioner.services.telegram import BotTokenRefused, TelegramBot, TelegramBusy
+from provisioner.services.telegram_updates import MadeBot, Person, Update, Wrote
+
+_DOING = "take in what customers did at the manager bot"
+_REST_SECONDS = 1.0
+_NOT_SENT = (TelegramBusy, BotTokenRefused)
+
+
+class ManagerDesk:
+    """The manager bot of one workspace. `folder` is where its lock and its notebook are."""
+
+    def __init__(
+        self,
+        store: CustomerStore,
+        folder: Path,
+        bot: TelegramBot,
+        text: Callable[[str, Mapping[str, object]], str],
+        *,
+        rest: float = _REST_SECONDS,
+    ) -> None:
+        """`text` renders a template; for `rest` seconds after somebody's look no other one is needed."""
+        self._store = store
+        self._lock = folder / "desk.lock"
+        self._notebook_path = folder / "notebook.json"
+        self._bot = bot
+        self._text = text
+        self._rest = rest
+
+    def username(self) -> str:
+        """The manager bot's; SettingsError if it is a bot that may not make others."""
+        bot = self._bot.identity()
+        if not bot.can_manage:
+            raise SettingsError(
+                "make customers' bots",
+                whom=f"@{bot.username}",
+                cause="it may not manage other bots",
+                hint="turn on its Bot Management Mode in @BotFather, or unset TELEGRAM_MANAGER_TOKEN",
+            )
+        return bot.username
+
+    def token_of(self, bot_id: str) -> str:
+        """The token of a bot that was made here, as it is now."""
+        return self._bot.managed_token(bot_id)
+
+    def attend(self, wait: int = 0) -> None:
+        """Take in all that has happened, unless another process is at it or was a moment ago.
+
+        Waits up to `wait` seconds for something to happen.
+        """
+        if self._was_attended():
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self._lock, _DOING, "the manager bot", 0))
+            except BusyError:
+                return
+            _Sitting(self._store, Notebook(self._notebook_path), self._bot, self._text).take_in(wait)
+
+    def adopt(self, who: str) -> None:
+        """Give the customer a bot that is known by now to be theirs, if there is one."""
+        if not self._notebook_path.exists():
+            return
+        with locked(self._lock, _DOING, "the manager bot", 30):
+            _Sitting(self._store, Notebook(self._notebook_path), self._bot, self._text).adopt(who)
+
+    def tell(self, who: str, template: str) -> None:
+        """Write to a customer who has spoken with the manager bot, each text once; others are passed over."""
+        customer = self._store.read(who).customer
+        reply = replies.about(customer, template, self._text, once=template)
+        if reply is not None and _mark_told(self._store, reply):
+            _send(self._store, self._bot, reply)
+
+    def _was_attended(self) -> bool:
+        """The lock's file is written each time it is taken."""
+        try:
+            return abs(time.time() - self._lock.stat().st_mtime) < self._rest
+        except FileNotFoundError:
+            return False
+
+
+@dataclass
+class _Sitting:
+    """One process's time at the desk, under its lock."""
+
+    store: CustomerStore
+    notebook: Notebook
+    bot: TelegramBot
+    text: Callable[[str, Mapping[str, object]], str]
+
+    def __post_init__(self) -> None:
+        self._customers: dict[str, Customer] = {}
+
+    def take_in(self, wait: int) -> None:
+        updates = self.bot.updates(wait=wait)
+        if updates:
+            self._customers = {customer.id: customer for customer in self._everybody()}
+        while updates:
+            for update in updates:
+                if not self.notebook.is_handled(update.id):
+                    self._deal_with(update)
+            updates = self.bot.updates(after=updates[-1].id)
+        self.notebook.forget_handled()
+
+    def adopt(self, who: str) -> None:
+        customer = self.store.read(who).customer
+        for made in self.notebook.unclaimed:
+            offered = links.is_offered(customer, made.bot) and not links.refusal_of(customer, made.who)
+            if links.wants_bot(customer) and (offered or links.is_made_by(customer, made.who)):
+                reply = self._take_bot(customer, made)
+                if _mark_told(self.store, reply):
+                    _send(self.store, self.bot, reply)
+                return
+
+    def _deal_with(self, update: Update) -> None:
+        reply = self._recorded(update)
+        if reply is not None and not _mark_told(self.store, reply):
+            reply = None
+        self.notebook.handle(update.id)
+        if reply is None:
+            return
+        try:
+            _send(self.store, self.bot, reply)
+        except ProvisionerError:
+            self.notebook.unhandle(update.id)
+            raise
+
+    def _recorded(self, update: Update) -> Reply | None:
+        """Write down what the update says; what is to be answered."""
+        if isinstance(update, MadeBot):
+            return self._made(update)
+        if isinstance(update, Wrote):
+            return self._wrote(update)
+        return None
+
+    def _wrote(self, update: Wrote) -> Reply:
+        code = update.payload
+        opened = next((one for one in self._customers.values() if code and links.has_code(one, code)), None)
+        if opened is not None:
+            refusal = self._open_link(opened, update.who)
+            if refusal is not None:
+                return replies.to_stranger(update.who, refusal, self.text)
+            return self._bot_made_before(opened.id, update.who) or self._where_they_are(opened.id)
+        theirs = [one for one in self._customers.values() if one.setup.messaging.user_id == update.who.id]
+        if not theirs:
+            return replies.to_stranger(update.who, "unknown", self.text)
+        return self._where_they_are(max(theirs, key=links.wants_bot).id)
+
+    def _open_link(self, customer: Customer, who: Person) -> links.Refusal | None:
+        """Tie the person to the customer whose link they opened, if they may use it."""
+        with self._editing(customer) as record:
+            refusal = links.refusal_of(record.customer, who)
+            if refusal is not None:
+                _note_once(record, "link_refused", f"{who} opened the link: {refusal}")
+            elif record.customer.setup.messaging.link and not record.customer.setup.messaging.link.used_at:
+                _tie(record, who)
+                record.add_event("link_used", f"{who} opened the link")
+        return refusal
+
+    def _bot_made_before(self, customer_id: str, who: Person) -> Reply | None:
+        """The bot that this person made before it was known who they are."""
+        customer = self._customers[customer_id]
+        made = next((made for made in self.notebook.unclaimed if made.who.id == who.id), None)
+        if made is None or not links.wants_bot(customer):
+            return None
+        return self._take_bot(customer, made)
+
+    def _made(self, update: MadeBot) -> Reply | None:
+        everybody = self._customers.values()
+        known = next((one for one in everybody if one.setup.messaging.bot_id == update.bot.id), None)
+        if known is not None:
+            # Killed before it was answered, or the bot has got another token or owner.
+            return replies.about(known, "manager-bot.txt", self.text, once="manager-bot.txt")
+        waiting = [one for one in everybody if links.wants_bot(one)]
+        for customer in waiting:
+            if links.is_offered(customer, update.bot):
+                refusal = links.refusal_of(customer, update.who)
+                if refusal is None:
+                    return self._take_bot(customer, update)
+                self._note_refusal(customer, update, refusal)
+        for customer in waiting:
+            if links.is_made_by(customer, update.who):
+                return self._take_bot(customer, update)
+        self.notebook.keep(update)
+        return None
+
+    def _take_bot(self, customer: Customer, made: MadeBot) -> Reply:
+        with self._editing(customer) as record:
+            if links.wants_bot(record.customer):
+                _tie(record, made.who)
+                record.set("setup.messaging.botId", made.bot.id)
+                record.set("setup.messaging.botUsername", made.bot.username)
+                record.set("setup.messaging.managed", True)
+                record.set("setup.messaging.link.suggested", None)
+                record.add_event("bot_created", f"{made.who} created @{made.bot.username}")
+        self.notebook.drop(made.bot.id)
+        reply = replies.about(
+            self._customers[customer.id], "manager-bot.txt", self.text, once="manager-bot.txt"
+        )
+        assert reply is not None, "whoever made a bot has an id"
+        return reply
+
+    def _note_refusal(self, customer: Customer, made: MadeBot, refusal: links.Refusal) -> None:
+        with self._editing(customer) as record:
+            details = f"{made.who} created @{made.bot.username} over the link: {refusal}"
+            _note_once(record, "link_refused", details)
+
+    def _where_they_are(self, customer_id: str) -> Reply:
+        return replies.where_they_are(self._customers[customer_id], self.text)
+
+    @contextmanager
+    def _editing(self, customer: Customer) -> Iterator[Record]:
+        with self.store.edit(customer.id, _DOING) as record:
+            yield record
+        self._customers[customer.id] = record.customer
+
+    def _everybody(self) -> Iterator[Customer]:
+        return (listing.customer for listing in self.store.all() if listing.customer is not None)
+
+
+def _tie(record: Record, who: Person) -> None:
+    """From here on this person is the customer, and nobody else can be."""
+    messaging = record.customer.setup.messaging
+    record.set("setup.messaging.userId", who.id)
+    if messaging.link is not None and not messaging.link.used_at:
+        record.set("setup.messaging.link.usedAt", timestamps.now())
+    if not messaging.username and who.username:
+        record.set("setup.messaging.username", f"@{who.username}")
+
+
+def _note_once(record: Record, event: str, details: str) -> None:
+    """A stranger who presses a hundred times is one event."""
+    if not any((one.event, one.details) == (event, details) for one in record.customer.timeline):
+        record.add_event(event, details)
+
+
+def _mark_told(store: CustomerStore, reply: Reply) -> bool:
+    """Write down that it is told, before it is; False if it was told before."""
+    if reply.once is None:
+        return True
+    with store.edit(reply.customer_id, _DOING) as record:
+        told = record.customer.setup.messaging.told
+        if reply.once in told:
+            return False
+        record.set("setup.messaging.told", [*told, reply.once])
+    return True
+
+
+def _send(store: CustomerStore, bot: TelegramBot, reply: Reply) -> None:
+    """Send it; where it is certain that nothing was sent, the mark is taken back and the error raised."""
+    try:
+        bot.send(reply.to, reply.text, reply.keyboard)
+    except _NOT_SENT:
+        if reply.once is not None:
+            with store.edit(reply.customer_id, _DOING) as record:
+                told = [word for word in record.customer.setup.messaging.told if word != reply.once]
+                record.set("setup.messaging.told", told)
+        raise
+    except TelegramError:
+        # They have not pressed Start here, or it may have arrived: saying it again helps neither.
+        return

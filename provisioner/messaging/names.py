@@ -1,0 +1,39 @@
+"""Names in texts and in what is suggested to customers; a name comes from outside and may be anything."""
+
+import re
+import secrets
+import unicodedata
+
+_LONGEST_SPOKEN = 40
+_LONGEST_BOT_NAME = 64
+_LINK_LIKE = re.compile(r"[@/:\\<>]|[^\W\d_]\.[^\W\d_]{2,}")
+"""What a mail program or Telegram would make a link of, which would then be ours."""
+_MARK_LENGTH = 10
+_MARK_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def spoken_name(name: str | None) -> str:
+    """The first word of a name as we would say it; empty if it is none that we would say."""
+    visible = "".join(" " if unicodedata.category(letter)[0] in "ZC" else letter for letter in name or "")
+    first = visible.split(maxsplit=1)[0] if visible.strip() else ""
+    usable = any(letter.isalpha() for letter in first) and not _LINK_LIKE.search(first)
+    return first[:_LONGEST_SPOKEN] if usable else ""
+
+
+def bot_name(name: str | None) -> str:
+    """What the bot's name may be: "Ada's Moltbot"."""
+    first = spoken_name(name)
+    return f"{first}'s Moltbot"[-_LONGEST_BOT_NAME:] if first else "My Moltbot"
+
+
+def suggested_username(name: str | None) -> str:
+    """A username for a bot that nobody else is offered, and that nobody can guess: ada_k3v9x2m7qp_bot."""
+    plain = unicodedata.normalize("NFKD", spoken_name(name)).encode("ascii", "ignore").decode().lower()
+    first = re.sub(r"[^a-z]", "", plain)[:12] or "my"
+    mark = "".join(secrets.choice(_MARK_ALPHABET) for _ in range(_MARK_LENGTH))
+    return f"{first}_{mark}_bot"
+
+
+def plain_username(username: str | None) -> str:
+    """Telegram compares usernames without regard to case; the @ is not a part of them."""
+    return (username or "").strip().removeprefix("@").lower()

@@ -1,0 +1,141 @@
+"""Telegram: the customer's own bot on their server, and the first message through it."""
+
+import json
+from collections.abc import Callable
+
+from provisioner.errors import ProvisionerError
+from provisioner.messaging import letters
+from provisioner.messaging.names import plain_username
+from provisioner.messaging.ways import called, way_of
+from provisioner.services.telegram import ChatClosed, MessageGone, TelegramBot, TelegramBusy
+from provisioner.steps.base import Done, Outcome, Waiting, Work
+
+PENDING_REQUESTS = "telegram-requests"
+"""What the playbook puts on the server: prints who has written to the bot and was not let in, as JSON."""
+
+
+class Telegram:
+    """The platform Telegram.
+
+    The customer is let in by their numeric id. Where only the username is known, the server holds the first
+    message of whoever writes, and the one whose username is the customer's gives the id; anybody else stays
+    outside.
+    """
+
+    def begin(self, work: Work) -> None:
+        if work.services.mail is None:
+            work.say("SMTP_URL is not set: the customer gets no e-mail")
+        way_of(work).begin(work)
+
+    def connect(self, work: Work) -> Outcome:
+        waiting = way_of(work).bot(work)
+        if waiting is not None:
+            return waiting
+        if not work.customer.setup.messaging.user_id and not self._find_customer(work):
+            return self._wait_for_request(work)
+        self._configure(work)
+        messaging = work.customer.setup.messaging
+        work.record(
+            "telegram_connected",
+            f"{messaging.username or messaging.user_id} can talk to @{messaging.bot_username}",
+            {"setup.messaging.platform": "telegram", "setup.messaging.connected": True},
+        )
+        return Done()
+
+    def greet(self, work: Work, text: str) -> Waiting | None:
+        messaging = work.customer.setup.messaging
+        assert messaging.user_id, "messaging is done: it knows the customer"
+        bot, user_id = work.services.telegram(_token(work)), messaging.user_id
+        try:
+            _deliver(work, bot, user_id, text)
+        except ChatClosed:
+            _say_that_it_is_ready(work)
+            letters.remind(work, "start")
+            return _press_start(work, lambda: _has_started(work, bot, user_id))
+        _say_that_it_is_ready(work)
+        return None
+
+    def _find_customer(self, work: Work) -> bool:
+        """Have the server hold requests to the bot, and see whether one is the customer's."""
+        if work.customer.setup.waiting is None:
+            self._configure(work)
+        user_id = _user_id_by_request(work)
+        if user_id is not None:
+            work.write({"setup.messaging.userId": user_id})
+        return user_id is not None
+
+    def _wait_for_request(self, work: Work) -> Waiting:
+        letters.send(work, "ready")
+        letters.remind(work, "start")
+        return _press_start(work, lambda: _user_id_by_request(work) is not None)
+
+    def _configure(self, work: Work) -> None:
+        """Have the gateway talk as the bot: to the customer alone, once we know who that is."""
+        messaging = work.customer.setup.messaging
+        variables = {
+            "bot_id": messaging.bot_id or "",
+            "user_id": messaging.user_id or "",
+            "api_root": work.settings.telegram_api_root,
+        }
+        work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": _token(work)})
+
+
+def _deliver(work: Work, bot: TelegramBot, user_id: str, text: str) -> None:
+    """Send the text once, whatever happens in between.
+
+    The Bot API has no way to send a message at most once, but changing one twice does no harm: so only the
+    first line is sent, its id written down, and the message then changed into the whole text.
+    """
+    message_id = work.customer.setup.handoff.message_id
+    if message_id is None:
+        message_id = bot.send(user_id, text.partition("\n")[0])
+        work.write({"setup.handoff.messageId": message_id})
+    try:
+        bot.edit(user_id, message_id, text)
+    except MessageGone:
+        # The customer has taken it away themselves: it was there.
+        work.say("the first message was deleted before it was whole")
+
+
+def _say_that_it_is_ready(work: Work) -> None:
+    """By the manager bot, to those who know it, and by e-mail; neither is worth stopping for."""
+    letters.send(work, "ready")
+    if not work.customer.setup.messaging.managed or work.settings.telegram_manager_token is None:
+        return
+    try:
+        work.manager.tell(work.customer.id, "manager-ready.txt")
+    except ProvisionerError as problem:
+        work.say(problem.summary)
+    work.refresh()
+
+
+def _press_start(work: Work, arrived: Callable[[], bool]) -> Waiting:
+    def look() -> bool:
+        letters.remind(work, "start")
+        return arrived()
+
+    link = f"https://t.me/{work.customer.setup.messaging.bot_username}"
+    return Waiting(called(work), f"to press Start at {link}", look)
+
+
+def _has_started(work: Work, bot: TelegramBot, user_id: str) -> bool:
+    try:
+        return bot.may_write_to(user_id)
+    except TelegramBusy as problem:
+        work.say(problem.summary)
+        return False
+
+
+def _user_id_by_request(work: Work) -> str | None:
+    """The numeric id of the customer, if somebody with their username has written to the bot."""
+    wanted = plain_username(work.customer.setup.messaging.username)
+    for request in json.loads(work.server.run(PENDING_REQUESTS)):
+        if wanted and plain_username(request["username"]) == wanted:
+            return str(request["id"])
+    return None
+
+
+def _token(work: Work) -> str:
+    token = work.customer.setup.messaging.bot_token
+    assert token, "the way to the bot ends with its token in the record"
+    return token

@@ -1,0 +1,149 @@
+"""The ways to a customer's bot: they make it themselves, or its token is given, or there is none yet."""
+
+from typing import Protocol
+
+from provisioner.errors import TelegramError
+from provisioner.messaging import letters, links
+from provisioner.messaging.tokens import checked_identity
+from provisioner.steps.base import Waiting, Work
+
+
+class Way(Protocol):
+    """One way to the bot; each can be gone on with at any point."""
+
+    def begin(self, work: Work) -> None:
+        """What can be done before the server is there."""
+
+    def bot(self, work: Work) -> Waiting | None:
+        """Have the bot and its token in the record; or what is waited for."""
+
+
+def way_of(work: Work) -> Way:
+    """The way of this customer, as things stand."""
+    messaging = work.customer.setup.messaging
+    if work.settings.telegram_manager_token and (messaging.managed or not messaging.bot_token):
+        return ManagedBot()
+    return GivenToken() if messaging.bot_token else NothingYet()
+
+
+class ManagedBot:
+    """The customer makes the bot over their personal link, and we fetch its token."""
+
+    def begin(self, work: Work) -> None:
+        messaging = work.customer.setup.messaging
+        if messaging.bot_id:
+            return
+        if messaging.link is None or (links.is_expired(messaging.link) and not messaging.link.used_at):
+            self._make_link(work)
+        letters.send(work, "contact")
+
+    def bot(self, work: Work) -> Waiting | None:
+        self.begin(work)
+        if not self._is_made(work):
+            return Waiting(called(work), self._to_do(work), lambda: self._is_made(work))
+        self._fetch_token(work)
+        return None
+
+    def _is_made(self, work: Work) -> bool:
+        letters.remind(work, "contact")
+        try:
+            work.manager.attend()
+        except TelegramError as problem:
+            if not problem.retry:
+                raise
+            work.say(problem.summary)
+        if not work.refresh().setup.messaging.bot_id:
+            work.manager.adopt(work.customer.id)
+        return bool(work.refresh().setup.messaging.bot_id)
+
+    def _make_link(self, work: Work) -> None:
+        work.say("making the customer's personal link")
+        manager = work.manager.username()
+        letters.forget(work, "contact", "reminder of contact")
+        work.write(links.new_link(manager, work.customer, work.settings.messaging.link_hours))
+
+    def _to_do(self, work: Work) -> str:
+        link = work.customer.setup.messaging.link
+        if link and link.used_at:
+            return f"to create their bot in the chat with @{link.manager}"
+        if letters.was_sent(work.customer, "contact"):
+            return "to open the link in our e-mail and create their bot"
+        preview = f"provisioner mail preview contact {work.customer.email}"
+        return f"to open their link and create their bot; no e-mail was sent, {preview} prints it"
+
+    def _fetch_token(self, work: Work) -> None:
+        """The token as it is now: the customer may have had it replaced since we fetched it."""
+        messaging = work.customer.setup.messaging
+        assert messaging.bot_id, "the manager bot told us of the bot"
+        work.say("fetching the token of the customer's bot")
+        token = work.manager.token_of(messaging.bot_id)
+        if token != messaging.bot_token:
+            work.write({"setup.messaging.botToken": token})
+
+
+class GivenToken:
+    """The operator made the bot with @BotFather and put its token into the record."""
+
+    def begin(self, work: Work) -> None:
+        """A token that is no good is found before a server is paid for."""
+        token = work.customer.setup.messaging.bot_token
+        assert token, "this is the way of those who have one"
+        work.say("checking the bot's token with Telegram")
+        manager = work.settings.telegram_manager_token
+        bot = checked_identity(
+            work.services.telegram(token),
+            work.customer,
+            work.others(),
+            manager.get_secret_value() if manager else None,
+        )
+        messaging = work.customer.setup.messaging
+        if (messaging.bot_id, messaging.bot_username) != (bot.id, bot.username):
+            work.write({"setup.messaging.botId": bot.id, "setup.messaging.botUsername": bot.username})
+        if not _is_known(work):
+            letters.send(work, "contact")
+
+    def bot(self, work: Work) -> Waiting | None:
+        self.begin(work)
+        return None if _is_known(work) else _wait_for_username(work)
+
+
+class NothingYet:
+    """Neither a token nor a bot that makes bots: a person has to act before there is a bot."""
+
+    def begin(self, work: Work) -> None:
+        if not _is_known(work):
+            letters.send(work, "contact")
+
+    def bot(self, work: Work) -> Waiting | None:
+        self.begin(work)
+        if not _is_known(work):
+            return _wait_for_username(work)
+        update = f"provisioner update {work.customer.email} setup.messaging.botToken -"
+        return Waiting(
+            "the operator",
+            f"to make a bot with @BotFather and enter its token: {update}",
+            lambda: bool(work.refresh().setup.messaging.bot_token),
+        )
+
+
+def called(work: Work) -> str:
+    """The customer, as somebody is called who is waited for."""
+    return work.customer.setup.messaging.username or work.customer.email
+
+
+def _is_known(work: Work) -> bool:
+    """Whether the customer can be told from others who write to the bot."""
+    messaging = work.customer.setup.messaging
+    return bool(messaging.user_id or messaging.username)
+
+
+def _wait_for_username(work: Work) -> Waiting:
+    letters.remind(work, "contact")
+
+    def told() -> bool:
+        letters.remind(work, "contact")
+        work.refresh()
+        return _is_known(work)
+
+    update = f"provisioner update {work.customer.email} setup.messaging.username @NAME"
+    return Waiting(work.customer.email, f"to tell us their Telegram username; then {update}", told)

@@ -1,0 +1,181 @@
+"""E-mail over SMTP. A letter is handed over once: after a lost answer it is never tried again.
+
+`SMTP_URL` is `smtp://user:password@host:587`, encrypted with STARTTLS where the server offers it and always
+before a password is sent to another machine, or `smtps://…` for TLS from the first byte (port 465).
+"""
+
+import ipaddress
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid, parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
+
+from provisioner.errors import MailError, SettingsError
+
+CALL_SECONDS = 20.0
+"""How long one word with the mail server may take."""
+_ATTEMPTS = 3
+_PAUSE_SECONDS = 1.0
+_PORTS = {"smtp": 587, "smtps": 465}
+_SET = "SMTP_URL is smtp://user:password@host:587, or smtps://… for TLS from the first byte"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One e-mail: the same words as plain text and as HTML."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class MailUncertain(MailError):
+    """The connection was lost after the letter was handed over; it may have been sent."""
+
+
+class Mailer:
+    """One mail server, and the sender in whose name it sends."""
+
+    def __init__(self, url: str, sender: str, *, pause: float = _PAUSE_SECONDS) -> None:
+        """SettingsError if `url` is none that mail can be sent over."""
+        self._address = _checked(url)
+        self._sender = sender
+        self._retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, MailError) and error.retry),
+            wait=wait_fixed(pause),
+            stop=stop_after_attempt(_ATTEMPTS),
+            reraise=True,
+        )
+
+    def send(self, to: str, letter: Letter) -> None:
+        """Send one letter to one address.
+
+        MailError if it was certainly not sent, with `retry` set where it may be later; MailUncertain if that
+        cannot be told.
+        """
+        message = _message(self._sender, to, letter)
+        self._retrying(lambda: self._once(to, message))
+
+    def _once(self, to: str, message: EmailMessage) -> None:
+        with self._explained(to), self._connection() as server:
+            self._log_in(server)
+            _ask(server.mail(parseaddr(self._sender)[1]), to)
+            _ask(server.rcpt(to), to)
+            try:
+                answer = server.data(message.as_bytes())
+            except smtplib.SMTPDataError:
+                raise
+            except (smtplib.SMTPServerDisconnected, OSError) as problem:
+                raise MailUncertain(
+                    "send the e-mail",
+                    whom=to,
+                    cause=f"the connection was lost as it was handed over: {problem}",
+                ) from None
+            _ask(answer, to)
+
+    @contextmanager
+    def _explained(self, to: str) -> Iterator[None]:
+        """Turns what the library raises into MailError, without the password, which it may quote."""
+        try:
+            yield
+        except smtplib.SMTPAuthenticationError:
+            cause = "the mail server does not accept the user and password of SMTP_URL"
+            raise MailError("send the e-mail", whom=to, cause=cause, hint="correct SMTP_URL") from None
+        except smtplib.SMTPResponseException as refused:
+            raise _refused(refused.smtp_code, refused.smtp_error, to) from None
+        except ssl.SSLCertVerificationError as problem:
+            cause = f"the mail server's certificate is not good: {problem.verify_message}"
+            raise MailError("send the e-mail", whom=to, cause=cause, hint=_SET) from None
+        except (smtplib.SMTPException, OSError) as problem:
+            where = f"{self._address.hostname}:{self._port}"
+            cause = f"{where} did not answer as a mail server does ({type(problem).__name__})"
+            raise MailError("send the e-mail", whom=to, cause=cause, hint=_SET, retry=True) from None
+
+    @contextmanager
+    def _connection(self) -> Iterator[smtplib.SMTP]:
+        host = self._address.hostname or ""
+        if self._address.scheme == "smtps":
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, self._port, timeout=CALL_SECONDS, context=context)
+        else:
+            server = smtplib.SMTP(host, self._port, timeout=CALL_SECONDS)
+        try:
+            yield server
+            # The letter is on its way: a server that does not say goodbye changes nothing.
+            _say_goodbye(server)
+        finally:
+            server.close()
+
+    def _log_in(self, server: smtplib.SMTP) -> None:
+        server.ehlo_or_helo_if_needed()
+        encrypted = self._address.scheme == "smtps"
+        if not encrypted and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+            server.ehlo()
+            encrypted = True
+        if self._address.username is None:
+            return
+        if not encrypted and not _is_this_machine(self._address.hostname or ""):
+            cause = "the mail server offers no encryption, and the password would be sent in the clear"
+            raise MailError("send the e-mail", cause=cause, hint=_SET)
+        server.login(unquote(self._address.username), unquote(self._address.password or ""))
+
+    @property
+    def _port(self) -> int:
+        return self._address.port or _PORTS[self._address.scheme]
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        address = urlsplit(url)
+        usable = address.scheme in _PORTS and bool(address.hostname) and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError("send e-mail", cause="SMTP_URL is no address of a mail server", hint=_SET)
+    return address
+
+
+def _message(sender: str, to: str, letter: Letter) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = letter.subject
+    message["Date"] = formatdate(usegmt=True)
+    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    return message
+
+
+def _ask(answer: tuple[int, bytes], to: str) -> None:
+    code, words = answer
+    if code >= 300:
+        raise _refused(code, words, to)
+
+
+def _refused(code: int, words: bytes | str, to: str) -> MailError:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    cause = f"the mail server refused it: {code} {text}"
+    # 4xx is "not now", 5xx is "never".
+    return MailError("send the e-mail", whom=to, cause=cause, retry=400 <= code < 500)
+
+
+def _say_goodbye(server: smtplib.SMTP) -> None:
+    try:
+        server.quit()
+    except (smtplib.SMTPException, OSError):
+        return
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
