@@ -13,7 +13,7 @@ from provisioner.errors import BusyError, CloudError, InputError
 from provisioner.progress import Progress
 from provisioner.runner import Runner
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Failed, Outcome, Waiting, Work
+from provisioner.steps.base import Done, Failed, Outcome, Planned, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
 from tests.steps.support import FastClock
 
@@ -34,6 +34,9 @@ class FakeStep:
 
     def done(self, customer: Customer) -> bool:
         return any(event.event == self.name for event in customer.timeline)
+
+    def plan(self, work: Work) -> list[Planned]:
+        return [Planned(f"do {self.name}", needed=not self.done(work.customer))]
 
     def run(self, work: Work) -> Outcome:
         if self.runs:

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from provisioner.cli import demo, provision, render, server, status, tracking, upkeep
+from provisioner.cli import demo, plan, provision, render, server, status, tracking, upkeep
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.sandbox import sandbox_app
 from provisioner.errors import ProvisionerError
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 tracking.register(app)
 upkeep.register(app)
+plan.register(app)
 provision.register(app)
 status.register(app)
 server.register(app)

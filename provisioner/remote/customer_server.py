@@ -13,6 +13,7 @@ from provisioner.remote.render import render
 from provisioner.remote.ssh import Connection, Host, connect, host_key_lines
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
+from provisioner.steps.base import Planned
 
 _BOOT_GRACE_SECONDS = 60
 """A droplet that boots may for a moment show other host keys, or refuse ours; afterwards it may not."""
@@ -43,8 +44,20 @@ class CustomerServer:
         self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
     ) -> Mapping[str, str]:
         """Bring the server to the state that the playbook describes; its registered values."""
+        return self._execution(playbook, variables, secrets).apply().registered
+
+    def plan(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> list[Planned]:
+        """What applying the playbook would do, by asking its guards; nothing is changed."""
+        report = self._execution(playbook, variables, secrets).plan()
+        return [Planned(f"{playbook}: {task.name}", task.status == "planned") for task in report.tasks]
+
+    def _execution(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None
+    ) -> Execution:
         script = render(load(playbook, [self._playbooks]), variables)
-        execution = Execution(
+        return Execution(
             self._connected(),
             script,
             secrets=secrets,
@@ -52,7 +65,6 @@ class CustomerServer:
             listen=_Narrator(playbook, self._say),
             patience=self._settings.droplet.ssh_seconds,
         )
-        return execution.apply().registered
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         """The output of one short command as root."""

@@ -39,6 +39,14 @@ class Failed:
 Outcome = Done | Waiting | Failed
 
 
+@dataclass(frozen=True)
+class Planned:
+    """One thing that a step would do; not `needed` where it is so already."""
+
+    text: str
+    needed: bool
+
+
 class Server(Protocol):
     """The customer's server, over one pinned connection that is opened at the first use."""
 
@@ -49,6 +57,11 @@ class Server(Protocol):
 
         Progress is said while it runs. RemoteError if it cannot be done.
         """
+
+    def plan(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> list[Planned]:
+        """What `apply` would do, by asking the playbook's guards alone."""
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         """The output of one short command as root; RemoteError if it fails or lasts over `timeout` s."""
@@ -112,6 +125,9 @@ class Step(Protocol):
 
     def done(self, customer: Customer) -> bool:
         """From the record alone."""
+
+    def plan(self, work: Work) -> list[Planned]:
+        """What `run` would do now. It looks, and changes nothing."""
 
     def run(self, work: Work) -> Outcome:
         """Do it, or go on with it. Raises ProvisionerError for what failed."""

@@ -20,7 +20,7 @@ from provisioner.remote.keys import KeyPair, generate_keypair, public_half
 from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Outcome, Work
+from provisioner.steps.base import Done, Outcome, Planned, Work
 from provisioner.steps.cloud_config import cloud_config
 from provisioner.steps.droplet_arrival import DropletArrival
 from provisioner.steps.droplet_identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of
@@ -59,6 +59,16 @@ class CreateDroplet:
     def done(self, customer: Customer) -> bool:
         droplet = customer.setup.droplet
         return bool(droplet.id and droplet.ip and droplet.host_key)
+
+    def plan(self, work: Work) -> list[Planned]:
+        droplet, wanted = work.customer.setup.droplet, work.settings.droplet
+        if droplet.id:
+            where = f"droplet {droplet.id}" + (f" at {droplet.ip}" if droplet.ip else ", until it is active")
+            return [Planned(where, needed=not self.done(work.customer))]
+        if droplet.requested_at:
+            return [Planned(f"look for the droplet asked for at {droplet.requested_at}", needed=True)]
+        name = name_of(work.customer.id)
+        return [Planned(f"create {name}: {wanted.size}, {wanted.region}, {wanted.image}", needed=True)]
 
     def run(self, work: Work) -> Outcome:
         asked_here = False

@@ -4,7 +4,7 @@ from provisioner.customers.record import Customer
 from provisioner.messaging.names import spoken_name
 from provisioner.messaging.platforms import platform_of
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Outcome, Waiting, Work
+from provisioner.steps.base import Done, Outcome, Planned, Waiting, Work
 from provisioner.timestamps import now
 
 
@@ -22,6 +22,13 @@ class Handoff:
 
     def done(self, customer: Customer) -> bool:
         return bool(customer.setup.handoff.completed) and customer.setup.status == "complete"
+
+    def plan(self, work: Work) -> list[Planned]:
+        handoff = work.customer.setup.handoff
+        return [
+            Planned("send the onboarding message", needed=not handoff.onboarding_message_sent),
+            Planned("close the setup", needed=not self.done(work.customer)),
+        ]
 
     def run(self, work: Work) -> Outcome:
         if not work.customer.setup.handoff.onboarding_message_sent:

@@ -3,7 +3,7 @@
 from provisioner.customers.record import Customer
 from provisioner.messaging.platforms import missing_platform, platform_of
 from provisioner.settings import Settings
-from provisioner.steps.base import Outcome, Work
+from provisioner.steps.base import Outcome, Planned, Work
 
 
 class Messaging:
@@ -24,6 +24,9 @@ class Messaging:
 
     def begin(self, work: Work) -> None:
         platform_of(work.customer).begin(work)
+
+    def plan(self, work: Work) -> list[Planned]:
+        return [Planned("connect the customer to their Moltbot", needed=not self.done(work.customer))]
 
     def run(self, work: Work) -> Outcome:
         return platform_of(work.customer).connect(work)

@@ -3,7 +3,7 @@
 from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Outcome, Work
+from provisioner.steps.base import Done, Outcome, Planned, Work
 from provisioner.timestamps import now
 
 
@@ -24,6 +24,14 @@ class Moltbot:
     def done(self, customer: Customer) -> bool:
         moltbot = customer.setup.moltbot
         return bool(moltbot.installed and moltbot.version)
+
+    def plan(self, work: Work) -> list[Planned]:
+        if not work.customer.setup.droplet.ip:
+            return [Planned("apply the playbooks server and moltbot", needed=True)]
+        return [
+            *work.server.plan("server", {"ssh_port": work.settings.ssh.port}),
+            *work.server.plan("moltbot", _variables(work), _secrets(work)),
+        ]
 
     def run(self, work: Work) -> Outcome:
         work.server.apply("server", {"ssh_port": work.settings.ssh.port})

@@ -43,6 +43,8 @@ def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
     _check_complete(record, token)
     assert _droplets_of(sandbox, record) == [int(record["setup"]["droplet"]["id"])]
     _check_nothing_more_is_done(operator, sandbox, email)
+    _check_the_server_is_as_planned(operator, email)
+    _check_the_logs(operator, email, token)
     for text in (waiting.out, waiting.err, finished.out, finished.err):
         assert token not in text
 
@@ -93,6 +95,26 @@ def _check_nothing_more_is_done(operator: Operator, sandbox: Sandbox, email: str
     assert again.code == 0, again.err
     assert sandbox.count("cloud") == 0
     assert operator.record(email) == before
+
+
+def _check_the_server_is_as_planned(operator: Operator, email: str) -> None:
+    """The guards of every task say that it is so already."""
+    steps = operator.done("plan", email, "--json").document["steps"]
+    assert [step["step"] for step in steps] == ["droplet", "moltbot", "messaging", "handoff"]
+    assert all(step["done"] for step in steps)
+    would = [planned["text"] for step in steps for planned in step["planned"] if planned["needed"]]
+    assert would == []
+    assert len(steps[1]["planned"]) > 30
+
+
+def _check_the_logs(operator: Operator, email: str, token: str) -> None:
+    runs = operator.done("logs", email, "--runs").out.split()
+    moltbot = next(run for run in runs if "moltbot" in run)
+    log = operator.done("logs", email, "--run", moltbot).out
+    assert "done" in log
+    assert "ended well" in log
+    assert token not in log
+    assert operator.done("ssh", email, "--", "hostname").out.startswith("moltbot-")
 
 
 def _droplets_of(sandbox: Sandbox, record: dict[str, Any]) -> list[int]:

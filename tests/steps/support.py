@@ -10,7 +10,7 @@ from provisioner.customers.record import Customer, Record
 from provisioner.messaging.manager import ManagerDesk
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Server
+from provisioner.steps.base import Planned, Server
 from provisioner.texts import render_text
 
 
@@ -51,6 +51,12 @@ class MemoryServer:
         self.applied.append((playbook, dict(variables)))
         self.secrets.append(dict(secrets or {}))
         return self.registered.get(playbook, {})
+
+    def plan(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> list[Planned]:
+        self.at(f"plan {playbook}")
+        return [Planned(f"{playbook}: a task", needed=True)]
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         self.at(f"run {command}")

@@ -1,0 +1,62 @@
+"""What a run of one customer would do, without doing it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from provisioner.customers.record import Customer
+from provisioner.secrets import Redactor
+from provisioner.services import Services
+from provisioner.settings import Settings
+from provisioner.steps.base import Planned, Step
+from provisioner.steps.sequence import STEPS
+from provisioner.work import CustomerWork
+from provisioner.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step: whether the record says that it is done, what is missing for it, what it would do."""
+
+    step: str
+    done: bool
+    missing: tuple[str, ...]
+    planned: tuple[Planned, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of one customer."""
+
+    customer: Customer
+    steps: tuple[StepPlan, ...]
+
+    @property
+    def missing(self) -> bool:
+        return any(step.missing for step in self.steps)
+
+
+def plan(
+    workspace: Workspace,
+    settings: Settings,
+    who: str,
+    say: Callable[[str], None],
+    *,
+    steps: Sequence[Step] = STEPS,
+) -> Plan:
+    """Ask each step what it would do; a server that is there is asked too, by the guards of its playbooks.
+
+    RemoteError if that server cannot be reached.
+    """
+    record = workspace.store().read(who)
+    redact = Redactor(settings.secret_values())
+    with closing(CustomerWork(workspace, settings, Services(settings), record, redact)) as work:
+        work.tell(say)
+        return Plan(record.customer, tuple(_plan_step(step, work) for step in steps))
+
+
+def _plan_step(step: Step, work: CustomerWork) -> StepPlan:
+    done = step.done(work.customer)
+    missing = () if done else tuple(step.needs(work.settings, work.customer))
+    planned = () if missing else tuple(step.plan(work))
+    return StepPlan(step.name, done, missing, planned)
