@@ -24,7 +24,8 @@ from provisioner.services.telegram import BotTokenRefused, TelegramBot, Telegram
 from provisioner.services.telegram_updates import MadeBot, Person, Update, Wrote
 
 _DOING = "take in what customers did at the manager bot"
-_REST_SECONDS = 1.0
+REST_SECONDS = 1.0
+"""For so long after somebody's look no other one is needed."""
 _NOT_SENT = (TelegramBusy, BotTokenRefused)
 
 
@@ -37,16 +38,13 @@ class ManagerDesk:
         folder: Path,
         bot: TelegramBot,
         text: Callable[[str, Mapping[str, object]], str],
-        *,
-        rest: float = _REST_SECONDS,
     ) -> None:
-        """`text` renders a template; for `rest` seconds after somebody's look no other one is needed."""
+        """`text` renders a template."""
         self._store = store
         self._lock = folder / "desk.lock"
         self._notebook_path = folder / "notebook.json"
         self._bot = bot
         self._text = text
-        self._rest = rest
 
     def username(self) -> str:
         """The manager bot's; SettingsError if it is a bot that may not make others."""
@@ -95,7 +93,7 @@ class ManagerDesk:
     def _was_attended(self) -> bool:
         """The lock's file is written each time it is taken."""
         try:
-            return abs(time.time() - self._lock.stat().st_mtime) < self._rest
+            return abs(time.time() - self._lock.stat().st_mtime) < REST_SECONDS
         except FileNotFoundError:
             return False
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from provisioner.errors import ProvisionerError
 from provisioner.messaging import letters
 from provisioner.messaging.names import plain_username
-from provisioner.messaging.ways import called, way_of
+from provisioner.messaging.ways import attend, called, way_of
 from provisioner.services.telegram import ChatClosed, MessageGone, TelegramBot, TelegramBusy
 from provisioner.steps.base import Done, Outcome, Waiting, Work
 
@@ -100,18 +100,25 @@ def _deliver(work: Work, bot: TelegramBot, user_id: str, text: str) -> None:
 def _say_that_it_is_ready(work: Work) -> None:
     """By the manager bot, to those who know it, and by e-mail; neither is worth stopping for."""
     letters.send(work, "ready")
-    if not work.customer.setup.messaging.managed or work.settings.telegram_manager_token is None:
+    if not _knows_the_manager(work):
         return
     try:
+        attend(work)
         work.manager.tell(work.customer.id, "manager-ready.txt")
     except ProvisionerError as problem:
         work.say(problem.summary)
     work.refresh()
 
 
+def _knows_the_manager(work: Work) -> bool:
+    return work.customer.setup.messaging.managed and work.settings.telegram_manager_token is not None
+
+
 def _press_start(work: Work, arrived: Callable[[], bool]) -> Waiting:
     def look() -> bool:
         letters.remind(work, "start")
+        if _knows_the_manager(work):
+            attend(work)
         return arrived()
 
     link = f"https://t.me/{work.customer.setup.messaging.bot_username}"

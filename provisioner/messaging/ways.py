@@ -46,12 +46,7 @@ class ManagedBot:
 
     def _is_made(self, work: Work) -> bool:
         letters.remind(work, "contact")
-        try:
-            work.manager.attend()
-        except TelegramError as problem:
-            if not problem.retry:
-                raise
-            work.say(problem.summary)
+        attend(work)
         if not work.refresh().setup.messaging.bot_id:
             work.manager.adopt(work.customer.id)
         return bool(work.refresh().setup.messaging.bot_id)
@@ -124,6 +119,16 @@ class NothingYet:
             f"to make a bot with @BotFather and enter its token: {update}",
             lambda: bool(work.refresh().setup.messaging.bot_token),
         )
+
+
+def attend(work: Work) -> None:
+    """Take in what customers did at the manager bot; a Telegram that does not answer now may do so later."""
+    try:
+        work.manager.attend()
+    except TelegramError as problem:
+        if not problem.retry:
+            raise
+        work.say(problem.summary)
 
 
 def called(work: Work) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -68,7 +69,7 @@ class Mailer:
             _ask(server.mail(parseaddr(self._sender)[1]), to)
             _ask(server.rcpt(to), to)
             try:
-                answer = server.data(message.as_bytes())
+                answer = server.data(message.as_bytes(policy=SMTP))
             except smtplib.SMTPDataError:
                 raise
             except (smtplib.SMTPServerDisconnected, OSError) as problem:
@@ -149,8 +150,9 @@ def _message(sender: str, to: str, letter: Letter) -> EmailMessage:
     message["Subject"] = letter.subject
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
+    # Paragraphs are lines, and longer than a mail server takes them.
+    message.set_content(letter.text, cte="quoted-printable")
+    message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
     return message
 
 
