@@ -12,7 +12,8 @@ demo: venv
 
 test: venv
 	@.venv/bin/provisioner sandbox prepare --tests
-	.venv/bin/pytest
+	# Much of it waits for machines to boot and install: two at a time make use of that.
+	.venv/bin/pytest --numprocesses 2 --dist loadfile
 
 check: venv
 	.venv/bin/ruff check
