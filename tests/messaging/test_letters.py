@@ -1,0 +1,163 @@
+"""E-mails to customers: one template for both forms, each reason once."""
+
+from typing import Any
+
+import pytest
+
+from provisioner.errors import InputError, MailError
+from provisioner.messaging import letters
+from provisioner.messaging.letters import compose, letter_to
+from provisioner.services import Services
+from provisioner.services.mail import Letter, Mailer, MailUncertain
+from provisioner.settings import Settings
+from tests.steps.support import MemoryWork, new_record
+
+LINK = {
+    "code": "c0de",
+    "manager": "stuffpress_bot",
+    "suggested": "ada_k3v9x2m7qp_bot",
+    "expiresAt": "2026-12-01T00:00:00Z",
+}
+
+
+class Outbox(Mailer):
+    """Remembers what is sent; `problem` is raised instead, if it is set."""
+
+    def __init__(self, problem: Exception | None = None) -> None:
+        super().__init__("smtp://127.0.0.1:25", "StuffPress <support@example.com>")
+        self.sent: list[tuple[str, Letter]] = []
+        self.problem = problem
+
+    def send(self, to: str, letter: Letter) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.sent.append((to, letter))
+
+
+class Post(Services):
+    def __init__(self, settings: Settings, outbox: Outbox | None) -> None:
+        super().__init__(settings)
+        self._outbox = outbox
+
+    @property
+    def mail(self) -> Outbox | None:
+        return self._outbox
+
+
+def _work(outbox: Outbox | None, **messaging: Any) -> MemoryWork:
+    settings = Settings()
+    record = new_record(setup={"status": "in_progress", "messaging": messaging})
+    return MemoryWork(settings, Post(settings, outbox), record)
+
+
+def test_both_forms_say_the_same_and_links_are_links() -> None:
+    letter = letter_to(_work(None, link=LINK), "contact")
+
+    create = "https://t.me/newbot/stuffpress_bot/ada_k3v9x2m7qp_bot?name=Ada%27s%20Moltbot"
+    start = "https://t.me/stuffpress_bot?start=c0de"
+    assert letter.subject == "Your assistant is being set up: two taps are yours"
+    assert letter.text.startswith("Hello Ada,\n\nthank you for choosing StuffPress.")
+    assert f"Create my assistant: {create}\n" in letter.text
+    assert f"Set it up step by step: {start}\n" in letter.text
+    assert "until 2026-12-01" in letter.text
+    for link in (create, start):
+        assert f'href="{link}"' in letter.html
+    assert ">Create my assistant</a>" in letter.html
+    assert "support@example.com" in letter.html
+
+
+def test_without_a_link_the_contact_letter_asks_for_the_username() -> None:
+    letter = letter_to(_work(None), "contact")
+
+    assert letter.subject == "Your assistant is being set up"
+    assert "your Telegram username" in letter.text
+    assert "t.me" not in letter.text
+
+
+@pytest.mark.parametrize("name", letters.LETTERS)
+def test_every_letter_is_whole_in_every_state(name: str) -> None:
+    states: tuple[dict[str, Any], ...] = ({}, {"link": LINK}, {"botUsername": "ada_bot", "botId": "8"})
+    for messaging in states:
+        letter = letter_to(_work(None, **messaging), name)
+        assert letter.subject
+        assert "\n" not in letter.subject
+        assert "\n\n\n" not in letter.text
+        assert "{" not in letter.text
+        assert "None" not in letter.text
+        assert letter.text.rstrip().endswith("StuffPress")
+
+
+def test_text_that_looks_like_html_stays_text() -> None:
+    letter = compose('Subject: x\n\nHello <b>Ada</b> & "you",\n\nsee https://example.com/?a=1&b=2.')
+
+    assert "Hello &lt;b&gt;Ada&lt;/b&gt; &amp; &quot;you&quot;" in letter.html
+    assert '<a href="https://example.com/?a=1&amp;b=2">' in letter.html
+    assert "<b>Ada</b>" in letter.text
+
+
+def test_a_template_without_a_subject_is_refused() -> None:
+    with pytest.raises(InputError, match="Subject"):
+        compose("Hello")
+
+
+def test_a_letter_goes_out_once_for_each_reason_and_is_an_event() -> None:
+    outbox = Outbox()
+    work = _work(outbox)
+
+    assert [letters.send(work, "ready") for _ in range(3)] == [True, True, True]
+    assert letters.send(work, "reminder", "reminder of contact after 24 h")
+
+    assert [to for to, _ in outbox.sent] == ["customer@example.com"] * 2
+    assert work.events == ["ready_sent", "reminder_sent"]
+
+
+def test_what_was_begun_before_a_crash_is_not_sent_again() -> None:
+    outbox = Outbox()
+    work = _work(outbox)
+    work.before = _dying_at("ready_sent")
+    with pytest.raises(KeyboardInterrupt):
+        letters.send(work, "ready")
+    work.before = lambda _: None
+
+    assert letters.send(work, "ready") is False
+
+    assert len(outbox.sent) == 1
+    assert work.events == []
+    assert not letters.was_sent(work.customer, "ready")
+
+
+def test_what_was_certainly_not_sent_is_tried_by_the_next_run() -> None:
+    outbox = Outbox(MailError("send the e-mail", cause="no"))
+    work = _work(outbox)
+
+    assert letters.send(work, "ready") is False
+    assert "could not send the e-mail: no" in work.said[-1]
+    outbox.problem = None
+    assert letters.send(work, "ready") is True
+    assert len(outbox.sent) == 1
+
+
+def test_what_may_have_been_sent_is_not_sent_again() -> None:
+    outbox = Outbox(MailUncertain("send the e-mail", cause="lost"))
+    work = _work(outbox)
+
+    assert letters.send(work, "ready") is False
+    outbox.problem = None
+    assert letters.send(work, "ready") is False
+    assert outbox.sent == []
+
+
+def test_without_a_mail_server_nothing_is_noted() -> None:
+    work = _work(None)
+
+    assert letters.send(work, "ready") is False
+    assert work.events == []
+    assert work.customer.setup.letters == ()
+
+
+def _dying_at(event: str) -> Any:
+    def die(what: str) -> None:
+        if what == event:
+            raise KeyboardInterrupt
+
+    return die
