@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from provisioner.cli import demo, plan, provision, render, server, status, tracking, upkeep
+from provisioner.cli import demo, doctor, plan, provision, render, server, status, tracking, upkeep
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.sandbox import sandbox_app
 from provisioner.errors import ProvisionerError
@@ -28,7 +28,9 @@ upkeep.register(app)
 plan.register(app)
 provision.register(app)
 status.register(app)
+doctor.register(app)
 server.register(app)
+mail.register(app)
 app.add_typer(sandbox_app, name="sandbox")
 demo.register(app)
 

@@ -135,6 +135,11 @@ class DigitalOcean:
                 self._guard(tag, port)
                 self._guarded.add(tag)
 
+    def is_guarded(self, tag: str) -> bool:
+        """Whether our firewall covers this tag."""
+        firewall = self._firewall()
+        return firewall is not None and tag in (firewall.get("tags") or ())
+
     def _find_key(self, fingerprint: str) -> SshKey | None:
         try:
             return self._read("look for the SSH key", f"account/keys/{fingerprint}", "ssh_key", SshKey.of)

@@ -78,7 +78,8 @@ def several(work: Work, droplets: tuple[str, ...]) -> DropletUnclear:
     return DropletUnclear(
         work.customer.email,
         f"{len(droplets)} droplets are this customer's by name or tag: {', '.join(sorted(droplets))}",
-        "delete those that are not needed in the DigitalOcean control panel, then run the same command again",
+        f"decide for one: provisioner adopt {work.customer.email} ID, and delete the others in the "
+        "DigitalOcean control panel",
         droplets,
     )
 
@@ -91,6 +92,6 @@ def _unproven(work: Work, droplet: DropletInfo) -> DropletUnclear:
         f"droplet {droplet.id} ({droplet.name}, {known_by}, created {droplet.created_at}) "
         "may be this customer's, but no request in the record made it",
         f"if it is not needed, delete it in the DigitalOcean control panel and run the same command again; "
-        f"if it is the customer's: provisioner update {email} setup.droplet.id {droplet.id}",
+        f"if it is the customer's: provisioner adopt {email} {droplet.id}",
         (droplet.id,),
     )

@@ -1,0 +1,282 @@
+"""Everything that can be seen to be wrong: settings, account, and the records against the cloud both ways.
+
+Nothing is changed. What cannot be seen without an effect, as whether the token may write, is not claimed.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provisioner.customers.record import Customer
+from provisioner.errors import CloudError, HostKeyError, ProvisionerError
+from provisioner.services.cloud_errors import NotFound
+from provisioner.services.cloud_models import DropletInfo
+from provisioner.services.digitalocean import DigitalOcean
+from provisioner.settings import Settings
+from provisioner.standings import standings
+from provisioner.steps.droplet_identity import FLEET_TAG, same_key, stated_host_key, tag_of
+from provisioner.workspace import Workspace
+
+_ANSWER_SECONDS = 5.0
+_AT_ONCE = 16
+_LOOK = "look at the droplet's console in the control panel"
+_GONE = ("cancelled", "handed_over")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something wrong: with whom or what (`whom`), and what to do about it.
+
+    `kind` is settings, token, account, key, firewall, record, run, droplet or server.
+    """
+
+    kind: str
+    whom: str
+    problem: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one droplet costs a month, in dollars; None if its size is not on offer any more."""
+
+    droplet: str
+    email: str | None
+    size: str
+    monthly: float | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found; `looked` names what could be looked at."""
+
+    troubles: tuple[Trouble, ...]
+    costs: tuple[Cost, ...]
+    looked: tuple[str, ...]
+
+    @property
+    def monthly(self) -> float:
+        """All droplets of known price together, in dollars a month."""
+        return sum(cost.monthly or 0.0 for cost in self.costs)
+
+
+@dataclass
+class Doctor:
+    """One examination. `shows` has a server prove its host key; ProvisionerError if it does not."""
+
+    workspace: Workspace
+    settings: Settings
+    cloud: DigitalOcean | None
+    shows: Callable[[Customer], None]
+    _troubles: list[Trouble] = field(default_factory=list)
+    _looked: list[str] = field(default_factory=list)
+
+    def examine(self) -> Diagnosis:
+        """Look at everything that can be looked at."""
+        self._look_at_settings()
+        customers = self._look_at_records()
+        costs: list[Cost] = []
+        if self.cloud is not None and self._look_at_account(self.cloud):
+            droplets = self._droplets(self.cloud, customers)
+            self._compare(customers, droplets)
+            self._look_at_firewall(self.cloud, droplets)
+            costs = self._price(self.cloud, customers, droplets)
+            self._look_at_servers([one for one in customers if one.setup.droplet.id in droplets])
+        return Diagnosis(tuple(self._troubles), tuple(costs), tuple(self._looked))
+
+    def _note(self, kind: str, whom: str, problem: str, hint: str) -> None:
+        self._troubles.append(Trouble(kind, whom, problem, hint))
+
+    def _look_at_settings(self) -> None:
+        self._looked.append("settings")
+        for name, value in (
+            ("DIGITALOCEAN_ACCESS_TOKEN", self.settings.digitalocean_token),
+            ("ANTHROPIC_API_KEY", self.settings.anthropic_key),
+        ):
+            if value is None:
+                self._note("settings", name, "is not set", "set it in the environment or in .env")
+        path = self.settings.ssh.key
+        problem = _key_problem(path)
+        if problem:
+            self._note("key", str(path), problem, "run provisioner init, or correct [ssh] key")
+
+    def _look_at_records(self) -> list[Customer]:
+        """Everybody's, the archived too; and the runs that nobody is at any more."""
+        self._looked.append("records")
+        store = self.workspace.store()
+        for finding in store.check().findings:
+            self._note("record", finding.file, finding.problem, "provisioner check tells more")
+        for standing in standings(self.workspace):
+            if standing.state in ("interrupted", "failed"):
+                text = f" ({standing.text})" if standing.text else ""
+                problem = f"the run {standing.state} in the step {standing.step}, and nobody is at it{text}"
+                self._note("run", standing.customer.email, problem, standing.command or "")
+        both = (listing.customer for archived in (False, True) for listing in store.all(archived=archived))
+        return [customer for customer in both if customer is not None]
+
+    def _look_at_account(self, cloud: DigitalOcean) -> bool:
+        """Whether the token opens the account, as far as reading it."""
+        try:
+            account = cloud.account()
+        except CloudError as error:
+            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            return False
+        self._looked.append("account")
+        if account.status != "active":
+            problem = f"the account is {account.status}: {account.status_message or 'no reason given'}"
+            self._note("account", account.email, problem, "the control panel says why")
+        return True
+
+    def _droplets(self, cloud: DigitalOcean, customers: Sequence[Customer]) -> dict[str, DropletInfo]:
+        """Those with our tag, and those that a record names although they lack it."""
+        try:
+            found = {droplet.id: droplet for droplet in cloud.droplets_tagged(FLEET_TAG)}
+            for customer in customers:
+                wanted = customer.setup.droplet.id
+                if wanted and wanted not in found:
+                    found |= _one(cloud, wanted)
+        except CloudError as error:
+            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            return {}
+        self._looked.append("droplets")
+        return found
+
+    def _compare(self, customers: Sequence[Customer], droplets: dict[str, DropletInfo]) -> None:
+        if "droplets" not in self._looked:
+            return
+        owners = {one.setup.droplet.id: one for one in customers if one.setup.droplet.id}
+        tagged: dict[str, list[str]] = defaultdict(list)
+        for droplet in droplets.values():
+            for tag in droplet.tags:
+                tagged[tag].append(droplet.id)
+        for customer in customers:
+            theirs = tagged.get(tag_of(customer.id), [])
+            if len(theirs) > 1:
+                hint = f"provisioner adopt {customer.email} ID, and delete the others in the control panel"
+                self._note(
+                    "droplet", customer.email, f"has several droplets: {', '.join(sorted(theirs))}", hint
+                )
+        for droplet_id, customer in owners.items():
+            for problem, hint in _differences(customer, droplets.get(droplet_id)):
+                self._note("droplet", customer.email, problem, hint)
+        by_tag = {tag_of(one.id): one for one in customers}
+        for droplet in droplets.values():
+            if droplet.id not in owners:
+                owner = next((by_tag[tag] for tag in droplet.tags if tag in by_tag), None)
+                self._note("droplet", droplet.id, *_unknown(droplet, owner))
+
+    def _look_at_firewall(self, cloud: DigitalOcean, droplets: dict[str, DropletInfo]) -> None:
+        try:
+            if not droplets or cloud.is_guarded(FLEET_TAG):
+                return
+        except CloudError as error:
+            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            return
+        hint = "the next droplet that is created brings it back: provisioner provision EMAIL"
+        self._note("firewall", FLEET_TAG, "no firewall of ours covers the droplets", hint)
+
+    def _price(
+        self, cloud: DigitalOcean, customers: Sequence[Customer], droplets: dict[str, DropletInfo]
+    ) -> list[Cost]:
+        try:
+            prices = {size.slug: size.monthly for size in cloud.sizes()}
+        except CloudError as error:
+            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            prices = {}
+        owners = {one.setup.droplet.id: one.email for one in customers}
+        return [
+            Cost(droplet.id, owners.get(droplet.id), droplet.size, prices.get(droplet.size))
+            for droplet in droplets.values()
+        ]
+
+    def _look_at_servers(self, customers: Sequence[Customer]) -> None:
+        """Whether each server that should answer does, with the host key that the record has."""
+        expected = [one for one in customers if one.setup.moltbot.installed and one.status not in _GONE]
+        if not expected:
+            return
+        self._looked.append("servers")
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for customer, error in zip(expected, pool.map(self._refusal, expected), strict=True):
+                if error is not None:
+                    kind = "the host key changed" if isinstance(error, HostKeyError) else "it does not answer"
+                    self._note("server", customer.email, f"{kind}: {error.cause}", error.hint or _LOOK)
+
+    def _refusal(self, customer: Customer) -> ProvisionerError | None:
+        try:
+            self.shows(customer)
+        except ProvisionerError as error:
+            return error
+        return None
+
+
+def host_key_prover(settings: Settings) -> Callable[[Customer], None]:
+    """Connects to a customer's server; it proves its host key before anything else happens."""
+    from provisioner.remote.customer_server import host_of
+    from provisioner.remote.ssh import connect
+
+    def prove(customer: Customer) -> None:
+        connect(host_of(customer, settings), deadline=_ANSWER_SECONDS).close()
+
+    return prove
+
+
+def _one(cloud: DigitalOcean, droplet_id: str) -> dict[str, DropletInfo]:
+    try:
+        return {droplet_id: cloud.droplet(droplet_id)}
+    except NotFound:
+        return {}
+
+
+def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tuple[str, str]]:
+    """Where the record and its droplet do not agree, and what to do."""
+    recorded, update = customer.setup.droplet, f"provisioner update {customer.email} setup.droplet"
+    if droplet is None:
+        if customer.status not in _GONE:
+            yield f"droplet {recorded.id} is gone", f"{update}.id null, then provision again"
+        return
+    if customer.status in _GONE:
+        yield (
+            f"is {customer.status}, and droplet {droplet.id} still costs money",
+            "delete it, or hand it over",
+        )
+    if recorded.ip and droplet.public_ipv4 != recorded.ip:
+        now = droplet.public_ipv4 or "none"
+        yield (
+            f"the address of droplet {droplet.id} is {now}, the record has {recorded.ip}",
+            f"{update}.ip {now}",
+        )
+    missing = [tag for tag in (tag_of(customer.id), FLEET_TAG) if tag not in droplet.tags]
+    if missing:
+        hint = "put it on in the control panel: it is how the droplet and its firewall are found"
+        yield f"droplet {droplet.id} lacks the tag {' and '.join(missing)}", hint
+    stated = stated_host_key(droplet.tags, droplet.name)
+    if stated and not recorded.host_key_renewed and not same_key(stated, recorded.host_key):
+        hint = f"compare both with the droplet's console, then {update}.hostKey"
+        yield f"the record has another host key than droplet {droplet.id} was made with", hint
+
+
+def _unknown(droplet: DropletInfo, owner: Customer | None) -> tuple[str, str]:
+    what = f"no record has this droplet ({droplet.name}, created {droplet.created_at})"
+    if owner is None:
+        return what, "delete it in the control panel, or provisioner adopt EMAIL " + droplet.id
+    recorded = owner.setup.droplet.id or "none"
+    hint = f"provisioner adopt {owner.email} {droplet.id}, or delete it in the control panel"
+    return f"{what}; its tag says {owner.email}, whose record has {recorded}", hint
+
+
+def _key_problem(path: Path | None) -> str | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    from provisioner.remote.keys import public_half
+
+    if path is None:
+        return "no SSH key is set"
+    try:
+        public_half(path.read_text("ascii"))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "is not a private key in OpenSSH form without a passphrase"
+    return "can be read by others" if path.stat().st_mode & 0o077 else None

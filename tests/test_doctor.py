@@ -1,0 +1,180 @@
+"""`doctor` and `adopt` against the sandbox's cloud."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from provisioner.adoption import adopt, others
+from provisioner.customers.new import SignUp, new_record
+from provisioner.customers.record import Customer
+from provisioner.doctor import Diagnosis, Doctor
+from provisioner.errors import HostKeyError, InputError
+from provisioner.remote.keys import generate_keypair
+from provisioner.services.cloud_models import DropletInfo, DropletSpec
+from provisioner.services.digitalocean import DigitalOcean
+from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, tags_of
+from provisioner.workspace import Workspace, init_workspace
+from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
+
+EMAIL = "ada@example.com"
+OTHER = "bob@example.com"
+
+
+@pytest.fixture(scope="module")
+def clouds() -> Iterator[CloudServer]:
+    with cloud_server() as server:
+        yield server
+
+
+@dataclass
+class Stage:
+    workspace: Workspace
+    fast: FastCloud
+    cloud: DigitalOcean
+    wrong_keys: set[str] = field(default_factory=set)
+
+    def customer(self, email: str = EMAIL) -> Customer:
+        return self.workspace.store().read(email).customer
+
+    def set(self, email: str = EMAIL, **fields: object) -> None:
+        with self.workspace.store().edit(email) as record:
+            for path, value in fields.items():
+                record.set(path.replace("__", "."), value)
+
+    def create(self, email: str = EMAIL, *, tags: tuple[str, ...] | None = None) -> DropletInfo:
+        """A droplet as the first step would ask for it."""
+        identifier = self.customer(email).id
+        tags = tags_of(identifier, generate_keypair("h").public) if tags is None else tags
+        spec = DropletSpec(name_of(identifier), "sfo3", "s-1vcpu-2gb", "debian-12-x64", (), tags, "")
+        return self._active(self.cloud.create_droplet(spec).id)
+
+    def provisioned(self, email: str = EMAIL) -> DropletInfo:
+        droplet = self.create(email)
+        self.cloud.ensure_firewall(FLEET_TAG)
+        adopt(self.workspace.store(), self.cloud, email, droplet.id, host_key=None, force=False)
+        self.set(email, setup__moltbot__installed=True, setup__moltbot__version="1")
+        self.set(email, setup__messaging__connected=True, setup__handoff__completed=True)
+        self.set(email, status="active", setup__status="complete")
+        return droplet
+
+    def examine(self) -> Diagnosis:
+        key = self.workspace.ssh_dir / "id_ed25519"
+        settings = settings_for(self.fast, ssh={"key": key}, anthropic_key="sk-ant-12345678")
+        return Doctor(self.workspace, settings, self.cloud, self._prove).examine()
+
+    def troubles(self) -> list[tuple[str, str]]:
+        return [(trouble.kind, trouble.problem) for trouble in self.examine().troubles]
+
+    def _prove(self, customer: Customer) -> None:
+        if customer.email in self.wrong_keys:
+            raise HostKeyError("connect", whom=customer.email, cause="it showed another host key")
+
+    def _active(self, droplet_id: str) -> DropletInfo:
+        while (droplet := self.cloud.droplet(droplet_id)).status != "active":
+            self.fast.clock.sleep(1)
+        return droplet
+
+
+@pytest.fixture
+def stage(clouds: CloudServer, tmp_path: Path) -> Iterator[Stage]:
+    workspace, _ = init_workspace(tmp_path / "workspace")
+    for email in (EMAIL, OTHER):
+        workspace.store().add(new_record(SignUp(email, "sub")))
+    with clouds.cloud() as fast:
+        yield Stage(workspace, fast, fast.client())
+
+
+def test_nothing_is_wrong_and_each_droplet_has_its_price(stage: Stage) -> None:
+    stage.provisioned()
+    stage.provisioned(OTHER)
+
+    diagnosis = stage.examine()
+
+    assert diagnosis.troubles == ()
+    assert sorted((cost.email, cost.monthly) for cost in diagnosis.costs) == [(EMAIL, 12.0), (OTHER, 12.0)]
+    assert diagnosis.monthly == 24
+    assert diagnosis.looked == ("settings", "records", "account", "droplets", "servers")
+
+
+Harm = Callable[[Stage, DropletInfo], object]
+HARMS: dict[str, tuple[Harm, str, str]] = {
+    "gone": (lambda s, d: s.cloud.delete_droplet(d.id), "droplet", "is gone"),
+    "moved": (lambda s, _d: s.set(setup__droplet__ip="192.0.2.1"), "droplet", "the record has 192.0.2.1"),
+    "twice": (lambda s, _d: s.create(), "droplet", "has several droplets"),
+    "stranger": (lambda s, _d: s.create(tags=(FLEET_TAG,)), "droplet", "no record has this droplet"),
+    "untagged": (lambda s, d: _untag(s, d), "droplet", "lacks the tag"),
+    "other key": (
+        lambda s, _d: s.set(setup__droplet__hostKey=generate_keypair("x").public),
+        "droplet",
+        "another host key",
+    ),
+    "shows other key": (lambda s, _d: s.wrong_keys.add(EMAIL), "server", "the host key changed"),
+    "cancelled": (lambda s, _d: s.set(status="cancelled"), "droplet", "still costs money"),
+    "open": (lambda s, _d: s.fast.cloud.firewalls.clear(), "firewall", "no firewall of ours"),
+    "interrupted": (
+        lambda s, _d: s.set(OTHER, status="in_progress", setup__status="in_progress"),
+        "run",
+        "nobody is at it",
+    ),
+    "locked": (lambda s, _d: setattr(s.fast.cloud.knobs, "account_status", "locked"), "account", "locked"),
+    "revoked": (lambda s, _d: setattr(s.fast.cloud.knobs, "token", "revoked"), "token", "authenticate"),
+}
+
+
+def _untag(stage: Stage, droplet: DropletInfo) -> None:
+    stage.fast.cloud.droplets[int(droplet.id)].tags.clear()
+
+
+@pytest.mark.parametrize("name", sorted(HARMS))
+def test_each_harm_is_found_with_what_to_do(stage: Stage, name: str) -> None:
+    harm, kind, words = HARMS[name]
+    harm(stage, stage.provisioned())
+
+    found = stage.examine().troubles
+
+    matching = [trouble for trouble in found if trouble.kind == kind and words in trouble.problem]
+    assert matching, found
+    assert all(trouble.hint for trouble in found)
+
+
+def test_an_archived_customers_droplet_is_no_stranger(stage: Stage) -> None:
+    stage.provisioned()
+    stage.workspace.store().archive(EMAIL)
+
+    assert stage.troubles() == []
+
+
+def test_adopting_one_of_two_writes_it_and_names_the_other(stage: Stage) -> None:
+    first, second = stage.create(), stage.create()
+    store = stage.workspace.store()
+
+    adopt(store, stage.cloud, EMAIL, second.id, host_key=None, force=False)
+
+    droplet = stage.customer().setup.droplet
+    assert (droplet.id, droplet.ip) == (second.id, second.public_ipv4)
+    assert droplet.host_key
+    assert stage.customer().timeline[-1].event == "droplet_adopted"
+    assert others(stage.cloud, stage.customer().id, second.id) == [first.id]
+
+
+def test_what_speaks_against_it_needs_force_and_the_host_key_is_never_guessed(stage: Stage) -> None:
+    store, stranger = stage.workspace.store(), stage.create(tags=(FLEET_TAG,))
+    key = generate_keypair("told").public
+
+    with pytest.raises(InputError, match="host key"):
+        adopt(store, stage.cloud, EMAIL, stranger.id, host_key=None, force=True)
+    with pytest.raises(InputError, match="lacks the tag"):
+        adopt(store, stage.cloud, EMAIL, stranger.id, host_key=key, force=False)
+    assert stage.customer().setup.droplet.id is None
+
+    adopt(store, stage.cloud, EMAIL, stranger.id, host_key=key, force=True)
+    assert same_key(stage.customer().setup.droplet.host_key, key)
+
+
+def test_a_droplet_that_another_record_has_is_refused_whatever_is_said(stage: Stage) -> None:
+    droplet = stage.provisioned()
+
+    with pytest.raises(InputError, match=EMAIL):
+        adopt(stage.workspace.store(), stage.cloud, OTHER, droplet.id, host_key=None, force=True)
