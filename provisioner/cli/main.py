@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from provisioner.cli import demo, doctor, plan, provision, render, server, status, tracking, upkeep
+from provisioner.cli import demo, doctor, mail, plan, provision, render, server, status, tracking, upkeep
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.sandbox import sandbox_app
 from provisioner.errors import ProvisionerError
