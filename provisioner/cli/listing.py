@@ -11,6 +11,7 @@ from provisioner.customers.progress import STEPS, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
 from provisioner.secrets import Redactor, mask_record, secrets_in
+from provisioner.timestamps import hours_since
 
 _STATUS_STYLES = {
     "active": "green",
@@ -20,6 +21,7 @@ _STATUS_STYLES = {
     "cancelled": "dim",
     "handed_over": "dim",
 }
+_UNITS = (("d", 24), ("h", 1), ("min", 1 / 60), ("s", 1 / 3600))
 _HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
 
 
@@ -112,8 +114,18 @@ def _row(listing: Listing) -> tuple[str, ...]:
         customer.email,
         customer.status,
         (customer.signup_date or "")[:10],
-        waits_for(customer),
+        waits_for(customer) + _how_long(customer),
     )
+
+
+def _how_long(customer: Customer) -> str:
+    """For how long a person has been waited for."""
+    waiting = customer.setup.waiting
+    if waiting is None or not waiting.since or not waits_for(customer):
+        return ""
+    hours = max(hours_since(waiting.since), 0)
+    unit, length = next((one for one in _UNITS if hours >= 2 * one[1]), _UNITS[-1])
+    return f", for {hours / length:.0f} {unit}"
 
 
 def _far(customer: Customer) -> str:
@@ -132,4 +144,5 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "signupDate": customer.signup_date,
         "setup": {"status": customer.setup.status, "done": list(steps_done(customer))},
         "waitsFor": waits_for(customer) or None,
+        "waitingSince": customer.setup.waiting.since if customer.setup.waiting else None,
     }

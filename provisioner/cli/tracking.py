@@ -15,6 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 
 # So that a value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
+_BOT_TOKEN = "setup.messaging.botToken"
 
 
 def register(app: typer.Typer) -> None:
@@ -116,9 +117,24 @@ def update(
     from provisioner.customers.changes import change_field
 
     word = sys.stdin.readline().rstrip("\n") if value == "-" else value
+    if field == _BOT_TOKEN and word != "null":
+        _check_bot_token(who, word)
     with current_workspace().store().edit(who, f"update {field}") as record:
         change = change_field(record, field, word, force=force)
     render.say(f"{record.customer.email}: {change}")
+
+
+def _check_bot_token(who: str, token: str) -> None:
+    """Refuse a token that is no good, at once; where Telegram cannot be asked now, say so."""
+    from provisioner.messaging.tokens import check_token
+    from provisioner.settings import load_settings
+
+    workspace = current_workspace()
+    known = check_token(workspace.store(), load_settings(workspace.root), who, token)
+    if known is None:
+        render.say("warning: Telegram did not answer, so the token was not checked; provision will check it")
+    else:
+        render.say(f"It is the token of @{known.username}.")
 
 
 def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT…")]) -> None:

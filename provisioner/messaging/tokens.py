@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from provisioner.customers.record import Customer
+from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
-from provisioner.services.telegram import TelegramBot
+from provisioner.services.telegram import TelegramBot, TelegramBusy
 from provisioner.services.telegram_updates import BotIdentity
+from provisioner.settings import Settings
 
 _DOING = "use the bot's token"
 
@@ -28,6 +30,23 @@ def checked_identity(
             hint="make a bot for this customer with @BotFather",
         )
     return identity
+
+
+def check_token(store: CustomerStore, settings: Settings, who: str, token: str) -> BotIdentity | None:
+    """As `checked_identity`, for a token that is about to be entered; None if Telegram does not answer.
+
+    That the bot is another customer's is seen without Telegram too.
+    """
+    customer = store.read(who).customer
+    everybody = (listing.customer for archived in (False, True) for listing in store.all(archived=archived))
+    others = [other for other in everybody if other is not None and other.id != customer.id]
+    refuse_shared(token.partition(":")[0], customer, others)
+    manager = settings.telegram_manager_token
+    bot = TelegramBot(token, settings.telegram_api_root, patience=0)
+    try:
+        return checked_identity(bot, customer, others, manager.get_secret_value() if manager else None)
+    except TelegramBusy:
+        return None
 
 
 def refuse_shared(bot_id: str, customer: Customer, others: Iterable[Customer]) -> None:

@@ -96,6 +96,7 @@ def test_list_as_json_is_one_document(invoke: Invoke, active: Path) -> None:
         "signupDate": "2026-01-29T05:54:00.123Z",
         "setup": {"status": "in_progress", "done": ["droplet", "moltbot"]},
         "waitsFor": "step messaging",
+        "waitingSince": None,
     }
 
 

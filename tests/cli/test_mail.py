@@ -1,0 +1,142 @@
+"""`mail preview`, and the check of a token that is entered."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from provisioner.customers.new import SignUp, new_record
+from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.world import World
+from provisioner.timestamps import in_hours
+from provisioner.workspace import Workspace
+from tests.cli.conftest import Invoke
+from tests.serving import serving
+
+ADA, GRACE = "ada@example.com", "grace@example.com"
+FIELD = "setup.messaging.botToken"
+
+
+@pytest.fixture(autouse=True)
+def customers(workspace: Workspace) -> None:
+    for email, name in ((ADA, "Ada Lovelace"), (GRACE, "Grace Hopper")):
+        workspace.store().add(new_record(SignUp(email, "sub_1", name=name)))
+
+
+@pytest.fixture
+def world(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World()
+    with serving(telegram_app(world), before_stop=world.close) as root:
+        monkeypatch.setenv("TELEGRAM_API_ROOT", root)
+        world.add_user("Operator", "operator")
+        yield world
+
+
+def test_a_preview_shows_the_letter_with_the_customers_own_link(invoke: Invoke, workspace: Workspace) -> None:
+    with workspace.store().edit(ADA) as record:
+        record.set("setup.messaging.link.code", "s3cr3t-c0de")
+        record.set("setup.messaging.link.manager", "stuffpress_bot")
+        record.set("setup.messaging.link.suggested", "ada_x_bot")
+
+    shown = invoke("mail", "preview", "contact", ADA)
+
+    assert shown.code == 0
+    assert shown.out.startswith(
+        f"To: {ADA}\nSubject: Your assistant is being set up: two taps are yours\n\nHello Ada,"
+    )
+    assert "https://t.me/stuffpress_bot?start=s3cr3t-c0de" in shown.out
+    assert invoke("mail", "preview", "contact", ADA, "--html").out.startswith("<!doctype html>")
+    document = json.loads(invoke("mail", "preview", "ready", ADA, "--json").out)
+    assert (document["kind"], document["name"], document["to"]) == ("mail", "ready", ADA)
+    assert "s3cr3t-c0de" not in invoke("show", ADA).out
+
+
+def test_an_operators_own_words_are_previewed(invoke: Invoke, workspace: Workspace) -> None:
+    texts = workspace.root / "texts"
+    texts.mkdir()
+    (texts / "ready.mail.j2").write_text("Subject: Hi\n\nDear {{ first_name }}, love, {{ operator_name }}")
+
+    assert (
+        invoke("mail", "preview", "ready", ADA).out
+        == f"To: {ADA}\nSubject: Hi\n\nDear Ada, love, StuffPress\n"
+    )
+    (texts / "ready.mail.j2").write_text("Subject: Hi\n\n{{ nothing_like_it }}")
+    broken = invoke("mail", "preview", "ready", ADA)
+    assert (broken.code, "ready.mail" in broken.err) == (2, True)
+
+
+def test_a_letter_that_there_is_not_is_answered_with_those_that_there_are(invoke: Invoke) -> None:
+    refused = invoke("mail", "preview", "invoice", ADA)
+    assert (refused.code, "contact, ready, reminder" in refused.err) == (2, True)
+
+
+def test_a_good_token_is_taken_and_its_bot_named(invoke: Invoke, world: World) -> None:
+    bot = world.create_bot("operator", "Ada's Moltbot", "ada_molt_bot")
+
+    taken = invoke("update", ADA, FIELD, "-", stdin=f"{bot.token}\n")
+
+    assert (taken.code, "It is the token of @ada_molt_bot." in taken.err) == (0, True)
+    assert bot.token not in taken.err + taken.out
+
+
+def test_a_revoked_or_wrong_token_is_refused_and_not_written(
+    invoke: Invoke, world: World, workspace: Workspace
+) -> None:
+    bot = world.create_bot("operator", "Ada's Moltbot", "ada_molt_bot")
+    revoked = bot.token
+    world.revoke(bot)
+
+    for token in (revoked, "nonsense", "1:x"):
+        refused = invoke("update", ADA, FIELD, token)
+        assert (refused.code, "wrong, or was revoked" in refused.err) == (1, True)
+        assert revoked not in refused.err
+    assert workspace.store().read(ADA).customer.setup.messaging.bot_token is None
+
+
+@pytest.mark.usefixtures("world")
+def test_another_customers_bot_is_refused_with_their_address(
+    invoke: Invoke, world: World, workspace: Workspace
+) -> None:
+    token = world.create_bot("operator", "A Moltbot", "a_molt_bot").token
+    assert invoke("update", GRACE, FIELD, token).code == 0
+
+    refused = invoke("update", ADA, FIELD, token)
+
+    assert (refused.code, f"bot of {GRACE}" in refused.err) == (2, True)
+    assert invoke("update", GRACE, FIELD, token).code == 0, "it is their own"
+
+
+def test_the_manager_bot_is_nobodys_own(
+    invoke: Invoke, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = world.create_bot("operator", "StuffPress", "stuffpress_bot", can_manage_bots=True).token
+    monkeypatch.setenv("TELEGRAM_MANAGER_TOKEN", token)
+
+    refused = invoke("update", ADA, FIELD, token)
+
+    assert (refused.code, "TELEGRAM_MANAGER_TOKEN" in refused.err) == (2, True)
+
+
+def test_where_telegram_does_not_answer_the_token_is_taken_with_a_warning(invoke: Invoke) -> None:
+    taken = invoke("update", ADA, FIELD, "123456:" + "A" * 35)
+    assert (taken.code, "the token was not checked" in taken.err) == (0, True)
+
+
+def test_other_fields_ask_nobody(invoke: Invoke, world: World) -> None:
+    assert invoke("update", ADA, "setup.messaging.username", "@ada").code == 0
+    assert invoke("update", ADA, FIELD, "null").code == 0
+    assert list(world.calls) == []
+
+
+def test_the_list_says_for_how_long_somebody_is_waited_for(invoke: Invoke, workspace: Workspace) -> None:
+    with workspace.store().edit(ADA) as record:
+        record.set("setup.waiting", {"for": "to press Start", "of": "@ada", "since": in_hours(-75.2)})
+    with workspace.store().edit(GRACE) as record:
+        record.set("setup.waiting", {"for": "to press Start", "of": "@grace", "since": in_hours(-0.5)})
+
+    shown = invoke("list").out
+
+    assert "@ada to press Start, for 3 d" in shown
+    assert "@grace to press Start, for 30 min" in shown
+    first = json.loads(invoke("list", "--json").out)["customers"][0]
+    assert first["waitingSince"].endswith("Z")
