@@ -234,3 +234,45 @@ def test_the_run_is_logged_without_secrets_for_the_operator_alone(stage: Stage) 
     assert [line["kind"] for line in lines] == ["started", "said", "failed"]
     assert TOKEN not in log.read_text()
     assert all(TOKEN not in progress.text for progress in stage.heard)
+
+
+@dataclass
+class EarlyFake(FakeStep):
+    """A step that has something to do when the run begins."""
+
+    early: list[Callable[[Work], None]] = field(default_factory=list)
+
+    def begin(self, work: Work) -> None:
+        self.early.pop(0)(work)
+
+
+def test_what_a_step_has_to_do_early_is_done_before_the_first_step(stage: Stage) -> None:
+    late = EarlyFake("late", early=[lambda work: work.record("early", "done")])
+
+    assert stage.runner(FakeStep("one"), late).provision(EMAIL).outcome == Done()
+
+    assert stage.events() == ["subscription_created", "early", "one", "late"]
+
+
+def test_a_step_that_is_done_does_nothing_early(stage: Stage) -> None:
+    with stage.workspace.store().edit(EMAIL) as record:
+        record.add_event("late", "done")
+
+    assert stage.runner(FakeStep("one"), EarlyFake("late")).provision(EMAIL).outcome == Done()
+
+
+@pytest.mark.parametrize("retry", [True, False])
+def test_an_early_error_stops_the_run_only_if_no_retry_mends_it(stage: Stage, retry: bool) -> None:
+    error = CloudError("ask", cause="no", retry=retry)
+
+    def fail(work: Work) -> None:
+        raise error
+
+    result = stage.runner(FakeStep("one"), EarlyFake("late", early=[fail])).provision(EMAIL)
+
+    if retry:
+        assert result.outcome == Done()
+        assert stage.kinds()[0] == ("late", "said")
+    else:
+        assert (result.outcome, result.step) == (Failed(error), "late")
+        assert stage.events() == ["subscription_created"]

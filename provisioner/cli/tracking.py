@@ -2,13 +2,16 @@
 
 import gc
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
 from provisioner.errors import InputError
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer
 
 Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -63,11 +66,20 @@ def add(
     current_workspace().store().add(record)
     customer = record.customer
     render.say(f"Added {customer.email} as {customer.id}.")
-    render.say("Next, with the token of their bot from @BotFather on standard input:")
-    render.say(f"  provisioner update {customer.email} setup.messaging.botToken -")
-    if not telegram:
-        render.say(f"  provisioner update {customer.email} setup.messaging.username @NAME")
-    render.say(f"  provisioner provision {customer.email}")
+    _say_what_is_next(customer, telegram)
+
+
+def _say_what_is_next(customer: "Customer", telegram: str | None) -> None:
+    from provisioner.settings import load_settings
+
+    if load_settings(current_workspace().root).telegram_manager_token is None:
+        render.say("Next, with the token of their bot from @BotFather on standard input:")
+        render.say(f"  provisioner update {customer.email} {_BOT_TOKEN} -")
+        if not telegram:
+            render.say(f"  provisioner update {customer.email} setup.messaging.username @NAME")
+    else:
+        render.say("Next; they get a link over which they make their bot themselves:")
+    render.say(f"  provisioner provision {customer.email} --wait")
 
 
 def list_customers(

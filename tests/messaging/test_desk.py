@@ -1,0 +1,179 @@
+"""One reader of the manager bot in a workspace, whatever number of runs wait."""
+
+import threading
+import time
+
+import pytest
+
+from provisioner.customers.locks import locked
+from provisioner.customers.names import fold
+from provisioner.messaging import manager
+from provisioner.messaging.manager import ManagerDesk
+from provisioner.messaging.notebook import Notebook
+from provisioner.services.telegram import BotTokenRefused, TelegramBot, TelegramBusy
+from provisioner.services.telegram_updates import BotIdentity, MadeBot, Person
+from provisioner.texts import render_text
+from tests.messaging.conftest import ADA, MANAGER, Stage
+
+OPERATOR = {"operator_name": "StuffPress", "operator_contact": "support@example.com"}
+
+
+def _desk(stage: Stage) -> ManagerDesk:
+    token = stage.settings.telegram_manager_token
+    assert token is not None
+    bot = TelegramBot(token.get_secret_value(), stage.settings.telegram_api_root, patience=0)
+    return ManagerDesk(
+        stage.workspace.store(),
+        stage.workspace.manager_dir,
+        bot,
+        lambda name, variables: render_text(name, {**OPERATOR, **variables}),
+    )
+
+
+def _polls(stage: Stage) -> int:
+    return sum(call.method == "getUpdates" for call in stage.world.calls)
+
+
+def test_while_one_process_reads_nobody_else_does(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    stage.start("ada")
+    before = _polls(stage)
+
+    with locked(stage.workspace.manager_dir / "desk.lock", "read", "the manager bot", 0):
+        _desk(stage).attend()
+        assert _polls(stage) == before
+    _desk(stage).attend()
+
+    assert _polls(stage) > before
+    assert stage.customer().setup.messaging.user_id is not None
+
+
+def test_many_at_once_deal_with_each_update_once(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    desks = [_desk(stage) for _ in range(6)]
+    stop = threading.Event()
+    problems: list[BaseException] = []
+
+    def look(desk: ManagerDesk) -> None:
+        try:
+            while not stop.is_set():
+                desk.attend()
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=look, args=(desk,)) for desk in desks]
+    for thread in threads:
+        thread.start()
+    stage.start("ada")
+    for number in range(5):
+        stage.phones.say("ada", MANAGER, f"word {number}")
+    deadline = time.monotonic() + 60
+    while len(stage.answers("ada")) < 6 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+
+    assert problems == []
+    assert len(stage.answers("ada")) == 6
+    assert stage.events().count("link_used") == 1
+
+
+def test_a_look_that_was_a_moment_ago_is_not_repeated(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.sign_up()
+    stage.run()
+    before = _polls(stage)
+    monkeypatch.setattr(manager, "REST_SECONDS", 3600)
+
+    for _ in range(5):
+        _desk(stage).attend()
+
+    assert _polls(stage) == before
+
+
+def test_what_could_certainly_not_be_answered_comes_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.sign_up()
+    stage.run()
+    stage.start("ada")
+
+    def busy(*_: object) -> str:
+        raise TelegramBusy("write", "a pause", 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TelegramBot, "send", busy)
+        with pytest.raises(TelegramBusy):
+            _desk(stage).attend()
+    assert stage.answers("ada") == []
+    _desk(stage).attend()
+
+    assert len(stage.answers("ada")) == 1
+    assert stage.events().count("link_used") == 1
+
+
+def test_a_manager_token_that_was_revoked_is_named(stage: Stage) -> None:
+    stage.world.revoke(MANAGER)
+
+    with pytest.raises(BotTokenRefused):
+        _desk(stage).attend()
+
+
+def test_somebody_who_blocked_the_bot_stops_nobody_else(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    stage.start("ada")
+    stage.phones.block("ada", MANAGER)
+    stage.phones.press_start("grace", MANAGER)
+
+    _desk(stage).attend()
+
+    assert len(stage.answers("grace")) == 1
+    assert stage.customer().setup.messaging.user_id is not None
+
+
+def test_the_notebook_keeps_what_nobody_is_known_for(stage: Stage) -> None:
+    path = stage.workspace.manager_dir / "notebook.json"
+    made = MadeBot(5, Person("7", "ada"), BotIdentity("9", "ada_bot", "Ada"))
+    Notebook(path).keep(made)
+    Notebook(path).keep(made)
+
+    assert [(one.who, one.bot.id) for one in Notebook(path).unclaimed] == [(made.who, "9")]
+    Notebook(path).drop("9")
+    assert Notebook(path).unclaimed == []
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stranger_who_presses_often_leaves_one_event(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    for _ in range(4):
+        stage.start("mallory")
+        _desk(stage).attend()
+
+    assert stage.events(fold(ADA)).count("link_refused") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["*Ada* _x_ `y`", "<b>Ada</b>", "[a](http://evil.example)", "evil.example", "\u202eadA"]
+)
+def test_a_hostile_name_is_never_more_than_text(stage: Stage, name: str) -> None:
+    stage.sign_up(name=name)
+    stage.run()
+    stage.start("ada")
+    bot = stage.create("ada")
+    stage.run()
+    stage.phones.press_start("ada", bot)
+    stage.run()
+
+    mails = " ".join(mail.text + (mail.html or "") for mail in stage.mailbox.messages)
+    chats = [stage.phones.chat("ada", one) for one in (MANAGER, bot)]
+    kinds = {entity["type"] for chat in chats for message in chat for entity in message.entities}
+    said = " ".join(message.text for chat in chats for message in chat)
+    assert stage.customer().setup.status == "complete"
+    assert "evil" not in mails + said
+    assert "<b>Ada" not in mails
+    assert "\u202e" not in mails + said
+    assert kinds <= {"bot_command", "url", "mention", "email"}
