@@ -1,5 +1,5 @@
 # Everything runs from .venv; see README.md.
-.PHONY: venv demo test check bench lock
+.PHONY: venv demo test check bench campaign lock
 
 venv: .venv/.ready
 
@@ -23,6 +23,11 @@ check: venv
 bench: venv
 	@.venv/bin/provisioner sandbox prepare --tests
 	.venv/bin/pytest tests/benchmarks -s --timeout 3600
+
+# Kills, faults and contention at length: KILLS=5000, SEED=… repeats one, MINUTES=90 is the most it takes.
+campaign: venv
+	@.venv/bin/provisioner sandbox prepare --tests
+	.venv/bin/python -m tests.campaigns.campaign --kills $(or $(KILLS),5000) --minutes $(or $(MINUTES),90) $(if $(SEED),--seed $(SEED))
 
 # Pins every dependency by version and hash, without the addresses of registries.
 lock: venv

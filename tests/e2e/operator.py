@@ -42,6 +42,11 @@ class Operator:
         }
         self.run("init", str(workspace))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the commands see."""
+        return dict(self._environment)
+
     def run(self, *words: str, text: str = "", timeout: float = 400) -> Ended:
         """One command, to its end."""
         ended = subprocess.run(

@@ -1,0 +1,140 @@
+"""The outside world of a campaign: the sandbox's services in this process, where they can be asked."""
+
+import contextlib
+import itertools
+import logging
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provisioner.customers.new import SignUp, new_record
+from provisioner.remote.playbook import load
+from provisioner.sandbox.assembly import LOOPBACK, Assembly
+from provisioner.sandbox.cloud.knobs import CloudKnobs
+from provisioner.sandbox.cloud.state import Cloud, Droplet
+from provisioner.sandbox.faults import Params, Rule
+from provisioner.sandbox.injection import BreakableProtocol
+from provisioner.sandbox.machines import MachineSpec
+from provisioner.sandbox.options import Options
+from provisioner.sandbox.pretend import PretendMachines
+from provisioner.workspace import Workspace, init_workspace
+from tests.campaigns.stand import LentMachines, Machine, standing
+from tests.serving import serving
+
+SETTINGS = """
+[droplet]
+settle_seconds = 0.4
+poll_seconds = 0.05
+ssh_seconds = 30
+requests_per_minute = 1000000
+"""
+PLAYBOOKS = ("server", "moltbot", "telegram")
+# Each is applied by one run at a time, whole, and once more only if the first one's end was not heard.
+_TASKS = """
+  - name: Begin
+    run: |
+      mkdir -p /root/effects && exec 9>/root/effects/.lock && flock -n 9
+      echo begun >> /root/effects/{name}
+  - name: Install
+    unless: grep -q installed /root/effects/{name}
+    run: echo installed >> /root/effects/{name}
+  - name: Version
+    register: version
+    changes: false
+    run: echo 2026.9.6
+"""
+
+
+class World(Assembly):
+    """The sandbox's services around one machine, or around none."""
+
+    def __init__(self, options: Options, machine: Machine | None) -> None:
+        self.machine = machine
+        self.made = 0
+        super().__init__(options, lambda _line: None)
+        self._numbers = itertools.count(1)
+
+    def _add_machines(self, say: Any) -> str:
+        machines = LentMachines(self.machine) if self.machine else PretendMachines()
+        create = machines.create
+
+        def count(spec: MachineSpec) -> None:
+            self.made += 1
+            create(spec)
+
+        machines.create = count  # type: ignore[method-assign]
+        self._stack.callback(machines.close)
+        self._add_cloud(Cloud(machines, self.tokens.digitalocean, knobs=self.options.cloud))
+        return LOOPBACK
+
+    @property
+    def droplets(self) -> list[Droplet]:
+        return list(self.cloud.droplets.values())
+
+    def fault(self, service: str, kind: str, method: str = "*", path: str = "", **rule: Any) -> None:
+        """Break the next requests that fit."""
+        params = Params(**rule.pop("params", {}))
+        self.book.add(Rule(service=service, kind=kind, method=method, path=path, params=params, **rule))  # type: ignore[arg-type]
+
+    def add_customer(self, workspace: Workspace) -> str:
+        """Somebody of whom everything is known, and who has pressed Start; their address."""
+        number = next(self._numbers)
+        email, name, bot = f"c{number}@example.com", f"person{number}", f"bot{number}_bot"
+        self.telegram.add_user(name, name)
+        account = self.telegram.create_bot(name, bot, bot)
+        self.phones.press_start(name, bot)
+        record = new_record(SignUp(email, f"sub_{number}", name=f"Person {number}", telegram=f"@{name}"))
+        record.set("setup.messaging.botToken", account.token)
+        record.set("setup.messaging.userId", str(self.telegram.user(name).id))
+        workspace.store().add(record)
+        return email
+
+    def messages(self, email: str) -> list[str]:
+        """What the customer has read from their bot."""
+        number = email.removeprefix("c").partition("@")[0]
+        chat = self.phones.chat(f"person{number}", f"bot{number}_bot")
+        return [message.text or "" for message in chat if message.from_bot]
+
+
+@contextlib.contextmanager
+def world(folder: Path, *, machine: bool) -> Iterator[World]:
+    """All of it, for as long as the block lasts."""
+    for name in ("uvicorn", "mail.log"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with contextlib.ExitStack() as stack:
+        stand = None
+        if machine:
+            stand = stack.enter_context(standing(folder / "machine", f"campaign-{uuid.uuid4()}"))
+        knobs = CloudKnobs(minute_limit=10**9, hourly_limit=10**9, key_list_limit=10**9, droplet_limit=10**6)
+        state = folder / "state"
+        state.mkdir(parents=True)
+        made = World(Options(state=state, pretend=True, cloud=knobs), stand)
+        stack.callback(made.close)
+        root = stack.enter_context(
+            serving(made.app(lambda _line: None), before_stop=made.telegram.close, protocol=BreakableProtocol)
+        )
+        made.http_port = int(root.rpartition(":")[2])
+        made.start_mailbox(0)
+        yield made
+
+
+def workspace_in(folder: Path) -> Workspace:
+    """A workspace with small playbooks of the shipped ones' names and words."""
+    workspace, _ = init_workspace(folder)
+    with workspace.settings_file.open("w") as file:
+        file.write(SETTINGS)
+    for name in PLAYBOOKS:
+        shipped = load(name, [])
+        head = {
+            "description": "A stand-in that leaves traces",
+            "variables": dict(shipped.variables),
+            "secrets": list(shipped.secrets),
+        }
+        home = workspace.playbooks_dir / name
+        home.mkdir()
+        tasks = "tasks:" + _TASKS.format(name=name)
+        (home / "playbook.yaml").write_text(yaml.safe_dump(head, sort_keys=False) + tasks)
+    return workspace
