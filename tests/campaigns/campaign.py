@@ -33,16 +33,23 @@ def run(plans: Sequence[Plan]) -> Tally:
     return total
 
 
+def headline(tally: Tally) -> str:
+    """The seed and the sums in one line."""
+    return (
+        f"seed {tally.seed}: {tally.killed} kills in {tally.lives} setups, {tally.faults.total()} faults, "
+        f"{tally.reads} reads of records meanwhile, {tally.seconds:.0f} s; first messages sent again: "
+        f"{tally.again}; violations: {len(tally.violations)}"
+    )
+
+
 def report(tally: Tally) -> str:
     """The seed and the counts, in Markdown."""
     rows = "\n".join(f"| {place} | {number} |" for place, number in sorted(tally.kills.items()))
     faults = "\n".join(f"| {name} | {number} |" for name, number in sorted(tally.faults.items()))
-    violations = "\n".join(f"- {one}" for one in tally.violations)
+    violations = "".join(f"- {one}\n" for one in tally.violations)
     return (
-        f"seed {tally.seed}: {tally.killed} kills in {tally.lives} setups, {tally.faults.total()} faults, "
-        f"{tally.reads} reads of a record meanwhile, {tally.seconds:.0f} s; "
-        f"first messages sent again: {tally.again}; violations: {len(tally.violations)}\n{violations}\n"
-        f"\n| killed at | times |\n|---|---|\n{rows}\n\n| fault | times |\n|---|---|\n{faults}\n"
+        f"{headline(tally)}\n{violations}\n| killed at | times |\n|---|---|\n{rows}\n"
+        f"\n| fault | times |\n|---|---|\n{faults}\n"
     )
 
 
