@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from provisioner import timestamps
-from provisioner.errors import SettingsError
+from provisioner.errors import SettingsError, TaskFailed
 from provisioner.messaging.manager import ManagerDesk
 from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import NewBotDialog
@@ -251,6 +251,32 @@ def test_a_manager_bot_that_another_program_reads_is_named(stage: Stage) -> None
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, ReadElsewhere)
     assert "409" in outcome.error.summary
+
+
+def test_a_bot_that_another_program_reads_too_is_no_connection_and_the_next_run_goes_on(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    bot = stage.create("ada")
+    said = "Another program reads this bot's messages (409): a bot can have one reader only."
+    taken = TaskFailed(
+        "apply telegram",
+        whom="192.0.2.1",
+        playbook="telegram",
+        task="The bot is connected",
+        exit_code=1,
+        output=said,
+        log="/var/log/x",
+    )
+    stage.servers[ADA] = MemoryServer(at=_raising(taken))
+
+    outcome = stage.run().outcome
+
+    assert outcome == Failed(taken)
+    assert said in taken.summary
+    assert not stage.customer().setup.messaging.connected
+    stage.servers[ADA].at = lambda _: None
+    assert stage.run().outcome == Waiting("@ada", f"to press Start at https://t.me/{bot.username}")
+    assert stage.events().count("telegram_connected") == 1
 
 
 def test_a_bot_that_may_not_make_others_is_found_before_anything_is_done(stage: Stage) -> None:
