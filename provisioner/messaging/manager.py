@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner import timestamps
+from provisioner.customers.files import PRIVATE_FILE
 from provisioner.customers.locks import locked
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
@@ -42,6 +43,7 @@ class ManagerDesk:
         """`text` renders a template."""
         self._store = store
         self._lock = folder / "desk.lock"
+        self._looked = folder / "looked"
         self._notebook_path = folder / "notebook.json"
         self._bot = bot
         self._text = text
@@ -74,11 +76,13 @@ class ManagerDesk:
                 stack.enter_context(locked(self._lock, _DOING, "the manager bot", 0))
             except BusyError:
                 return
+            self._looked.touch(PRIVATE_FILE)
             _Sitting(self._store, Notebook(self._notebook_path), self._bot, self._text).take_in(wait)
 
     def adopt(self, who: str) -> None:
         """Give the customer a bot that is known by now to be theirs, if there is one."""
-        if not self._notebook_path.exists():
+        customer = self._store.read(who).customer
+        if not any(_is_theirs(customer, made) for made in Notebook(self._notebook_path).unclaimed):
             return
         with locked(self._lock, _DOING, "the manager bot", 30):
             _Sitting(self._store, Notebook(self._notebook_path), self._bot, self._text).adopt(who)
@@ -91,9 +95,8 @@ class ManagerDesk:
             _send(self._store, self._bot, reply)
 
     def _was_attended(self) -> bool:
-        """The lock's file is written each time it is taken."""
         try:
-            return abs(time.time() - self._lock.stat().st_mtime) < REST_SECONDS
+            return abs(time.time() - self._looked.stat().st_mtime) < REST_SECONDS
         except FileNotFoundError:
             return False
 
@@ -124,8 +127,7 @@ class _Sitting:
     def adopt(self, who: str) -> None:
         customer = self.store.read(who).customer
         for made in self.notebook.unclaimed:
-            offered = links.is_offered(customer, made.bot) and not links.refusal_of(customer, made.who)
-            if links.wants_bot(customer) and (offered or links.is_made_by(customer, made.who)):
+            if _is_theirs(customer, made):
                 reply = self._take_bot(customer, made)
                 if _mark_told(self.store, reply):
                     _send(self.store, self.bot, reply)
@@ -235,6 +237,12 @@ class _Sitting:
 
     def _everybody(self) -> Iterator[Customer]:
         return (listing.customer for listing in self.store.all() if listing.customer is not None)
+
+
+def _is_theirs(customer: Customer, made: MadeBot) -> bool:
+    """Whether a bot that was made is the one that this customer is waited for to make."""
+    offered = links.is_offered(customer, made.bot) and links.refusal_of(customer, made.who) is None
+    return links.wants_bot(customer) and (offered or links.is_made_by(customer, made.who))
 
 
 def _tie(record: Record, who: Person) -> None:

@@ -93,6 +93,24 @@ def test_a_look_that_was_a_moment_ago_is_not_repeated(stage: Stage, monkeypatch:
     assert _polls(stage) == before
 
 
+def test_runs_that_wait_for_a_bot_keep_nobody_from_looking(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.sign_up(telegram=None)
+    stage.run()
+    stage.create("ada", username="whose_is_this_bot")
+    _desk(stage).attend()
+    (stage.workspace.manager_dir / "looked").unlink()
+    monkeypatch.setattr(manager, "REST_SECONDS", 3600)
+    before = _polls(stage)
+
+    for _ in range(3):
+        _desk(stage).adopt(ADA)
+    _desk(stage).attend()
+
+    assert _polls(stage) > before
+
+
 def test_what_could_certainly_not_be_answered_comes_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
