@@ -1,0 +1,14 @@
+"""Whole setups among deaths, in the short form; `make campaign` is the long one."""
+
+import pytest
+
+from tests.campaigns.short import Summary, short
+
+
+@pytest.mark.sandbox
+@pytest.mark.timeout(900)
+def test_whole_setups_on_a_real_server_among_deaths(campaign_summary: Summary) -> None:
+    tally = short(campaign_summary, machine=True, pairs=5, moments=5, faults=0)
+
+    assert tally.violations == []
+    assert tally.killed >= 140
