@@ -1,8 +1,11 @@
 """The main job for real: droplets that boot, the real Moltbot, and a customer with a phone."""
 
 import json
+import socket
+import time
 from typing import Any
 
+import httpx
 import pytest
 
 from provisioner.sandbox.client import Sandbox
@@ -45,6 +48,7 @@ def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
     _check_nothing_more_is_done(operator, sandbox, email)
     _check_the_server_is_as_planned(operator, email)
     _check_the_logs(operator, email, token)
+    _check_the_tunnel(operator, email)
     for text in (waiting.out, waiting.err, finished.out, finished.err):
         assert token not in text
 
@@ -115,6 +119,24 @@ def _check_the_logs(operator: Operator, email: str, token: str) -> None:
     assert "ended well" in log
     assert token not in log
     assert operator.done("ssh", email, "--", "hostname").out.startswith("moltbot-")
+
+
+def _check_the_tunnel(operator: Operator, email: str) -> None:
+    """The Control UI listens on the server's loopback only; through the tunnel it is on a port of ours."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with operator.start("ssh", email, "--tunnel", "--port", str(port), "--", "sleep", "60"):
+        deadline = time.monotonic() + 30
+        while not _answers(f"http://127.0.0.1:{port}/healthz"):
+            assert time.monotonic() < deadline, "nothing answers through the tunnel"
+            time.sleep(0.3)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _droplets_of(sandbox: Sandbox, record: dict[str, Any]) -> list[int]:
