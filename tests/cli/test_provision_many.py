@@ -1,6 +1,9 @@
 """Many customers at the command line, as real processes against a cloud whose droplets are only addresses."""
 
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +93,37 @@ def test_whom_has_to_be_clear(operator: Operator) -> None:
     assert operator.run("provision", EMAILS[0], "--all").code == 2
     nobody = operator.run("resume", "--json")
     assert (nobody.code, json.loads(nobody.out)["customers"]) == (0, [])
+
+
+def test_a_second_ctrl_c_ends_at_once_what_does_not_stop_by_itself(
+    operator: Operator, cloud: Sandbox
+) -> None:
+    cloud.fault("cloud", "delay", method="GET", path="droplets", count=None, seconds=25)
+    with operator.start("provision", *EMAILS, "--until", "droplet") as run:
+        for email in EMAILS:
+            run.wait_for(f"{email}  droplet    started")
+        os.kill(run.pid, signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.end(timeout=1)
+        os.kill(run.pid, signal.SIGINT)
+        # Less than the grace that one alone gives.
+        assert run.end(timeout=8) == 130
+
+
+def test_doctor_and_adopt_at_the_command_line(operator: Operator, cloud: Sandbox) -> None:
+    ada, bob, _ = EMAILS
+    operator.done("provision", ada, "--until", "droplet")
+    droplet = operator.record(ada)["setup"]["droplet"]["id"]
+    operator.done("update", ada, "setup.droplet.id", "null")
+
+    ill = operator.run("doctor", "--json")
+    assert ill.code == 1
+    [trouble] = [one for one in ill.document["troubles"] if one["whom"] == droplet]
+    assert trouble["hint"].startswith(f"provisioner adopt {ada} {droplet}")
+
+    assert operator.run("adopt", bob, droplet).code == 2
+    operator.done("adopt", ada, droplet)
+    well = operator.run("doctor", "--json").document
+    assert not [one for one in well["troubles"] if one["kind"] == "droplet" and ada in one["whom"]]
+    assert {cost["droplet"]: cost["email"] for cost in well["costs"]}[droplet] == ada
+    assert ada in operator.run("doctor").out
