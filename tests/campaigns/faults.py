@@ -28,6 +28,20 @@ class Fault:
         )
 
 
+@dataclass(frozen=True)
+class ServerFault:
+    """Something that happens on the server's side of SSH, as soon as a playbook has had its first effect."""
+
+    name: str
+    script: str
+    playbook: str
+
+    def put(self, world: World) -> None:
+        mark = f"/root/effects/{self.playbook}"
+        wait = f"rm -f {mark}; timeout 50 bash -c 'until test -e {mark}; do sleep 0.01; done'"
+        world.meanwhile(f"{wait}\n{self.script}\n:")
+
+
 _REQUESTS = (
     ("POST", "/droplets/?$", "the request for the droplet"),
     ("GET", r"/droplets/?\?", "a list of droplets"),
@@ -47,6 +61,7 @@ _WAYS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("slow headers", "slow_headers", {"seconds": 0.2}),
     ("late", "delay", {"seconds": 0.2}),
 )
+AnyFault = Fault | ServerFault
 CLOUD: tuple[Fault, ...] = (
     *(
         Fault(f"{way} for {what}", "cloud", kind, method, path, params)
@@ -64,6 +79,17 @@ TELEGRAM: tuple[Fault, ...] = tuple(
         ("the connection is reset", "reset", {}),
         ("500", "status", {"status": 500}),
         ("late", "delay", {"seconds": 0.2}),
+    )
+)
+_SESSIONS = "-f '^sshd: root'"
+_RESTART = "sleep 1; systemctl reset-failed; systemctl start ssh"
+SERVER: tuple[ServerFault, ...] = tuple(
+    ServerFault(f"SSH {what} during {playbook}", script, playbook)
+    for playbook in ("server", "moltbot", "telegram")
+    for what, script in (
+        ("cut", f"pkill -KILL {_SESSIONS}"),
+        ("cut and refused for a second", f"systemctl stop ssh; pkill -KILL {_SESSIONS}; {_RESTART}"),
+        ("frozen", f"pkill -STOP {_SESSIONS}"),
     )
 )
 LOST_ANSWER = CLOUD[0]

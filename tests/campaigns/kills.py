@@ -16,7 +16,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import RecordError
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.workspace import Workspace
-from tests.campaigns.faults import Fault
+from tests.campaigns.faults import AnyFault
 from tests.campaigns.processes import Death, Life, Processes
 from tests.campaigns.world import PLAYBOOKS, World, workspace_in, world
 from tests.campaigns.zygote import FILE_PLACES
@@ -75,7 +75,7 @@ class Campaign:
         self._until = () if world.machine else ("--until", "droplet")
         self._cloud = DigitalOcean(world.tokens.digitalocean, world.environment()["DIGITALOCEAN_END_POINT"])
 
-    def undisturbed(self, faults: Sequence[Fault] = ()) -> tuple[str, ...]:
+    def undisturbed(self, faults: Sequence[AnyFault] = ()) -> tuple[str, ...]:
         """The boundaries of a whole run, in their order."""
         with self._customer() as email:
             self._break(faults)
@@ -83,7 +83,7 @@ class Campaign:
             assert life.code == 0, life.said
             return life.passed
 
-    def live(self, deaths: Sequence[Death], faults: Sequence[Fault] = ()) -> None:
+    def live(self, deaths: Sequence[Death], faults: Sequence[AnyFault] = ()) -> None:
         """One customer, whose process dies each of these deaths in turn, and is then left alone.
 
         The faults are there from the first process on, and gone for the last ones.
@@ -96,13 +96,14 @@ class Campaign:
                 lives = [self._die(email, death) for death in deaths]
                 self._world.book.clear()
                 end = self._go_on(email)
+                self._world.settle()
             self._tally.reads += reader.reads
             places = ", ".join(_place(life) for life in lives)
             story = f"{list(deaths)} ({places}) among {[fault.name for fault in faults]}"
             for problem in [*self._problems(email, lives, end), *reader.problems]:
                 self._tally.violations.append(f"{story}: {problem}")
 
-    def _break(self, faults: Sequence[Fault]) -> None:
+    def _break(self, faults: Sequence[AnyFault]) -> None:
         for fault in faults:
             self._tally.faults[fault.name] += 1
             fault.put(self._world)

@@ -21,6 +21,7 @@ from provisioner.sandbox.nspawn import NspawnMachines
 from provisioner.sandbox.pretend import PretendMachines
 
 _FIRST_BOOT = """\
+pkill -KILL -f '^sshd: root'
 systemctl stop provisioner-run 2>/dev/null
 systemctl reset-failed 2>/dev/null
 rm -rf /var/lib/provisioner /run/provisioner /root/effects /etc/ssh/ssh_host_*

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.campaigns import kills
-from tests.campaigns.faults import CLOUD, LISTS_LAG, LOST_ANSWER, TAGS_LAG, TELEGRAM, Fault
+from tests.campaigns.faults import CLOUD, LISTS_LAG, LOST_ANSWER, SERVER, TAGS_LAG, TELEGRAM, AnyFault
 from tests.campaigns.kills import Campaign, Tally
 from tests.campaigns.processes import Death
 
-Life = tuple[Sequence[Death], Sequence[Fault]]
+Life = tuple[Sequence[Death], Sequence[AnyFault]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ class Plan:
         yield from self._mine((deaths, ()) for deaths in kills.broken_disks(places) if self.disks)
         if not self.machine:
             yield from self._mine(self._among_faults(campaign))
-        known = [*CLOUD, *(TELEGRAM if self.machine else ())]
+        known: list[AnyFault] = [*CLOUD]
+        if self.machine:
+            known += [*TELEGRAM, *SERVER]
         if self.faults:
             # A death beyond the last boundary is none: the run is left to meet the fault.
             yield from self._mine(([Death(at=10**6)], [fault]) for fault in known)

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import logging
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,7 @@ class World(Assembly):
     def __init__(self, options: Options, machine: Machine | None) -> None:
         self.machine = machine
         self.made = 0
+        self._threads: list[threading.Thread] = []
         super().__init__(options, lambda _line: None)
         self._numbers = itertools.count(1)
 
@@ -78,6 +80,19 @@ class World(Assembly):
         """Break the next requests that fit."""
         params = Params(**rule.pop("params", {}))
         self.book.add(Rule(service=service, kind=kind, method=method, path=path, params=params, **rule))  # type: ignore[arg-type]
+
+    def meanwhile(self, script: str) -> None:
+        """Run a script on the server, past SSH, while the run goes on."""
+        assert self.machine is not None, "there is no server"
+        thread = threading.Thread(target=self.machine.shell, args=[script])
+        self._threads.append(thread)
+        thread.start()
+
+    def settle(self) -> None:
+        """Until everything that goes on meanwhile is over."""
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
 
     def add_customer(self, workspace: Workspace) -> str:
         """Somebody of whom everything is known, and who has pressed Start; their address."""
