@@ -81,7 +81,6 @@ def _variables(work: Work) -> dict[str, object]:
         "node_mirror": settings.node_mirror,
         "model": settings.moltbot.model,
         "anthropic_base_url": settings.anthropic_base_url or "",
-        "telegram_token_known": bool(customer.setup.messaging.bot_token),
         "customer_name": customer.name or "",
         "joined": (customer.signup_date or now())[:10],
         "plan": customer.subscription.plan or "",
@@ -93,6 +92,4 @@ def _variables(work: Work) -> dict[str, object]:
 def _secrets(work: Work) -> dict[str, str]:
     key = work.settings.anthropic_key
     assert key, "needs() asks for the key"
-    # The playbook wants a value for each; without a token it leaves this one alone.
-    token = work.customer.setup.messaging.bot_token or "none"
-    return {"ANTHROPIC_API_KEY": key.get_secret_value(), "TELEGRAM_BOT_TOKEN": token}
+    return {"ANTHROPIC_API_KEY": key.get_secret_value()}

@@ -110,9 +110,11 @@ def test_whatever_people_are_called_the_files_keep_their_form(name: str, plan: s
     assert json.loads(file_with(script, '"loopback"'))["gateway"]["port"] == 18789
 
 
-def test_the_bots_token_is_put_there_early_only_if_it_is_known() -> None:
-    assert "The bot's token" in rendered("moltbot").tasks
-    assert "The bot's token" not in rendered("moltbot", telegram_token_known=False).tasks
+def test_the_bots_token_comes_only_after_the_rules_of_who_is_let_in() -> None:
+    tasks = rendered("telegram").tasks
+
+    assert tasks.index("Configuration") < tasks.index("The bot's token")
+    assert "TELEGRAM_BOT_TOKEN" not in rendered("moltbot").secrets
 
 
 def test_no_task_lets_a_program_have_a_secret_as_an_argument() -> None:

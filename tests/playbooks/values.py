@@ -16,7 +16,6 @@ MOLTBOT: dict[str, Any] = {
     "node_mirror": "http://127.0.0.1/node",
     "model": "anthropic/claude-sonnet-5",
     "anthropic_base_url": "",
-    "telegram_token_known": True,
     "customer_name": "Ada Example",
     "joined": "2026-01-29",
     "plan": "Moltbot",
