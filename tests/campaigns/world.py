@@ -141,6 +141,12 @@ def workspace_in(folder: Path) -> Workspace:
     workspace, _ = init_workspace(folder)
     with workspace.settings_file.open("w") as file:
         file.write(SETTINGS)
+    put_small_playbooks(workspace)
+    return workspace
+
+
+def put_small_playbooks(workspace: Workspace) -> None:
+    """Stand-ins for the shipped playbooks, which go first in this workspace."""
     for name in PLAYBOOKS:
         shipped = load(name, [])
         head = {
@@ -152,4 +158,3 @@ def workspace_in(folder: Path) -> Workspace:
         home.mkdir()
         tasks = "tasks:" + _TASKS.format(name=name)
         (home / "playbook.yaml").write_text(yaml.safe_dump(head, sort_keys=False) + tasks)
-    return workspace
