@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
+from provisioner.boundaries import cross
 from provisioner.errors import MailError, SettingsError
 
 CALL_SECONDS = 20.0
@@ -69,7 +70,9 @@ class Mailer:
             _ask(server.mail(parseaddr(self._sender)[1]), to)
             _ask(server.rcpt(to), to)
             try:
+                cross("before an e-mail")
                 answer = server.data(message.as_bytes(policy=SMTP))
+                cross("after an e-mail")
             except smtplib.SMTPDataError:
                 raise
             except (smtplib.SMTPServerDisconnected, OSError) as problem:
