@@ -261,10 +261,13 @@ def _place(life: Life) -> str:
 
 
 def _died_sending(life: Life) -> bool:
-    """Whether a process died with the message on its way, and nothing written about it yet."""
+    """Whether a process ended with the message on its way, and nothing written about it yet.
+
+    By a kill, or because the disk did not take what it wanted to write.
+    """
     places = list(life.passed)
     sendings = [index for index, place in enumerate(places) if SENDING in place]
-    if not life.killed or not sendings:
+    if life.code == 0 or not sendings:
         return False
     written = [
         index for index, place in enumerate(places) if place == "after rename" and index > sendings[-1]
