@@ -22,6 +22,8 @@ from provisioner.customers.locks import A_LOOK_SECONDS, Holder, holder_of, locke
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError, ProvisionerError, RecordError, UnknownCustomer
 
+_A_MOVE_SECONDS = 5.0
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -104,7 +106,11 @@ class CustomerStore:
         BusyError while a process has claimed the customer: what it does next would be written there.
         """
         doing = "archive the customer"
-        with self.claim(who, doing):
+        customer = self.read(who).customer
+        # Longer than another move takes, shorter than a run.
+        with locked(
+            self._run_lock(customer.id), doing, customer.email, min(self._wait_seconds, _A_MOVE_SECONDS)
+        ):
             return self._move(who, self._folders.archive, doing)
 
     def restore(self, who: str) -> bool:

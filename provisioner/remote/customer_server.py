@@ -51,7 +51,8 @@ class CustomerServer:
     ) -> list[Planned]:
         """What applying the playbook would do, by asking its guards; nothing is changed."""
         report = self._execution(playbook, variables, secrets).plan()
-        return [Planned(f"{playbook}: {task.name}", task.status == "planned") for task in report.tasks]
+        # A task that only looks or waits is asked too, and never changes anything.
+        return [Planned(f"{playbook}: {task.name}", task.changed) for task in report.tasks]
 
     def _execution(
         self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None

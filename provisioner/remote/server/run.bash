@@ -252,7 +252,7 @@ perform() {
     end_task so false
   elif [[ $mode == plan ]]; then
     code=0
-    end_task planned true
+    if ((changes)); then end_task planned true; else end_task planned false; fi
   else
     body
     try
