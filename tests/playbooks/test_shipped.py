@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 from typing import Any
 
@@ -125,7 +124,6 @@ def test_no_task_lets_a_program_have_a_secret_as_an_argument() -> None:
                     assert "<<< {{ secret." in line, (name, task.name)
 
 
-@pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed here")
 def test_the_firewall_lets_in_ssh_on_its_port_alone() -> None:
     rules = file_with(rendered("server", ssh_port=2222), "chain input")
 
