@@ -52,11 +52,5 @@ def md5_fingerprint(public: str) -> str:
     return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
 
-def sha256_fingerprint(public: str) -> str:
-    """The form that OpenSSH shows to people: `SHA256:…`."""
-    digest = hashlib.sha256(_blob(public)).digest()
-    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
-
-
 def _blob(public: str) -> bytes:
     return base64.b64decode(public.split()[1])

@@ -67,11 +67,6 @@ class Stream:
             self._channel.settimeout(limit)
             self._channel.sendall(data)
 
-    def send_eof(self) -> None:
-        """End its standard input."""
-        with self._guard():
-            self._channel.shutdown_write()
-
     def exchange(self, data: bytes, until: float) -> tuple[bytes, bytes]:
         """Write all, read all, until both streams end or the clock (monotonic) says `until`."""
         out, err = bytearray(), bytearray()
