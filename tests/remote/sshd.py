@@ -64,9 +64,9 @@ def running(folder: Path, *, port: int | None = None, host_key_type: str = "ed25
     port = port or free_port()
     host_key, operator = generate_keypair("host"), generate_keypair("operator")
     config = _configuration(folder, port, host_key, operator, host_key_type)
-    made = os.geteuid() == 0 and not _SEPARATION.exists()
-    if made:
-        _SEPARATION.mkdir(mode=0o755)
+    if os.geteuid() == 0:
+        # It stays: every sshd of this machine needs it, those of other tests at the same time too.
+        _SEPARATION.mkdir(mode=0o755, exist_ok=True)
     log = folder / "sshd.log"
     process = subprocess.Popen(
         [program(), "-D", "-f", str(config), "-E", str(log)],
@@ -82,8 +82,6 @@ def running(folder: Path, *, port: int | None = None, host_key_type: str = "ed25
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-        if made:
-            _SEPARATION.rmdir()
 
 
 def _configuration(folder: Path, port: int, host_key: KeyPair, operator: KeyPair, host_key_type: str) -> Path:
