@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -28,20 +29,28 @@ Listener = Callable[[Progress], None]
 
 
 class RunLog:
-    """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end."""
+    """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end.
+
+    What the disk does not take is lost: the log only tells of the run, and must not end it.
+    """
 
     def __init__(self, folder: Path, run: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / f"{run}.jsonl"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._file = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
+        self._descriptor: int | None = None
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, progress: Progress) -> None:
         line = {"timestamp": now(), **vars(progress), "seconds": round(progress.seconds, 3)}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
     def close(self) -> None:
-        self._file.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class StepWatch:

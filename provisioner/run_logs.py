@@ -1,12 +1,29 @@
-"""What the logs of runs say, read from their ends."""
+"""The logs of runs: their names, whose order is that of the runs, and what they say at their ends."""
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 _TAIL_BYTES = 8192
+_STEP = timedelta(seconds=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def new_run(folder: Path) -> str:
+    """A name for a run that begins now: `2026-01-29T055400.123456Z-a1b2c3`.
+
+    It comes after all that are there, even if the clock was set back: the last run of a customer is told by
+    its name.
+    """
+    newest = next((_begun(path) for path in _newest_first(folder)), _LONG_AGO)
+    moment = datetime.now(UTC)
+    if moment <= newest:
+        moment = newest + _STEP
+    return f"{moment:%Y-%m-%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
 def last_progress(folder: Path, customers: set[str]) -> dict[str, dict[str, Any]]:
@@ -31,6 +48,14 @@ def _newest_first(folder: Path) -> Iterator[Path]:
     except FileNotFoundError:
         return
     yield from (folder / name for name in sorted(names, reverse=True))
+
+
+def _begun(path: Path) -> datetime:
+    """When a run was begun, by its name; long ago if that is no moment."""
+    try:
+        return datetime.fromisoformat(path.stem.rpartition("-")[0])
+    except ValueError:
+        return _LONG_AGO
 
 
 def _last_event(path: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """One customer through the steps."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
@@ -9,12 +8,12 @@ from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
+from provisioner.run_logs import new_run
 from provisioner.secrets import Redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, EarlyStep, Failed, Outcome, Step, Waiting
 from provisioner.steps.sequence import STEPS
-from provisioner.timestamps import now
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
 
@@ -65,19 +64,19 @@ class Runner:
         process has this customer; what fails later is the result's outcome.
         """
         began = self._clock.monotonic()
-        store = self._workspace.store()
-        run = f"{now().replace(':', '')}-{secrets.token_hex(3)}"
+        store, runs = self._workspace.store(), self._workspace.runs_dir
         found = store.find(who)
         customer = found.record.customer
         if found.archived:
             raise _refused(customer, "the record is archived", f"provisioner restore {customer.email}")
         steps = self._steps_until(until)
         if all(step.done(customer) for step in steps):
-            return RunResult(customer, run, None, Done(), self._clock.monotonic() - began)
+            return RunResult(customer, new_run(runs), None, Done(), self._clock.monotonic() - began)
         self._check(customer, steps)
         with store.claim(who, doing=f"provision {customer.email}"):
+            run = new_run(runs)
             redact = Redactor(self._settings.secret_values())
-            log = RunLog(self._workspace.runs_dir, run)
+            log = RunLog(runs, run)
             work = CustomerWork(self._workspace, self._settings, self._services, store.read(who), redact)
             listener = redacted(redact, tell_all(self._listener, log))
             with closing(log), closing(work), self._attend(work):

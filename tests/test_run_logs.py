@@ -1,0 +1,65 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from provisioner.progress import Progress, RunLog
+from provisioner.run_logs import last_progress, new_run
+
+WHO = "customer@example.com"
+
+
+def told(folder: Path, run: str, text: str) -> None:
+    log = RunLog(folder, run)
+    log(Progress(WHO, "droplet", "said", text))
+    log.close()
+
+
+def test_of_many_runs_in_one_moment_the_last_one_is_the_last(tmp_path: Path) -> None:
+    for number in range(50):
+        told(tmp_path, new_run(tmp_path), f"run {number}")
+
+    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "run 49"
+
+
+@pytest.mark.parametrize("ahead", ["2999-01-29T055400.123456Z-a1b2c3", "2999-01-29T055400Z-a1b2c3"])
+def test_after_a_clock_that_was_ahead_the_last_run_is_still_the_last(tmp_path: Path, ahead: str) -> None:
+    told(tmp_path, ahead, "ahead")
+    names = [new_run(tmp_path)]
+    for number in range(3):
+        told(tmp_path, names[-1], f"run {number}")
+        names.append(new_run(tmp_path))
+
+    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "run 2"
+    assert names == sorted(names)
+    assert len({len(name) for name in names}) == 1
+
+
+def test_a_name_that_is_no_moment_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "zzz.jsonl").write_text("")
+    assert new_run(tmp_path) < "zzz"
+
+
+def test_a_folder_that_cannot_be_made_does_not_end_the_run(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    told(tmp_path / "runs", "run", "lost")
+
+
+def test_a_full_disk_does_not_end_the_run(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, "run")
+    assert log._descriptor is not None
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, log._descriptor)
+    os.close(full)
+
+    log(Progress(WHO, "droplet", "said", "lost"))
+    log.close()
+
+
+def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
+    told(tmp_path, "run", "an “odd”\nline")
+
+    [line] = (tmp_path / "run.jsonl").read_text().splitlines()
+    assert json.loads(line)["text"] == "an “odd”\nline"
+    assert (tmp_path / "run.jsonl").stat().st_mode & 0o777 == 0o600
