@@ -3,6 +3,9 @@
 DigitalOcean allows 250 requests in any minute and 5000 in any hour. The minute is counted here, in a small
 file that every process locks for the moment of a look; the hour, and requests of programs that do not count
 here, are told by the API's own headers.
+
+Moments are those of the machine's monotonic clock, which all its processes share: a wall clock that is set
+forward would forget what was sent, and one that is set back would hold everybody up.
 """
 
 import fcntl
@@ -12,6 +15,7 @@ import random
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
@@ -48,7 +52,7 @@ class RateBudget:
     def close_for(self, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
         """Nobody sends anything for so long: the API said so."""
         with self._held() as ledger:
-            now = clock.time()
+            now = clock.monotonic()
             ledger.closed_until = max(ledger.closed_until, now + min(seconds, _LONGEST_CLOSURE_SECONDS))
 
     def heard(self, limit: RateLimit | None, until_reset: float, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -58,7 +62,7 @@ class RateBudget:
 
     def _try(self, clock: Clock) -> float:
         with self._held() as ledger:
-            now = clock.time()
+            now = clock.monotonic()
             ledger.forget(now)
             wait = ledger.wait(now, self._a_minute)
             if wait == 0:
@@ -87,18 +91,20 @@ class RateBudget:
 
 
 class _Ledger:
-    """Moments since 1970: until when nothing may be sent, and when something was."""
+    """Moments since this machine's start: until when nothing may be sent, and when something was."""
 
     def __init__(self, raw: bytes) -> None:
         numbers = array("d", raw[: len(raw) // 8 * 8])
-        self.closed_until = numbers[0] if numbers else 0.0
-        self.sent = list(numbers[1:])
+        if not numbers or numbers[0] != _this_start():
+            numbers = array("d", [0.0, 0.0])
+        self.closed_until = numbers[1] if len(numbers) > 1 else 0.0
+        self.sent = list(numbers[2:])
 
     def as_bytes(self) -> bytes:
-        return array("d", [self.closed_until, *self.sent]).tobytes()
+        return array("d", [_this_start(), self.closed_until, *self.sent]).tobytes()
 
     def forget(self, now: float) -> None:
-        """What is over; and what is to come, which a clock that was set back has left."""
+        """What is over; and what is to come, which a clock that began anew has left."""
         self.sent = [moment for moment in self.sent if now - MINUTE_SECONDS < moment <= now]
         if self.closed_until > now + _LONGEST_CLOSURE_SECONDS:
             self.closed_until = 0.0
@@ -108,6 +114,16 @@ class _Ledger:
         if len(self.sent) >= a_minute:
             waits.append(sorted(self.sent)[-a_minute] + MINUTE_SECONDS - now)
         return max(0.0, *waits)
+
+
+@cache
+def _this_start() -> float:
+    """A number for this start of the machine, in which the monotonic clock counts on; 0 where it has none."""
+    try:
+        name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return 0.0
+    return float(int.from_bytes(hashlib.sha256(name).digest()[:6]))
 
 
 def _write(handle: int, raw: bytes) -> None:

@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import stat
 import time
+from array import array
 from pathlib import Path
 
 import pytest
@@ -69,17 +70,36 @@ def test_tokens_and_endpoints_have_budgets_of_their_own_and_no_token_is_in_sight
     assert not any(b"one" in path.name.encode() + path.read_bytes() for path in files)
 
 
-def test_a_clock_that_was_set_back_and_a_torn_file_block_nobody(tmp_path: Path) -> None:
+def test_what_was_counted_before_the_machine_started_anew_and_a_torn_file_block_nobody(
+    tmp_path: Path,
+) -> None:
     clock = FastClock()
     budget = RateBudget(tmp_path, "token", ENDPOINT, a_minute=1)
-    clock.sleep(10**6)
     budget.take(0, clock)
     budget.close_for(3000, clock)
-
-    assert budget.take(0, FastClock()) == 0
+    assert budget.take(0, clock) > 0
     [path] = tmp_path.iterdir()
+    start, *moments = array("d", path.read_bytes())
+
+    path.write_bytes(array("d", [start + 1, *moments]).tobytes())
+    assert budget.take(0, clock) == 0
     path.write_bytes(b"torn")
     assert budget.take(0, clock) == 0
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_wall_clock_that_is_set_changes_nothing(budget: RateBudget, jump: float) -> None:
+    class Set(FastClock):
+        def time(self) -> float:
+            return super().time() + jump
+
+    clock = FastClock()
+    budget.take(0, clock)
+    budget.close_for(30, clock)
+
+    later = Set()
+    later._now = clock._now
+    assert budget.take(1, later) == pytest.approx(30, abs=0.1)
 
 
 def test_a_folder_that_cannot_be_made_blocks_nobody(tmp_path: Path) -> None:
