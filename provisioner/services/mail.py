@@ -26,6 +26,10 @@ _ATTEMPTS = 3
 _PAUSE_SECONDS = 1.0
 _PORTS = {"smtp": 587, "smtps": 465}
 _SET = "SMTP_URL is smtp://user:password@host:587, or smtps://… for TLS from the first byte"
+_CERTIFIED = (
+    "name the server in SMTP_URL as its certificate does; if you do, its owner has to renew the certificate"
+)
+_SENDING = "send the e-mail"
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,18 @@ class Mailer:
         message = _message(self._sender, to, letter)
         self._retrying(lambda: self._once(to, message))
 
+    def probe(self, seconds: float = CALL_SECONDS) -> None:
+        """Connect, encrypt and log in as `send` does, and leave; nothing is sent, and nothing tried again.
+
+        MailError if mail cannot be sent this way; no word of the server is waited for longer than `seconds`.
+        """
+        doing = "log in to the mail server"
+        with self._explained(doing), self._connection(seconds) as server:
+            self._log_in(server, doing)
+
     def _once(self, to: str, message: EmailMessage) -> None:
-        with self._explained(to), self._connection() as server:
-            self._log_in(server)
+        with self._explained(_SENDING, to), self._connection(CALL_SECONDS) as server:
+            self._log_in(server, _SENDING)
             _ask(server.mail(parseaddr(self._sender)[1]), to)
             _ask(server.rcpt(to), to)
             try:
@@ -77,38 +90,38 @@ class Mailer:
                 raise
             except (smtplib.SMTPServerDisconnected, OSError) as problem:
                 raise MailUncertain(
-                    "send the e-mail",
+                    _SENDING,
                     whom=to,
                     cause=f"the connection was lost as it was handed over: {problem}",
                 ) from None
             _ask(answer, to)
 
     @contextmanager
-    def _explained(self, to: str) -> Iterator[None]:
+    def _explained(self, doing: str, to: str | None = None) -> Iterator[None]:
         """Turns what the library raises into MailError, without the password, which it may quote."""
         try:
             yield
         except smtplib.SMTPAuthenticationError:
             cause = "the mail server does not accept the user and password of SMTP_URL"
-            raise MailError("send the e-mail", whom=to, cause=cause, hint="correct SMTP_URL") from None
+            raise MailError(doing, whom=to, cause=cause, hint="correct SMTP_URL") from None
         except smtplib.SMTPResponseException as refused:
-            raise _refused(refused.smtp_code, refused.smtp_error, to) from None
+            raise _refused(doing, refused.smtp_code, refused.smtp_error, to) from None
         except ssl.SSLCertVerificationError as problem:
             cause = f"the mail server's certificate is not good: {problem.verify_message}"
-            raise MailError("send the e-mail", whom=to, cause=cause, hint=_SET) from None
+            raise MailError(doing, whom=to, cause=cause, hint=_CERTIFIED) from None
         except (smtplib.SMTPException, OSError) as problem:
             where = f"{self._address.hostname}:{self._port}"
             cause = f"{where} did not answer as a mail server does ({type(problem).__name__})"
-            raise MailError("send the e-mail", whom=to, cause=cause, hint=_SET, retry=True) from None
+            raise MailError(doing, whom=to, cause=cause, hint=_SET, retry=True) from None
 
     @contextmanager
-    def _connection(self) -> Iterator[smtplib.SMTP]:
+    def _connection(self, seconds: float) -> Iterator[smtplib.SMTP]:
         host = self._address.hostname or ""
         if self._address.scheme == "smtps":
             context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, self._port, timeout=CALL_SECONDS, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, self._port, timeout=seconds, context=context)
         else:
-            server = smtplib.SMTP(host, self._port, timeout=CALL_SECONDS)
+            server = smtplib.SMTP(host, self._port, timeout=seconds)
         try:
             yield server
             # The letter is on its way: a server that does not say goodbye changes nothing.
@@ -116,7 +129,7 @@ class Mailer:
         finally:
             server.close()
 
-    def _log_in(self, server: smtplib.SMTP) -> None:
+    def _log_in(self, server: smtplib.SMTP, doing: str) -> None:
         server.ehlo_or_helo_if_needed()
         encrypted = self._address.scheme == "smtps"
         if not encrypted and server.has_extn("starttls"):
@@ -127,8 +140,12 @@ class Mailer:
             return
         if not encrypted and not _is_this_machine(self._address.hostname or ""):
             cause = "the mail server offers no encryption, and the password would be sent in the clear"
-            raise MailError("send the e-mail", cause=cause, hint=_SET)
-        server.login(unquote(self._address.username), unquote(self._address.password or ""))
+            raise MailError(doing, cause=cause, hint=_SET)
+        try:
+            server.login(unquote(self._address.username), unquote(self._address.password or ""))
+        except UnicodeError:
+            cause = "the user or password of SMTP_URL has letters that a mail server cannot be told"
+            raise MailError(doing, cause=cause, hint="choose a password of ASCII letters") from None
 
     @property
     def _port(self) -> int:
@@ -162,14 +179,14 @@ def _message(sender: str, to: str, letter: Letter) -> EmailMessage:
 def _ask(answer: tuple[int, bytes], to: str) -> None:
     code, words = answer
     if code >= 300:
-        raise _refused(code, words, to)
+        raise _refused(_SENDING, code, words, to)
 
 
-def _refused(code: int, words: bytes | str, to: str) -> MailError:
+def _refused(doing: str, code: int, words: bytes | str, to: str | None) -> MailError:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     cause = f"the mail server refused it: {code} {text}"
     # 4xx is "not now", 5xx is "never".
-    return MailError("send the e-mail", whom=to, cause=cause, retry=400 <= code < 500)
+    return MailError(doing, whom=to, cause=cause, retry=400 <= code < 500)
 
 
 def _say_goodbye(server: smtplib.SMTP) -> None:

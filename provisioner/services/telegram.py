@@ -82,9 +82,19 @@ class TelegramBusy(TelegramError):
 class TelegramBot:
     """One bot, by its token. `api_root` is the address before `/bot<token>`."""
 
-    def __init__(self, token: str, api_root: str, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        token: str,
+        api_root: str,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        deadline: float | None = None,
+    ) -> None:
+        """`patience` is how long a call is tried again while that can help, in seconds; `deadline` is how
+        long each try may take in all, where that has to be certain."""
         self._token = token
         self._root = api_root.rstrip("/")
+        self._deadline = deadline
         self._retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, TelegramBusy)),
             wait=_AsTold(),
@@ -96,6 +106,11 @@ class TelegramBot:
         """Who this bot is; BotTokenRefused if the token is no good."""
         user = self._call("ask Telegram who the bot is", lambda bot: bot.get_me(), repeatable=True)
         return identity_of(user)
+
+    def webhook(self) -> str | None:
+        """Where Telegram sends what is written to this bot; None if it keeps it until it is asked for."""
+        doing = "ask Telegram where it sends the bot's messages"
+        return self._call(doing, lambda bot: bot.get_webhook_info(), repeatable=True).url or None
 
     def send(self, chat_id: str, text: str, keyboard: Keyboard | None = None) -> str:
         """Send plain text and return the message's id; ChatClosed if the person cannot be written to.
@@ -174,6 +189,9 @@ class TelegramBot:
         except error.BadRequest as refused:
             raise _bad_request(doing, refused.message) from None
         except error.NetworkError as problem:
+            reason = problem.__cause__ or problem
+            raise _unreached(doing, reason, self._root, repeatable=repeatable) from None
+        except TimeoutError as problem:
             raise _unreached(doing, problem, self._root, repeatable=repeatable) from None
         except error.TelegramError as problem:
             raise TelegramError(doing, cause=problem.message.replace(self._token, "…")) from None
@@ -191,8 +209,9 @@ class TelegramBot:
         )
         bot = Bot(self._token, base_url=f"{self._root}/bot", request=request, get_updates_request=request)
         try:
-            await request.initialize()
-            return await ask(bot)
+            async with asyncio.timeout(self._deadline):
+                await request.initialize()
+                return await ask(bot)
         finally:
             await request.shutdown()
 
@@ -248,12 +267,11 @@ def _bad_request(doing: str, message: str) -> TelegramError:
     return TelegramError(doing, cause=message)
 
 
-def _unreached(doing: str, problem: Exception, root: str, *, repeatable: bool) -> TelegramError:
+def _unreached(doing: str, reason: BaseException, root: str, *, repeatable: bool) -> TelegramError:
     import httpx
 
-    reason = problem.__cause__
     certainly_not_sent = isinstance(reason, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    cause = f"{root} did not answer ({type(reason or problem).__name__})"
+    cause = f"{root} did not answer ({type(reason).__name__})"
     if repeatable or certainly_not_sent:
         return TelegramBusy(doing, cause)
     return TelegramError(doing, cause=f"{cause}; it may have arrived all the same", retry=False)

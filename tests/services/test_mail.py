@@ -64,7 +64,7 @@ def test_a_wrong_password_is_told_without_being_quoted() -> None:
 
 
 def test_starttls_is_used_where_it_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = _certificate(tmp_path)
+    context = self_signed(tmp_path)
     with _mailbox(credentials=(USER, PASSWORD), tls=context) as mailbox:
         mailer = Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER)
         with pytest.raises(MailError, match="certificate is not good") as refusal:
@@ -119,6 +119,36 @@ def test_nobody_there_can_be_tried_again() -> None:
         Mailer(f"smtp://127.0.0.1:{port}", SENDER, pause=0).send("ada@example.com", LETTER)
 
     assert problem.value.retry
+
+
+def test_a_probe_logs_in_as_a_letter_would_and_sends_nothing() -> None:
+    with _mailbox(credentials=(USER, PASSWORD)) as mailbox:
+        Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER).probe()
+        with pytest.raises(MailError, match=r"log in .* does not accept the user and password"):
+            Mailer(f"smtp://{USER}:wrong@127.0.0.1:{mailbox.port}", SENDER).probe()
+
+        assert mailbox.messages == []
+
+
+def test_a_probe_is_one_connection_whatever_comes_of_it() -> None:
+    with _talking(ehlo="421 closing", helo="421 closing") as server:
+        with pytest.raises(MailError, match="421 closing") as refusal:
+            Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).probe()
+        assert refusal.value.retry
+        assert server.connections == 1
+
+
+def test_a_password_that_cannot_be_sent_is_told_without_being_quoted() -> None:
+    with _mailbox(credentials=(USER, PASSWORD)) as mailbox, pytest.raises(MailError) as refusal:
+        Mailer(f"smtp://{USER}:gehe%C3%AFm@127.0.0.1:{mailbox.port}", SENDER).probe()
+
+    assert "cannot be told" in refusal.value.summary
+    assert "gehe" not in f"{vars(refusal.value)} {refusal.value!r} {refusal.value.__cause__!r}"
+
+
+def test_a_probe_does_not_wait_for_a_server_that_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(MailError, match="did not answer"):
+        Mailer(f"smtp://127.0.0.1:{silent.getsockname()[1]}", SENDER).probe(0.1)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +224,7 @@ def _talking(**answers: str | None) -> Iterator[_Server]:
         server.close()
 
 
-def _certificate(folder: Path) -> ssl.SSLContext:
+def self_signed(folder: Path) -> ssl.SSLContext:
     """A server's context, whose certificate is in the folder; only who is told to trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])

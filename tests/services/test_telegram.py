@@ -1,15 +1,17 @@
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 from provisioner.errors import TelegramError
 from provisioner.sandbox.telegram.app import telegram_app
+from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from provisioner.services.telegram import BotTokenRefused, ChatClosed, TelegramBot, TelegramBusy
@@ -117,6 +119,29 @@ def test_a_message_whose_answer_got_lost_is_not_sent_again() -> None:
         TelegramBot("1:token", root).send("5", "hello")
 
     assert answers == []
+
+
+def test_a_bot_says_where_its_messages_go(telegram: Telegram) -> None:
+    assert telegram.client().webhook() is None
+
+    telegram.bot.webhook = Webhook("https://example.com/hook")
+
+    assert telegram.client().webhook() == "https://example.com/hook"
+
+
+def test_a_deadline_is_kept_although_words_come_all_the_time() -> None:
+    async def drip(request: Request) -> StreamingResponse:
+        return StreamingResponse(_forever())
+
+    dripping = Starlette(routes=[Route("/{path:path}", drip, methods=["GET", "POST"])])
+    with serving(dripping) as root, pytest.raises(TelegramBusy, match=r"did not answer \(TimeoutError\)"):
+        TelegramBot("1:token", root, patience=0, deadline=0.3).identity()
+
+
+async def _forever() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.01)
 
 
 def _answering(answers: list[JSONResponse]) -> AbstractContextManager[str]:
