@@ -1,15 +1,18 @@
-"""Everything that can be seen to be wrong: settings, account, and the records against the cloud both ways.
+"""All that can be seen to be wrong: settings, account, bots, mail; records against the cloud both ways.
 
 Nothing is changed. What cannot be seen without an effect, as whether the token may write, is not claimed.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from provisioner.customers.record import Customer
+from provisioner.customers.store import Listing
+from provisioner.doctor_findings import ANSWER_SECONDS, AT_ONCE, GONE, Cost, Diagnosis, Findings
+from provisioner.doctor_services import look_at_services
 from provisioner.errors import CloudError, HostKeyError, ProvisionerError
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
@@ -19,47 +22,7 @@ from provisioner.standings import standings
 from provisioner.steps.droplet_identity import FLEET_TAG, same_key, stated_host_key, tag_of
 from provisioner.workspace import Workspace
 
-_ANSWER_SECONDS = 5.0
-_AT_ONCE = 16
 _LOOK = "look at the droplet's console in the control panel"
-_GONE = ("cancelled", "handed_over")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Something wrong: with whom or what (`whom`), and what to do about it.
-
-    `kind` is settings, token, account, key, firewall, record, run, droplet or server.
-    """
-
-    kind: str
-    whom: str
-    problem: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one droplet costs a month, in dollars; None if its size is not on offer any more."""
-
-    droplet: str
-    email: str | None
-    size: str
-    monthly: float | None
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What was found; `looked` names what could be looked at."""
-
-    troubles: tuple[Trouble, ...]
-    costs: tuple[Cost, ...]
-    looked: tuple[str, ...]
-
-    @property
-    def monthly(self) -> float:
-        """All droplets of known price together, in dollars a month."""
-        return sum(cost.monthly or 0.0 for cost in self.costs)
 
 
 @dataclass
@@ -70,13 +33,13 @@ class Doctor:
     settings: Settings
     cloud: DigitalOcean | None
     shows: Callable[[Customer], None]
-    _troubles: list[Trouble] = field(default_factory=list)
-    _looked: list[str] = field(default_factory=list)
+    _found: Findings = field(default_factory=Findings)
 
     def examine(self) -> Diagnosis:
         """Look at everything that can be looked at."""
         self._look_at_settings()
-        customers = self._look_at_records()
+        here, archived = self._look_at_records()
+        customers = [*here, *archived]
         costs: list[Cost] = []
         if self.cloud is not None and self._look_at_account(self.cloud):
             droplets = self._droplets(self.cloud, customers)
@@ -84,49 +47,46 @@ class Doctor:
             self._look_at_firewall(self.cloud, droplets)
             costs = self._price(self.cloud, customers, droplets)
             self._look_at_servers([one for one in customers if one.setup.droplet.id in droplets])
-        return Diagnosis(tuple(self._troubles), tuple(costs), tuple(self._looked))
-
-    def _note(self, kind: str, whom: str, problem: str, hint: str) -> None:
-        self._troubles.append(Trouble(kind, whom, problem, hint))
+        look_at_services(self.settings, here, archived, self._found)
+        return Diagnosis(tuple(self._found.troubles), tuple(costs), tuple(self._found.looked))
 
     def _look_at_settings(self) -> None:
-        self._looked.append("settings")
+        self._found.looked.append("settings")
         for name, value in (
             ("DIGITALOCEAN_ACCESS_TOKEN", self.settings.digitalocean_token),
             ("ANTHROPIC_API_KEY", self.settings.anthropic_key),
         ):
             if value is None:
-                self._note("settings", name, "is not set", "set it in the environment or in .env")
+                self._found.note("settings", name, "is not set", "set it in the environment or in .env")
         path = self.settings.ssh.key
         problem = _key_problem(path)
         if problem:
-            self._note("key", str(path), problem, "run provisioner init, or correct [ssh] key")
+            self._found.note("key", str(path), problem, "run provisioner init, or correct [ssh] key")
 
-    def _look_at_records(self) -> list[Customer]:
-        """Everybody's, the archived too; and the runs that nobody is at any more."""
-        self._looked.append("records")
+    def _look_at_records(self) -> tuple[list[Customer], list[Customer]]:
+        """Those who are here, and the archived; and the runs that nobody is at any more."""
+        self._found.looked.append("records")
         store = self.workspace.store()
         for finding in store.check().findings:
-            self._note("record", finding.file, finding.problem, "provisioner check tells more")
+            self._found.note("record", finding.file, finding.problem, "provisioner check tells more")
         for standing in standings(self.workspace):
             if standing.state in ("interrupted", "failed"):
                 text = f" ({standing.text})" if standing.text else ""
                 problem = f"the run {standing.state} in the step {standing.step}, and nobody is at it{text}"
-                self._note("run", standing.customer.email, problem, standing.command or "")
-        both = (listing.customer for archived in (False, True) for listing in store.all(archived=archived))
-        return [customer for customer in both if customer is not None]
+                self._found.note("run", standing.customer.email, problem, standing.command or "")
+        return _readable(store.all()), _readable(store.all(archived=True))
 
     def _look_at_account(self, cloud: DigitalOcean) -> bool:
         """Whether the token opens the account, as far as reading it."""
         try:
             account = cloud.account()
         except CloudError as error:
-            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            self._found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
             return False
-        self._looked.append("account")
+        self._found.looked.append("account")
         if account.status != "active":
             problem = f"the account is {account.status}: {account.status_message or 'no reason given'}"
-            self._note("account", account.email, problem, "the control panel says why")
+            self._found.note("account", account.email, problem, "the control panel says why")
         return True
 
     def _droplets(self, cloud: DigitalOcean, customers: Sequence[Customer]) -> dict[str, DropletInfo]:
@@ -138,13 +98,13 @@ class Doctor:
                 if wanted and wanted not in found:
                     found |= _one(cloud, wanted)
         except CloudError as error:
-            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            self._found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
             return {}
-        self._looked.append("droplets")
+        self._found.looked.append("droplets")
         return found
 
     def _compare(self, customers: Sequence[Customer], droplets: dict[str, DropletInfo]) -> None:
-        if "droplets" not in self._looked:
+        if "droplets" not in self._found.looked:
             return
         owners = {one.setup.droplet.id: one for one in customers if one.setup.droplet.id}
         tagged: dict[str, list[str]] = defaultdict(list)
@@ -155,27 +115,27 @@ class Doctor:
             theirs = tagged.get(tag_of(customer.id), [])
             if len(theirs) > 1:
                 hint = f"provisioner adopt {customer.email} ID, and delete the others in the control panel"
-                self._note(
+                self._found.note(
                     "droplet", customer.email, f"has several droplets: {', '.join(sorted(theirs))}", hint
                 )
         for droplet_id, customer in owners.items():
             for problem, hint in _differences(customer, droplets.get(droplet_id)):
-                self._note("droplet", customer.email, problem, hint)
+                self._found.note("droplet", customer.email, problem, hint)
         by_tag = {tag_of(one.id): one for one in customers}
         for droplet in droplets.values():
             if droplet.id not in owners:
                 owner = next((by_tag[tag] for tag in droplet.tags if tag in by_tag), None)
-                self._note("droplet", droplet.id, *_unknown(droplet, owner))
+                self._found.note("droplet", droplet.id, *_unknown(droplet, owner))
 
     def _look_at_firewall(self, cloud: DigitalOcean, droplets: dict[str, DropletInfo]) -> None:
         try:
             if not droplets or cloud.is_guarded(FLEET_TAG):
                 return
         except CloudError as error:
-            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            self._found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
             return
         hint = "the next droplet that is created brings it back: provisioner provision EMAIL"
-        self._note("firewall", FLEET_TAG, "no firewall of ours covers the droplets", hint)
+        self._found.note("firewall", FLEET_TAG, "no firewall of ours covers the droplets", hint)
 
     def _price(
         self, cloud: DigitalOcean, customers: Sequence[Customer], droplets: dict[str, DropletInfo]
@@ -183,7 +143,7 @@ class Doctor:
         try:
             prices = {size.slug: size.monthly for size in cloud.sizes()}
         except CloudError as error:
-            self._note("token", "DigitalOcean", str(error.cause), error.hint or "")
+            self._found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
             prices = {}
         owners = {one.setup.droplet.id: one.email for one in customers}
         return [
@@ -193,15 +153,15 @@ class Doctor:
 
     def _look_at_servers(self, customers: Sequence[Customer]) -> None:
         """Whether each server that should answer does, with the host key that the record has."""
-        expected = [one for one in customers if one.setup.moltbot.installed and one.status not in _GONE]
+        expected = [one for one in customers if one.setup.moltbot.installed and one.status not in GONE]
         if not expected:
             return
-        self._looked.append("servers")
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        self._found.looked.append("servers")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             for customer, error in zip(expected, pool.map(self._refusal, expected), strict=True):
                 if error is not None:
                     kind = "the host key changed" if isinstance(error, HostKeyError) else "it does not answer"
-                    self._note("server", customer.email, f"{kind}: {error.cause}", error.hint or _LOOK)
+                    self._found.note("server", customer.email, f"{kind}: {error.cause}", error.hint or _LOOK)
 
     def _refusal(self, customer: Customer) -> ProvisionerError | None:
         try:
@@ -217,9 +177,13 @@ def host_key_prover(settings: Settings) -> Callable[[Customer], None]:
     from provisioner.remote.ssh import connect
 
     def prove(customer: Customer) -> None:
-        connect(host_of(customer, settings), deadline=_ANSWER_SECONDS).close()
+        connect(host_of(customer, settings), deadline=ANSWER_SECONDS).close()
 
     return prove
+
+
+def _readable(listings: Iterable[Listing]) -> list[Customer]:
+    return [listing.customer for listing in listings if listing.customer is not None]
 
 
 def _one(cloud: DigitalOcean, droplet_id: str) -> dict[str, DropletInfo]:
@@ -233,10 +197,10 @@ def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tu
     """Where the record and its droplet do not agree, and what to do."""
     recorded, update = customer.setup.droplet, f"provisioner update {customer.email} setup.droplet"
     if droplet is None:
-        if customer.status not in _GONE:
+        if customer.status not in GONE:
             yield f"droplet {recorded.id} is gone", f"{update}.id null, then provision again"
         return
-    if customer.status in _GONE:
+    if customer.status in GONE:
         yield (
             f"is {customer.status}, and droplet {droplet.id} still costs money",
             "delete it, or hand it over",

@@ -10,7 +10,7 @@ from provisioner.cli.context import current_workspace
 from provisioner.errors import SettingsError
 
 if TYPE_CHECKING:
-    from provisioner.doctor import Diagnosis
+    from provisioner.doctor_findings import Diagnosis
     from provisioner.services.digitalocean import DigitalOcean
     from provisioner.settings import Settings
 
@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Look for all that is wrong: settings, account, droplets against records, servers; nothing is changed.
+    """Look for all that is wrong: settings, account, droplets against records, servers, bots, mail server.
+
+    Nothing is changed, nobody is written to, and no bot's messages are read.
 
     Exit code 1 if anything is wrong. Shows what each droplet costs a month.
     """

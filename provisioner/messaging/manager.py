@@ -17,10 +17,11 @@ from provisioner.customers.files import PRIVATE_FILE
 from provisioner.customers.locks import locked
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
-from provisioner.errors import BusyError, ProvisionerError, SettingsError, TelegramError
+from provisioner.errors import BusyError, ProvisionerError, TelegramError
 from provisioner.messaging import links, replies
 from provisioner.messaging.notebook import Notebook
 from provisioner.messaging.replies import Reply
+from provisioner.messaging.tokens import demand_manager
 from provisioner.services.telegram import BotTokenRefused, TelegramBot, TelegramBusy
 from provisioner.services.telegram_updates import MadeBot, Person, Update, Wrote
 
@@ -51,13 +52,7 @@ class ManagerDesk:
     def username(self) -> str:
         """The manager bot's; SettingsError if it is a bot that may not make others."""
         bot = self._bot.identity()
-        if not bot.can_manage:
-            raise SettingsError(
-                "make customers' bots",
-                whom=f"@{bot.username}",
-                cause="it may not manage other bots",
-                hint="turn on its Bot Management Mode in @BotFather, or unset TELEGRAM_MANAGER_TOKEN",
-            )
+        demand_manager(bot)
         return bot.username
 
     def token_of(self, bot_id: str) -> str:

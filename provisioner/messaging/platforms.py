@@ -42,12 +42,12 @@ _NOT_YET = {
 
 def platform_of(customer: Customer) -> Platform:
     """The customer's platform, which `missing_platform` has found to be there."""
-    return PLATFORMS[_name_of(customer)]()
+    return PLATFORMS[name_of(customer)]()
 
 
 def missing_platform(customer: Customer) -> list[str]:
     """Why the customer cannot be set up on their platform, and what is possible today; empty if they can."""
-    name = _name_of(customer)
+    name = name_of(customer)
     if name in PLATFORMS:
         return []
     why = _NOT_YET.get(name, "nothing is known about it")
@@ -56,6 +56,6 @@ def missing_platform(customer: Customer) -> list[str]:
     return [f"{name} cannot be set up yet: {why}. What can be, if the customer agrees: {update}"]
 
 
-def _name_of(customer: Customer) -> str:
-    """Telegram where none was chosen."""
+def name_of(customer: Customer) -> str:
+    """The name of the customer's platform: Telegram where none was chosen."""
     return (customer.setup.messaging.platform or "telegram").strip().lower()

@@ -1,10 +1,10 @@
 """Bots' tokens: whose they are, and that no two customers share a bot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
-from provisioner.errors import InputError
+from provisioner.errors import InputError, SettingsError
 from provisioner.services.telegram import TelegramBot, TelegramBusy
 from provisioner.services.telegram_updates import BotIdentity
 from provisioner.settings import Settings
@@ -50,15 +50,35 @@ def check_token(store: CustomerStore, settings: Settings, who: str, token: str) 
 
 
 def refuse_shared(bot_id: str, customer: Customer, others: Iterable[Customer]) -> None:
-    """InputError if another customer has this bot; one whose server is gone has not."""
-    for other in others:
-        if other.status != "cancelled" and bot_id in (other.setup.messaging.bot_id, _bot_id_of(other)):
-            raise InputError(
-                _DOING,
-                whom=customer.email,
-                cause=f"it is the token of the bot of {other.email}",
-                hint="make a bot for this customer with @BotFather, and use its token",
-            )
+    """InputError if another customer has this bot."""
+    for other in holders_of(bot_id, others):
+        raise InputError(
+            _DOING,
+            whom=customer.email,
+            cause=f"it is the token of the bot of {other.email}",
+            hint="make a bot for this customer with @BotFather, and use its token",
+        )
+
+
+def holders_of(bot_id: str, customers: Iterable[Customer]) -> Iterator[Customer]:
+    """Those who have this bot; one whose server is gone has not."""
+    for customer in customers:
+        if customer.status != "cancelled" and bot_id in (
+            customer.setup.messaging.bot_id,
+            _bot_id_of(customer),
+        ):
+            yield customer
+
+
+def demand_manager(bot: BotIdentity) -> None:
+    """SettingsError if the bot over which customers make theirs may not make others."""
+    if not bot.can_manage:
+        raise SettingsError(
+            "make customers' bots",
+            whom=f"@{bot.username}",
+            cause="it may not manage other bots",
+            hint="turn on its Bot Management Mode in @BotFather, or unset TELEGRAM_MANAGER_TOKEN",
+        )
 
 
 def _bot_id_of(customer: Customer) -> str:

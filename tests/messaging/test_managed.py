@@ -242,6 +242,22 @@ def test_a_token_that_was_revoked_in_between_is_fetched_anew(stage: Stage) -> No
     assert stage.events().count("bot_created") == 1
 
 
+def test_a_token_that_was_revoked_after_the_setup_is_fetched_as_doctor_says(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    bot = stage.create("ada")
+    stage.phones.press_start("ada", bot)
+    assert stage.run().outcome == Done()
+    mails, said = stage.subjects(), stage.answers("ada", bot.username)
+
+    new = stage.world.revoke(bot)
+    stage.change(ADA, **{"setup.messaging.connected": False})
+
+    assert stage.run().outcome == Done()
+    assert stage.servers[ADA].secrets[-1] == {"TELEGRAM_BOT_TOKEN": new}
+    assert (stage.subjects(), stage.answers("ada", bot.username)) == (mails, said)
+
+
 def test_a_manager_bot_that_another_program_reads_is_named(stage: Stage) -> None:
     stage.sign_up()
     stage.world.bot(MANAGER).webhook = Webhook("https://example.com/")
