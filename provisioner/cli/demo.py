@@ -43,7 +43,10 @@ def demo(
         bool, typer.Option("--keep", help="Leave the sandbox and the workspace for playing on.")
     ] = False,
 ) -> None:
-    """Provision a customer on the sandbox, and let her talk to her Moltbot. Needs Linux and root."""
+    """Provision a customer on the sandbox, up to her bot's answer.
+
+    Needs Linux and root.
+    """
     began = time.monotonic()
     # So that what was begun is taken down then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

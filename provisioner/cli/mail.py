@@ -31,7 +31,10 @@ def preview(
     html: Annotated[bool, typer.Option("--html", help="The HTML, for a browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Print an e-mail as this customer would get it, with their personal link; nothing is sent."""
+    """Print an e-mail as this customer would get it; nothing is sent.
+
+    Their personal link is in it.
+    """
     from provisioner.messaging.letters import LETTERS
 
     if name not in LETTERS:

@@ -62,7 +62,7 @@ def provision(
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
-    """Create the server, install Moltbot, connect the customer, hand over.
+    """Create the server, install Moltbot, connect, hand over.
 
     Run it again at any time: it goes on from the last step. Exit codes, the worst of all customers: 0 done,
     1 failed, 2 wrong input, 3 waiting for a person, 4 another process has this customer, 130 interrupted.
@@ -87,7 +87,7 @@ def resume(
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with what was interrupted, has failed, or waited for a person.
+    """Go on with what was interrupted, has failed or had to wait.
 
     Whoever is still waited for is only looked after; customers who were not begun are left to `provision`.
     """

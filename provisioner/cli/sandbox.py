@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.sandbox.options import Options
 
 sandbox_app = typer.Typer(
-    help="The outside world in a box: a cloud, Telegram with phones, a model, a mailbox.",
+    help="The outside world in a box: cloud, Telegram, model, mailbox.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -86,7 +86,10 @@ def status(json: Json = False) -> None:
 
 @sandbox_app.command("env")
 def env(json: Json = False) -> None:
-    """The settings that point the product at it: eval "$(provisioner sandbox env)"."""
+    """The settings that point the product at it, for a shell.
+
+    To have them there: eval "$(provisioner sandbox env)"
+    """
     settings = the_sandbox().env
     if json:
         render.print_json("sandboxEnv", env=settings)
@@ -99,7 +102,7 @@ def env(json: Json = False) -> None:
 def prepare(
     tests: Annotated[bool, typer.Option("--tests", help="Also what the project's tests need.")] = False,
 ) -> None:
-    """Install what this machine lacks for the sandbox, saying what and why."""
+    """Install what this machine lacks for the sandbox, and say why."""
     from provisioner.sandbox.prepare import FOR_TESTS
     from provisioner.sandbox.prepare import prepare as install
 
@@ -108,7 +111,7 @@ def prepare(
 
 @sandbox_app.command("image")
 def image() -> None:
-    """Build the base image of the droplets now, if the cache does not have it."""
+    """Build the droplets' base image now, if the cache lacks it."""
     from provisioner.sandbox import host
     from provisioner.sandbox.cache import DEFAULT_CACHE
     from provisioner.sandbox.image import DEBIAN, ensure
@@ -124,7 +127,10 @@ def cloud(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show or change the cloud's timing and limits: boot_seconds, list_lag, droplet_limit, sold_out, …"""
+    """Show or change the cloud's timing and limits.
+
+    Among them are boot_seconds, list_lag, droplet_limit and sold_out.
+    """
     sandbox = the_sandbox()
     if settings:
         sandbox.turn(**dict(_setting(text) for text in settings))

@@ -55,7 +55,10 @@ def _add(
     count: Annotated[int, typer.Option(min=0, help="How often it strikes; 0 is without end.")] = 1,
     after: Annotated[int, typer.Option(min=0, help="How many matching requests pass before.")] = 0,
 ) -> None:
-    """Let something go wrong: provisioner sandbox faults add cloud status status=500 --path /droplets"""
+    """Let something go wrong.
+
+    For example: provisioner sandbox faults add cloud status status=500 --path /droplets
+    """
     from pydantic import ValidationError
 
     values = dict(_parameter(text) for text in params or ())

@@ -63,7 +63,7 @@ def ssh(
     ] = False,
     port: Annotated[int, typer.Option(help="That port.", min=1, max=65535)] = CONTROL_UI_PORT,
 ) -> None:
-    """Open the system's ssh to a customer's server, with its pinned host key."""
+    """Open the system's ssh to a server, with its pinned host key."""
     from provisioner.remote.openssh import openssh_command
 
     forwards = [f"{port}:127.0.0.1:{CONTROL_UI_PORT}"] if tunnel else []

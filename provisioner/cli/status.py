@@ -38,9 +38,10 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Show the setups that are not complete: who is at work, what was interrupted, who is waited for.
+    """Show where every setup stands that is not complete.
 
-    All of it is seen afresh, from the locks of live processes and from the records.
+    Who is at work, what was interrupted, who is waited for: all of it is seen afresh, from the locks of live
+    processes and from the records.
     """
     if not watch or as_json:
         _show(_found(), as_json=as_json)
