@@ -1,8 +1,5 @@
 """Fifty customers at once against one, on a cloud whose droplets take half a minute."""
 
-import os
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.sandbox.client import Sandbox, running_sandbox
 from provisioner.workspace import Workspace
+from tests.benchmarks.process import Process, Usage
 from tests.e2e.operator import Operator
 
 CUSTOMERS = 50
@@ -25,29 +23,23 @@ def cloud() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def provision(cloud: Sandbox, folder: Path, number: int) -> tuple[float, int]:
-    """Seconds until so many new customers have droplets, and the most memory of the process in bytes."""
+def provision(cloud: Sandbox, folder: Path, number: int) -> Usage:
+    """What it takes until so many new customers have droplets."""
     operator = Operator(folder, cloud)
     store = Workspace(folder).store()
     for index in range(number):
         store.add(new_record(SignUp(f"c{index}@example.com", "sub")))
     cloud.reset_counts()
     cloud.forget_rate()
-    began = time.monotonic()
-    with (folder / "said").open("wb") as said:
-        words = [sys.executable, "-m", "provisioner.cli.main", "provision", "--all", "--until", "droplet"]
-        streams = [(os.POSIX_SPAWN_DUP2, said.fileno(), 1), (os.POSIX_SPAWN_DUP2, said.fileno(), 2)]
-        pid = os.posix_spawn(sys.executable, words, operator.environment, file_actions=streams)
-        _, status, usage = os.wait4(pid, 0)
-    seconds = time.monotonic() - began
-    assert os.waitstatus_to_exitcode(status) == 0, (folder / "said").read_text()
-    return seconds, usage.ru_maxrss * 1024
+    with Process(operator, "provision", "--all", "--until", "droplet") as process:
+        return process.end()
 
 
 @pytest.mark.timeout(300)
 def test_fifty_take_hardly_longer_than_one(cloud: Sandbox, tmp_path: Path) -> None:
-    one, _ = provision(cloud, tmp_path / "one", 1)
-    many, memory = provision(cloud, tmp_path / "many", CUSTOMERS)
+    one = provision(cloud, tmp_path / "one", 1).seconds
+    usage = provision(cloud, tmp_path / "many", CUSTOMERS)
+    many, memory = usage.seconds, usage.memory
 
     calls = cloud.count("cloud")
     asked = cloud.count("cloud", "POST", "/v2/droplets")
