@@ -26,5 +26,7 @@ class CloudKnobs(BaseModel):
     minute_limit: int = Field(default=250, ge=1)
     key_list_limit: int = Field(default=10, ge=1)
     """Listings of the account's keys in 60 seconds."""
+    page_size: int = Field(default=200, ge=1, le=200)
+    """The most items on a page of a list, whatever is asked for: a small number makes many pages."""
     sold_out: tuple[str, ...] = ()
     """Slugs of sizes and regions that cannot be had."""

@@ -94,6 +94,17 @@ def test_links_lead_back_to_the_host_that_was_asked(api: Api) -> None:
     assert seen == [f"d{number}" for number in range(5)]
 
 
+def test_a_small_page_size_makes_many_pages_whatever_is_asked_for(api: Api) -> None:
+    for number in range(3):
+        assert api.create(f"d{number}").status_code == 202
+    api.cloud.knobs.page_size = 1
+
+    body = api.http.get("droplets/?per_page=200").json()
+
+    assert ([one["name"] for one in body["droplets"]], body["meta"]["total"]) == (["d0"], 3)
+    assert query_of(body["links"]["pages"]["last"])["page"] == "3"
+
+
 def test_catalogues_have_what_the_product_orders(api: Api) -> None:
     def listed(path: str, key: str) -> dict[str, dict[str, Any]]:
         found = api.http.get(path, params={"per_page": 200})
