@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from provisioner.timestamps import present
+
 _TAIL_BYTES = 8192
 _STEP = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -20,7 +22,7 @@ def new_run(folder: Path) -> str:
     its name.
     """
     newest = next((_begun(path) for path in _newest_first(folder)), _LONG_AGO)
-    moment = datetime.now(UTC)
+    moment = present()
     if moment <= newest:
         moment = newest + _STEP
     return f"{moment:%Y-%m-%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"

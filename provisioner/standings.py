@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import Customer
 from provisioner.run_logs import last_progress
+from provisioner.timestamps import present
 from provisioner.workspace import Workspace
 
 State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
@@ -44,7 +45,7 @@ class Standing:
         if self.since is None:
             return None
         began = datetime.fromisoformat(self.since)
-        return max(0.0, ((now or datetime.now(UTC)) - began).total_seconds())
+        return max(0.0, ((now or present()) - began).total_seconds())
 
 
 def standings(workspace: Workspace) -> Iterator[Standing]:

@@ -1,5 +1,6 @@
-"""The one clock for records: moments as text, ISO-8601 in UTC with a final Z."""
+"""The one wall clock, and moments as the records have them: text, ISO-8601 in UTC with a final Z."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 # Days up to 31 in every month: the field has dates such as 2026-02-29 in it, and they must be read.
@@ -9,14 +10,19 @@ PATTERN = (
 )
 
 
+def present() -> datetime:
+    """This moment, as this machine believes; it may jump, so that no wait may be counted by it."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
 def now() -> str:
     """This moment, to the second: `2026-01-29T05:54:00Z`."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return present().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def in_hours(hours: float) -> str:
     """The moment that is so many hours from now."""
-    return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (present() + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def hours_since(text: str) -> float:
@@ -25,7 +31,7 @@ def hours_since(text: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return 0.0
-    return (datetime.now(UTC) - moment).total_seconds() / 3600
+    return (present() - moment).total_seconds() / 3600
 
 
 def order(text: str) -> str:

@@ -13,7 +13,6 @@ import shlex
 import tarfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from provisioner.boundaries import cross
@@ -23,6 +22,7 @@ from provisioner.remote.render import Script, server_text
 from provisioner.remote.ssh import Connection
 from provisioner.remote.stream import Stream
 from provisioner.secrets import Redactor
+from provisioner.timestamps import present
 
 Mode = Literal["run", "plan"]
 
@@ -130,7 +130,7 @@ class Execution:
         return list(lines.feed(out))
 
     def _command(self, mode: Mode, size: int) -> str:
-        run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{self._script.playbook}-{os.urandom(3).hex()}"
+        run = f"{present():%Y%m%dT%H%M%S}-{self._script.playbook}-{os.urandom(3).hex()}"
         words = (
             run,
             self._script.playbook,
