@@ -27,7 +27,7 @@ bench: venv
 # Kills, faults and contention at length: KILLS=5000, SEED=… repeats one, MINUTES=90 is the most it takes.
 campaign: venv
 	@.venv/bin/provisioner sandbox prepare --tests
-	.venv/bin/python -m tests.campaigns.campaign --kills $(or $(KILLS),5000) --minutes $(or $(MINUTES),90) $(if $(SEED),--seed $(SEED))
+	.venv/bin/python -m tests.campaigns.forms --kills $(or $(KILLS),5000) --minutes $(or $(MINUTES),90) $(if $(SEED),--seed $(SEED))
 
 # Pins every dependency by version and hash, without the addresses of registries.
 lock: venv

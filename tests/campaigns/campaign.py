@@ -1,92 +1,187 @@
-"""The whole campaign: `python -m tests.campaigns.campaign [--seed N] [--kills N] [--minutes M]`.
+"""One setup after another, each among the mishaps and the faults that were planned for it."""
 
-Several workers at once, each with a world and a machine of its own. Prints the seed and the counts, as a
-table that docs/reliability.md can take; exit code 1 if anything was not as it should be.
-"""
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-import argparse
-import json
-import secrets
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from provisioner.services.digitalocean import DigitalOcean
+from provisioner.workspace import Workspace
+from tests.campaigns.checks import Aftermath
+from tests.campaigns.faults import AnyFault
+from tests.campaigns.mishaps import KilledAfter, Mishap, Nothing
+from tests.campaigns.processes import Life, Processes
+from tests.campaigns.reader import Reader
+from tests.campaigns.tally import Tally
+from tests.campaigns.world import Person, World, workspace_in, world
 
-from tests.campaigns.kills import Tally
-from tests.campaigns.worker import Plan, tally_of
-
-WORKERS = 2
-
-
-def run(plans: Sequence[Plan]) -> Tally:
-    """All of them at once; AssertionError if a worker does not come to its end."""
-    command = [sys.executable, "-m", "tests.campaigns.worker"]
-    processes = [
-        subprocess.Popen([*command, json.dumps(asdict(plan))], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for plan in plans
-    ]
-    total = Tally(plans[0].seed)
-    ends = [process.communicate() for process in processes]
-    for process, (out, err) in zip(processes, ends, strict=True):
-        assert process.returncode == 0, err.decode(errors="replace")[-3000:]
-        total.add(tally_of(out.decode()))
-    return total
+_MOST_RUNS = 8
+_CONTACT = re.compile(r"https://t\.me/newbot/\S+")
 
 
-def headline(tally: Tally) -> str:
-    """The seed and the sums in one line."""
-    return (
-        f"seed {tally.seed}: {tally.killed} kills in {tally.lives} setups, {tally.faults.total()} faults, "
-        f"{tally.reads} reads of records meanwhile, {tally.seconds:.0f} s; first messages sent again: "
-        f"{tally.again}; violations: {len(tally.violations)}"
-    )
+@dataclass(frozen=True)
+class Course:
+    """How customers are set up: how many by one process, how far, and whether they make their own bots.
+
+    `page_size` is how many things the cloud puts on a page.
+    """
+
+    customers: int = 1
+    until: str | None = None
+    managed: bool = False
+    page_size: int = 200
 
 
-def report(tally: Tally) -> str:
-    """The seed and the counts, in Markdown."""
-    rows = "\n".join(f"| {place} | {number} |" for place, number in sorted(tally.kills.items()))
-    faults = "\n".join(f"| {name} | {number} |" for name, number in sorted(tally.faults.items()))
-    violations = "".join(f"- {one}\n" for one in tally.violations)
-    return (
-        f"{headline(tally)}\n{violations}\n| killed at | times |\n|---|---|\n{rows}\n"
-        f"\n| fault | times |\n|---|---|\n{faults}\n"
-    )
+DROPLET = Course(until="droplet")
+TOGETHER = Course(customers=3, until="droplet", page_size=1)
+GIVEN = Course()
+MANAGED = Course(managed=True)
 
 
-def _plan(chosen: argparse.Namespace, share: int, worker: int, *, machine: bool) -> Plan:
-    """About `share` deaths at random for this worker, after its part of all that are enumerated."""
-    return Plan(
-        chosen.seed,
-        worker,
-        WORKERS,
-        machine,
-        pairs=share * 2 // 5,
-        moments=share // 5,
-        faults=share // 10,
-        disks=True,
-        minutes=chosen.minutes,
-    )
+class Campaign:
+    """One workspace in one world; each customer lives once."""
 
+    def __init__(self, world: World, workspace: Workspace, processes: Processes, tally: Tally) -> None:
+        self._world = world
+        self._workspace = workspace
+        self._store = workspace.store()
+        self._processes = processes
+        self._tally = tally
+        self._cloud = DigitalOcean(world.tokens.digitalocean, world.environment()["DIGITALOCEAN_END_POINT"])
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
-    parser.add_argument("--kills", type=int, default=5000)
-    parser.add_argument("--minutes", type=float, default=90)
-    chosen = parser.parse_args()
-    print(f"seed {chosen.seed}", flush=True)
-    # A fifth of the deaths on a real server, where each takes ten times as long.
-    shares = ((False, chosen.kills * 4 // 5 // WORKERS), (True, chosen.kills // 5 // WORKERS))
-    total = run(
-        [
-            _plan(chosen, share, worker, machine=machine)
-            for machine, share in shares
-            for worker in range(WORKERS)
+    def undisturbed(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
+        """The boundaries of each process of a whole setup, in their order."""
+        with self._people(course) as people:
+            self._break(faults)
+            lives = self._to_the_end(people, course)
+            self._world.book.clear()
+        assert lives[-1].code == 0, lives[-1].said
+        return [life.passed for life in lives]
+
+    def live(
+        self, family: str, course: Course, mishaps: Sequence[Mishap], faults: Sequence[AnyFault] = ()
+    ) -> list[Life]:
+        """One setup, whose processes meet with these mishaps in turn, and are then left alone.
+
+        The faults are there from the first process on, and gone for those that are left alone. The processes
+        that met with the mishaps.
+        """
+        with self._people(course) as people:
+            reader = Reader(self._store, [person.email for person in people])
+            with reader:
+                self._break(faults)
+                lives = [self._meet(family, people, course, mishap) for mishap in mishaps]
+                self._world.book.clear()
+                ends = self._to_the_end(people, course)
+                self._world.settle()
+            after = Aftermath(
+                self._world,
+                self._store,
+                people,
+                lives,
+                ends,
+                whole=course.until is None,
+                managed=course.managed,
+                replaced=any(fault.replaces for fault in faults),
+            )
+            self._count(family, after, reader)
+            places = ", ".join(_place(life) for life in lives)
+            story = f"{family}: {list(mishaps)} ({places}) among {[fault.name for fault in faults]}"
+            self._tally.violations += [f"{story}: {one}" for one in [*after.problems(), *reader.problems]]
+        return lives
+
+    def _count(self, family: str, after: Aftermath, reader: Reader) -> None:
+        self._tally.setups[family] += 1
+        self._tally.again += after.again
+        self._tally.unsent += after.unsent
+        self._tally.reads += reader.reads
+
+    def _break(self, faults: Sequence[AnyFault]) -> None:
+        for fault in faults:
+            self._tally.faults[fault.way] += 1
+            fault.put(self._world)
+
+    def _run(self, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
+        until = ("--until", course.until) if course.until else ()
+        self._let_a_moment_pass()
+        return self._processes.run("provision", *(person.email for person in people), *until, mishap=mishap)
+
+    def _meet(self, family: str, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
+        life = self._run(people, course, mishap)
+        if life.killed:
+            place = "at a random moment" if isinstance(mishap, KilledAfter) else _place(life)
+            self._tally.kills[place] += 1
+            self._tally.families[family] += 1
+        elif life.struck:
+            self._tally.faults[mishap.name] += 1
+        for person in people:
+            # Whoever reads right now finds a whole record.
+            self._store.read(person.email)
+            with self._store.edit(person.email) as record:
+                record.add_note(f"after {mishap}")
+            person.act()
+        return life
+
+    def _to_the_end(self, people: Sequence[Person], course: Course) -> list[Life]:
+        lives: list[Life] = []
+        while len(lives) < _MOST_RUNS:
+            lives.append(self._run(people, course, Nothing()))
+            if lives[-1].code == 0:
+                break
+            for person in people:
+                if not person.act() and lives[-1].code == 3:
+                    self._help(person)
+                if "setup.droplet.id null" in lives[-1].said:
+                    self._processes.run("update", person.email, "setup.droplet.id", "null")
+        return lives
+
+    def _help(self, person: Person) -> None:
+        """What the operator does for a customer whom no e-mail has reached."""
+        if person.bot:
+            person.press_start()
+            return
+        shown = _CONTACT.search(self._processes.run("mail", "preview", "contact", person.email).said)
+        person.act(shown[0] if shown else "")
+
+    def _let_a_moment_pass(self) -> None:
+        """So that nobody's look at the manager bot is of just now."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self._workspace.manager_dir / "looked", (0, 0))
+
+    @contextlib.contextmanager
+    def _people(self, course: Course) -> Iterator[list[Person]]:
+        self._world.made = 0
+        self._world.cloud.knobs.page_size = course.page_size
+        self._world.mailbox.clear()
+        people = [
+            self._world.add_person(self._workspace, managed=course.managed) for _ in range(course.customers)
         ]
-    )
-    print(report(total))
-    return 1 if total.violations else 0
+        try:
+            yield people
+        finally:
+            for droplet in self._world.droplets:
+                self._cloud.delete_droplet(str(droplet.id))
+            for path in self._workspace.customers_dir.glob("active/*.json*"):
+                path.unlink()
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@contextlib.contextmanager
+def campaign(folder: Path, tally: Tally, *, machine: bool) -> Iterator[Campaign]:
+    """Everything that a campaign needs, for as long as the block lasts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with world(folder / "world", machine=machine) as made:
+        workspace = workspace_in(folder / "workspace")
+        environment = {**made.environment(), "PROVISIONER_WORKSPACE": str(workspace.root)}
+        with Processes(folder, environment) as processes:
+            yield Campaign(made, workspace, processes, tally)
+    tally.seconds += time.monotonic() - began
+
+
+def _place(life: Life) -> str:
+    """The last boundary that a process came to, without what differs from run to run."""
+    last = life.passed[-1] if life.passed else "before the first boundary"
+    return re.sub(r"/\d+$", "/{id}", re.sub(r"/[0-9a-f]{2}(:[0-9a-f]{2}){15}", "/{fingerprint}", last))

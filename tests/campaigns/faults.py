@@ -8,19 +8,29 @@ from tests.campaigns.world import World
 
 _LAG_SECONDS = 0.25
 """Less than the campaign's settle window: beyond it nobody can promise anything (docs/reliability.md)."""
+_Way = tuple[str, str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with some requests to one service; `count` is how many of them."""
+    """Something wrong (`way`) with some requests (`what`) to one service; `count` is how many of them.
 
-    name: str
+    With `replaces` a droplet is lost by it, and another one has to be made.
+    """
+
+    way: str
+    what: str
     service: str
     kind: str
     method: str
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     count: int = 1
+    replaces: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.way}: {self.what}"
 
     def put(self, world: World) -> None:
         world.fault(
@@ -32,15 +42,22 @@ class Fault:
 class ServerFault:
     """Something that happens on the server's side of SSH, as soon as a playbook has had its first effect."""
 
-    name: str
+    way: str
     script: str
     playbook: str
+    replaces = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.way}: during {self.playbook}"
 
     def put(self, world: World) -> None:
         mark = f"/root/effects/{self.playbook}"
         wait = f"rm -f {mark}; timeout 50 bash -c 'until test -e {mark}; do sleep 0.01; done'"
         world.meanwhile(f"{wait}\n{self.script}\n:")
 
+
+AnyFault = Fault | ServerFault
 
 _REQUESTS = (
     ("POST", "/droplets/?$", "the request for the droplet"),
@@ -49,7 +66,7 @@ _REQUESTS = (
     ("GET", "/account/keys", "a look at the key"),
     ("GET", "/firewalls", "the list of firewalls"),
 )
-_WAYS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+_WAYS: tuple[_Way, ...] = (
     ("the answer is lost", "drop_after_effect", {}),
     ("the connection is reset", "reset", {}),
     ("half an answer", "truncate", {}),
@@ -61,36 +78,83 @@ _WAYS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("slow headers", "slow_headers", {"seconds": 0.2}),
     ("late", "delay", {"seconds": 0.2}),
 )
-AnyFault = Fault | ServerFault
+_REFUSALS: tuple[_Way, ...] = tuple(
+    (way, "status", {"status": status, "code": code, "message": message})
+    for way, status, code, message in (
+        ("401, the token was revoked", 401, "Unauthorized", "Unable to authenticate you"),
+        ("403, the account is locked", 403, "forbidden", "Your account has been locked"),
+        (
+            "422, the limit is reached",
+            422,
+            "unprocessable_entity",
+            "creating this/these droplet(s) will exceed your droplet limit",
+        ),
+        ("422, the size cannot be had", 422, "unprocessable_entity", "Size is not available in this region"),
+    )
+)
+
+
+def _after_post(way: str, kind: str, seconds: float = 0, *, replaces: bool = False) -> Fault:
+    params = {"seconds": seconds} if seconds else {}
+    what = "the new droplet"
+    return Fault(way, what, "cloud", kind, "POST", "/droplets/?$", params, replaces=replaces)
+
+
+LISTS_LAG = _after_post("lists lag", "list_lag", _LAG_SECONDS)
+TAGS_LAG = _after_post("tags lag", "tag_lag", _LAG_SECONDS)
+VANISHES = _after_post("202, then 404", "vanish", replaces=True)
 CLOUD: tuple[Fault, ...] = (
     *(
-        Fault(f"{way} for {what}", "cloud", kind, method, path, params)
+        Fault(way, what, "cloud", kind, method, path, params)
         for method, path, what in _REQUESTS
         for way, kind, params in _WAYS
     ),
-    Fault("lists lag", "cloud", "list_lag", "POST", "/droplets/?$", {"seconds": _LAG_SECONDS}),
-    Fault("tags lag", "cloud", "tag_lag", "POST", "/droplets/?$", {"seconds": _LAG_SECONDS}),
-    Fault("no action in the answer", "cloud", "empty_actions", "POST", "/droplets/?$"),
+    *(
+        Fault(way, what, "cloud", kind, method, path, params)
+        for method, path, what in _REQUESTS[:1]
+        for way, kind, params in _REFUSALS
+    ),
+    LISTS_LAG,
+    TAGS_LAG,
+    VANISHES,
+    _after_post("no action in the answer", "empty_actions"),
 )
+LOST_ANSWER = CLOUD[0]
+LATER_PAGES: tuple[Fault, ...] = tuple(
+    Fault(f"{way} on page {page}", "a list of droplets", "cloud", kind, "GET", rf"[?&]page={page}\b", params)
+    for page in (2, 3)
+    for way, kind, params in _WAYS
+)
+"""Where a page has one droplet, and three customers are set up at once."""
 TELEGRAM: tuple[Fault, ...] = tuple(
-    Fault(f"{way} for Telegram's {method}", "telegram", kind, "*", method, params)
-    for method in ("getMe", "sendMessage")
+    Fault(way, f"Telegram's {method}", "telegram", kind, "*", method, params)
+    for method in ("getMe", "sendMessage", "editMessageText", "getUpdates", "getManagedBotToken")
     for way, kind, params in (
+        ("the answer is lost", "drop_after_effect", {}),
         ("the connection is reset", "reset", {}),
         ("500", "status", {"status": 500}),
+        ("429 with retry-after", "status", {"status": 429, "retry_after": 1}),
+        ("late", "delay", {"seconds": 0.2}),
+    )
+)
+MAIL: tuple[Fault, ...] = tuple(
+    Fault(way, "an e-mail", "mail", kind, "DATA", "", params)
+    for way, kind, params in (
+        ("the answer is lost", "drop_after_effect", {}),
+        ("the connection is reset", "reset", {}),
+        ("451", "status", {"status": 451}),
+        ("550", "status", {"status": 550}),
         ("late", "delay", {"seconds": 0.2}),
     )
 )
 _SESSIONS = "-f '^sshd: root'"
 _RESTART = "sleep 1; systemctl reset-failed; systemctl start ssh"
 SERVER: tuple[ServerFault, ...] = tuple(
-    ServerFault(f"SSH {what} during {playbook}", script, playbook)
+    ServerFault(f"SSH is {what}", script, playbook)
     for playbook in ("server", "moltbot", "telegram")
     for what, script in (
         ("cut", f"pkill -KILL {_SESSIONS}"),
-        ("cut and refused for a second", f"systemctl stop ssh; pkill -KILL {_SESSIONS}; {_RESTART}"),
+        ("cut, then refused for a second", f"systemctl stop ssh; pkill -KILL {_SESSIONS}; {_RESTART}"),
         ("frozen", f"pkill -STOP {_SESSIONS}"),
     )
 )
-LOST_ANSWER = CLOUD[0]
-LISTS_LAG, TAGS_LAG = CLOUD[-3], CLOUD[-2]

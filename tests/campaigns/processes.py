@@ -1,4 +1,4 @@
-"""`provisioner` as one process after another, each of which may be made to die."""
+"""`provisioner` as one process after another, each of which may meet with a mishap."""
 
 import json
 import select
@@ -9,27 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-_TIMEOUT_SECONDS = 60
+from tests.campaigns.mishaps import Mishap, Nothing
+from tests.campaigns.zygote import STRUCK
 
-
-@dataclass(frozen=True)
-class Death:
-    """How a process dies: at the boundary of this number, or after so many seconds.
-
-    With an `errno` it does not die: the thing of this number that it does to a file fails so.
-    """
-
-    at: int | None = None
-    after: float | None = None
-    errno: int = 0
+_TIMEOUT_SECONDS = 90
 
 
 @dataclass(frozen=True)
 class Life:
-    """A process that has ended: its exit code (-9 if it was killed), the boundaries it passed, its words."""
+    """A process that has ended.
+
+    `code` is its exit code, -9 if it was killed, None if it never ended; `passed` the boundaries that it
+    came to; `struck` how often its mishap happened to it.
+    """
 
     code: int | None
     passed: tuple[str, ...]
+    struck: int
     said: str
 
     @property
@@ -43,7 +39,8 @@ class Processes:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._trace = folder / "trace"
         self._output = folder / "output"
-        self._environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder), **environment}
+        plain = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder)}
+        self._environment = {**plain, **environment}
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "tests.campaigns.zygote"],
             stdin=subprocess.PIPE,
@@ -53,27 +50,24 @@ class Processes:
         )
         assert self._answer(120) == "ready\n"
 
-    def run(self, *words: str, death: Death | None = None) -> Life:
+    def run(self, *words: str, mishap: Mishap | None = None) -> Life:
         """One process to its end."""
-        death = death or Death()
         request: dict[str, Any] = {
             "words": words,
             "environment": self._environment,
             "trace": str(self._trace),
             "output": str(self._output),
             "timeout": _TIMEOUT_SECONDS,
-            "kill_at": None if death.errno else death.at,
-            "kill_after": death.after,
-            "fail_at": death.at if death.errno else None,
-            "errno": death.errno,
+            **(mishap or Nothing()).asked(),
         }
         self._trace.write_text("")
         assert self._zygote.stdin is not None
         self._zygote.stdin.write(json.dumps(request) + "\n")
         ended = json.loads(self._answer(_TIMEOUT_SECONDS + 60))
-        passed = tuple(self._trace.read_text().splitlines())
+        lines = self._trace.read_text().splitlines()
+        passed = tuple(line for line in lines if line != STRUCK)
         said = self._output.read_text(errors="replace") if self._output.exists() else ""
-        return Life(ended["code"], passed, said)
+        return Life(ended["code"], passed, lines.count(STRUCK) + (ended["code"] == -9), said)
 
     def _answer(self, timeout: float) -> str:
         assert self._zygote.stdout is not None

@@ -1,96 +1,252 @@
 """One worker of a campaign: `python -m tests.campaigns.worker PLAN`, the plan and the tally as JSON."""
 
+import errno
 import json
 import random
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from tests.campaigns import kills
-from tests.campaigns.faults import CLOUD, LISTS_LAG, LOST_ANSWER, SERVER, TAGS_LAG, TELEGRAM, AnyFault
-from tests.campaigns.kills import Campaign, Tally
-from tests.campaigns.processes import Death
+from tests.campaigns.campaign import DROPLET, GIVEN, MANAGED, TOGETHER, Campaign, Course, campaign
+from tests.campaigns.faults import (
+    CLOUD,
+    LATER_PAGES,
+    LISTS_LAG,
+    LOST_ANSWER,
+    MAIL,
+    SERVER,
+    TAGS_LAG,
+    TELEGRAM,
+    VANISHES,
+    AnyFault,
+)
+from tests.campaigns.mishaps import (
+    ClockSet,
+    DiskFails,
+    Killed,
+    KilledAfter,
+    Mishap,
+    NamesFail,
+    Nothing,
+)
+from tests.campaigns.processes import Life
+from tests.campaigns.tally import Tally
+from tests.campaigns.zygote import FILE_PLACES
 
-Life = tuple[Sequence[Death], Sequence[AnyFault]]
+T = TypeVar("T")
+_DAY = 86_400
+_CREATIONS: tuple[tuple[AnyFault, ...], ...] = (
+    (LOST_ANSWER,),
+    (LISTS_LAG, TAGS_LAG),
+    (LOST_ANSWER, LISTS_LAG, TAGS_LAG),
+    (VANISHES,),
+)
+"""Ways for the creation of a droplet to go wrong that are worth a death at each boundary."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one of `workers` does. All boundaries are shared out among them; the numbers are each one's own.
+    """What one of `workers` does. They share what is enumerated; `kills` is each one's own part.
 
     `minutes` is when it stops, done or not. With a `machine` whole setups are run on a real server, else
-    droplets without one.
+    droplets without one. The `long` form enumerates what the short one samples.
     """
 
     seed: int
     worker: int
     workers: int
     machine: bool
-    pairs: int = 0
-    moments: int = 0
-    faults: int = 0
-    """Pairs of faults; every single one is met anyway."""
-    disks: bool = False
-    minutes: float = 60.0
+    long: bool
+    kills: int
+    minutes: float
 
     def run(self) -> Tally:
         tally = Tally(self.seed)
-        chance = random.Random(f"{self.seed} {self.worker} {self.machine}")
-        ends = time.monotonic() + 60 * self.minutes
         with (
             tempfile.TemporaryDirectory(prefix="campaign-") as folder,
-            kills.campaign(Path(folder), tally, machine=self.machine) as campaign,
+            campaign(Path(folder), tally, machine=self.machine) as made,
         ):
-            for deaths, faults in self._lives(campaign, chance):
-                if time.monotonic() > ends:
-                    break
-                campaign.live(deaths, faults)
+            kind = Setups if self.machine else Droplets
+            work = kind(self, made)
+            try:
+                work.enumerate()
+                while tally.killed < self.kills:
+                    work.sample()
+            except _TimeOver:
+                pass
         return tally
 
-    def _lives(self, campaign: Campaign, chance: random.Random) -> Iterator[Life]:
+
+class _TimeOver(Exception):
+    """The worker's minutes are over."""
+
+
+class _Worker:
+    """What the two kinds of workers have in common."""
+
+    def __init__(self, plan: Plan, campaign: Campaign) -> None:
+        self.plan = plan
+        self._campaign = campaign
+        self.chance = random.Random(f"{plan.seed} {plan.worker} {plan.machine}")
+        self._ends = time.monotonic() + 60 * plan.minutes
+
+    def live(
+        self, family: str, course: Course, mishaps: Sequence[Mishap], faults: Sequence[AnyFault] = ()
+    ) -> list[Life]:
+        if time.monotonic() > self._ends:
+            raise _TimeOver
+        return self._campaign.live(family, course, mishaps, faults)
+
+    def places(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
+        """The boundaries of each process of an undisturbed setup."""
+        return self._campaign.undisturbed(course, faults)
+
+    def mine(self, all_of_them: Iterable[T]) -> Iterator[T]:
+        """Every so many-th, from this worker's number on."""
+        workers, worker = self.plan.workers, self.plan.worker
+        return (one for number, one in enumerate(all_of_them) if number % workers == worker)
+
+    def alone(self, course: Course, faults: Iterable[AnyFault]) -> None:
+        """Each fault by itself."""
+        for fault in self.mine(faults):
+            self.live("each fault alone", course, [Nothing()], [fault])
+
+    def any_moment(self, course: Course, seconds: float) -> None:
+        self.live("a death at any moment", course, [KilledAfter(self.chance.uniform(0, seconds))])
+
+    def timed(self, course: Course) -> tuple[list[tuple[str, ...]], float]:
+        """The boundaries, and how long the processes last."""
+        self.places(course)
         began = time.monotonic()
-        campaign.undisturbed()
-        places = campaign.undisturbed()
-        lasts = (time.monotonic() - began) / 2
-        yield from self._mine((deaths, ()) for deaths in kills.singles(places))
-        yield from self._mine((deaths, ()) for deaths in kills.broken_disks(places) if self.disks)
-        if not self.machine:
-            yield from self._mine(self._among_faults(campaign))
-        known: list[AnyFault] = [*CLOUD]
-        if self.machine:
-            known += [*TELEGRAM, *SERVER]
-        if self.faults:
-            # A death beyond the last boundary is none: the run is left to meet the fault.
-            yield from self._mine(([Death(at=10**6)], [fault]) for fault in known)
-        yield from (([Death(at=10**6)], chance.sample(known, 2)) for _ in range(self.faults))
-        yield from ((deaths, ()) for deaths in kills.pairs(places, self.pairs, chance))
-        yield from ((deaths, ()) for deaths in kills.moments(self.moments, lasts, chance))
+        places = self.places(course)
+        return places, time.monotonic() - began
 
-    def _among_faults(self, campaign: Campaign) -> Iterator[Life]:
-        """A death at each boundary of a run whose creation goes wrong."""
-        for faults in ((LOST_ANSWER,), (LISTS_LAG, TAGS_LAG), (LOST_ANSWER, LISTS_LAG, TAGS_LAG)):
-            for deaths in kills.singles(campaign.undisturbed(faults)):
-                yield deaths, faults
 
-    def _mine(self, lives: Iterator[Life]) -> Iterator[Life]:
-        return (life for number, life in enumerate(lives) if number % self.workers == self.worker)
+class Droplets(_Worker):
+    """Customers who get a droplet: all that can happen around its creation."""
+
+    def enumerate(self) -> None:
+        (self._places,), self._lasts = self.timed(DROPLET)
+        self._everywhere()
+        self._own_machine()
+        for faults in _CREATIONS:
+            self._everywhere_among(faults)
+        self.alone(DROPLET, CLOUD)
+        self._together()
+        if self.plan.long:
+            for fault in CLOUD:
+                self._everywhere_among((fault,))
+            self._every_pair()
+
+    def sample(self) -> None:
+        """One setup among what is left to chance."""
+        at = self.chance.randrange(len(self._places))
+        later = self.chance.randrange(max(1, len(self._places) - at))
+        match self.chance.randrange(4):
+            case 0:
+                self.live("two deaths", DROPLET, [Killed(at), Killed(later)])
+            case 1:
+                self.any_moment(DROPLET, self._lasts)
+            case 2:
+                faults = self.chance.sample(CLOUD, 2)
+                self.live("a death among two faults", DROPLET, [Killed(at)], faults)
+            case _:
+                faults = self.chance.sample((*CLOUD, *LATER_PAGES), 2)
+                deaths = [Killed(self.chance.randrange(3 * len(self._places))) for _ in range(2)]
+                self.live("three at once: two deaths among two faults", TOGETHER, deaths, faults)
+
+    def _everywhere(self) -> None:
+        for at in self.mine(range(len(self._places))):
+            self.live("a death at each boundary", DROPLET, [Killed(at)])
+
+    def _everywhere_among(self, faults: Sequence[AnyFault]) -> None:
+        family = "a death at each boundary among faults"
+        for at in self.mine(range(sum(map(len, self.places(DROPLET, faults))))):
+            if not self.live(family, DROPLET, [Killed(at)], faults)[0].killed:
+                return
+
+    def _every_pair(self) -> None:
+        """At each boundary, and then at each one of the run that picks up from there."""
+        for at in self.mine(range(len(self._places))):
+            later = 0
+            while self.live("every pair of deaths", DROPLET, [Killed(at), Killed(later)])[1].killed:
+                later += 1
+
+    def _own_machine(self) -> None:
+        """Disk, names and clock of the machine that `provisioner` runs on."""
+        things = sum(place in FILE_PLACES for place in self._places)
+        for at in self.mine(range(things)):
+            for way in (errno.ENOSPC, errno.EIO, errno.EROFS):
+                self.live("the disk fails at each thing done to a file", DROPLET, [DiskFails(at, way)])
+        for at in self.mine(range(len(self._places))):
+            for seconds in (_DAY, -_DAY):
+                self.live("the clock is set at each boundary", DROPLET, [ClockSet(at, seconds)])
+        first, struck = self.plan.worker, True
+        while struck:
+            for count in (1, 4):
+                life = self.live("DNS fails from each look-up on", DROPLET, [NamesFail(first, count)])[0]
+            struck = life.struck > 0
+            first += self.plan.workers
+
+    def _together(self) -> None:
+        """Three customers by one process, whose threads take turns as they like."""
+        for at in self.mine(range(sum(map(len, self.places(TOGETHER))))):
+            self.live("three at once: a death at each boundary", TOGETHER, [Killed(at)])
+        self.alone(TOGETHER, LATER_PAGES)
+
+
+class Setups(_Worker):
+    """Customers on a real server, to the end."""
+
+    def enumerate(self) -> None:
+        (self._given,), self._lasts = self.timed(GIVEN)
+        for at in self.mine(range(len(self._given))):
+            self.live("whole setups: a death at each boundary", GIVEN, [Killed(at)])
+        self._managed = self.places(MANAGED)
+        for run, at in self.mine(self._own_bot()):
+            family = "whole setups, the customer makes the bot: a death at each boundary"
+            self.live(family, MANAGED, [*[Nothing()] * run, Killed(at)])
+        if self.plan.long:
+            self._disks()
+            self.alone(GIVEN, SERVER)
+            self.alone(MANAGED, (*TELEGRAM, *MAIL))
+
+    def sample(self) -> None:
+        """One setup among what is left to chance."""
+        match self.chance.randrange(4):
+            case 0 | 1:
+                at = self.chance.randrange(len(self._given))
+                later = self.chance.randrange(max(1, len(self._given) - at))
+                self.live("whole setups: two deaths", GIVEN, [Killed(at), Killed(later)])
+            case 2:
+                self.any_moment(GIVEN, self._lasts)
+            case _:
+                deaths = [Killed(self.chance.randrange(len(places))) for places in self._managed]
+                fault = self.chance.choice((*TELEGRAM, *MAIL))
+                family = "whole setups, the customer makes the bot: a death in each run among faults"
+                self.live(family, MANAGED, deaths, [fault])
+
+    def _own_bot(self) -> Iterator[tuple[int, int]]:
+        """What a customer's own bot adds: all before the droplet, and all after the server is there."""
+        for run, places in enumerate(self._managed):
+            for at, place in enumerate(places):
+                if run == 0 and not self.plan.long and "droplets" in place:
+                    break
+                yield run, at
+
+    def _disks(self) -> None:
+        things = sum(place in FILE_PLACES for place in self._given)
+        for at in self.mine(range(things)):
+            for way in (errno.ENOSPC, errno.EIO, errno.EROFS):
+                self.live("whole setups: the disk fails", GIVEN, [DiskFails(at, way)])
 
 
 def main() -> None:
-    tally = Plan(**json.loads(sys.argv[1])).run()
-    print(json.dumps(vars(tally)))
-
-
-def tally_of(text: str) -> Tally:
-    """What a worker has printed."""
-    document = json.loads(text)
-    document["kills"] = Counter(document["kills"])
-    document["faults"] = Counter(document["faults"])
-    return Tally(**document)
+    print(Plan(**json.loads(sys.argv[1])).run().as_json())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ import yaml
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.remote.playbook import load
-from provisioner.sandbox.assembly import LOOPBACK, Assembly
+from provisioner.sandbox.assembly import LOOPBACK, MANAGER, Assembly
 from provisioner.sandbox.cloud.knobs import CloudKnobs
 from provisioner.sandbox.cloud.state import Cloud, Droplet
 from provisioner.sandbox.faults import Params, Rule
 from provisioner.sandbox.injection import BreakableProtocol
 from provisioner.sandbox.machines import MachineSpec
+from provisioner.sandbox.mailbox import Mail, links_in
 from provisioner.sandbox.options import Options
 from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.workspace import Workspace, init_workspace
 from tests.campaigns.stand import LentMachines, Machine, standing
+from tests.campaigns.zygote import NAME
 from tests.serving import serving
 
 SETTINGS = """
@@ -47,6 +51,62 @@ _TASKS = """
     changes: false
     run: echo 2026.9.6
 """
+
+
+@dataclass
+class Person:
+    """A customer with a mailbox and a phone, who does what an e-mail asks for."""
+
+    world: "World"
+    email: str
+    user: str
+    bot: str = ""
+
+    def act(self, link: str = "") -> bool:
+        """The next thing: make the bot, then press Start there; whether there was one to do.
+
+        `link` came another way than by e-mail.
+        """
+        if self.bot:
+            return bool(self._link(self.bot)) and self.press_start()
+        link = link or self._link("/newbot/")
+        if link:
+            dialog = self.world.phones.open_link(self.user, link)
+            assert isinstance(dialog, NewBotDialog)
+            self.bot = self.world.phones.confirm(dialog).username
+        return bool(link)
+
+    def press_start(self) -> bool:
+        """At their own bot; False if they have done it before."""
+        if self.world.phones.chat(self.user, self.bot):
+            return False
+        self.world.phones.press_start(self.user, self.bot)
+        return True
+
+    @property
+    def subjects(self) -> list[str]:
+        """Of all e-mails to them."""
+        return [mail.subject for mail in self._mails()]
+
+    @property
+    def heard(self) -> list[str]:
+        """What their own bot has written to them."""
+        return self._written_by(self.bot) if self.bot else []
+
+    @property
+    def told(self) -> list[str]:
+        """What the manager bot has written to them."""
+        return self._written_by(MANAGER)
+
+    def _written_by(self, bot: str) -> list[str]:
+        return [message.text or "" for message in self.world.phones.chat(self.user, bot) if message.from_bot]
+
+    def _mails(self) -> list[Mail]:
+        return [mail for mail in self.world.mailbox.messages if self.email in mail.recipients]
+
+    def _link(self, words: str) -> str:
+        links = [link for mail in self._mails() for link in links_in(mail) if words in link]
+        return links[-1] if links else ""
 
 
 class World(Assembly):
@@ -94,24 +154,29 @@ class World(Assembly):
             thread.join()
         self._threads.clear()
 
-    def add_customer(self, workspace: Workspace) -> str:
-        """Somebody of whom everything is known, and who has pressed Start; their address."""
-        number = next(self._numbers)
-        email, name, bot = f"c{number}@example.com", f"person{number}", f"bot{number}_bot"
-        self.telegram.add_user(name, name)
-        account = self.telegram.create_bot(name, bot, bot)
-        self.phones.press_start(name, bot)
-        record = new_record(SignUp(email, f"sub_{number}", name=f"Person {number}", telegram=f"@{name}"))
-        record.set("setup.messaging.botToken", account.token)
-        record.set("setup.messaging.userId", str(self.telegram.user(name).id))
-        workspace.store().add(record)
-        return email
+    def environment(self) -> dict[str, str]:
+        """With names for hosts, so that looking them up can fail."""
+        return {name: value.replace(LOOPBACK, NAME) for name, value in super().environment().items()}
 
-    def messages(self, email: str) -> list[str]:
-        """What the customer has read from their bot."""
-        number = email.removeprefix("c").partition("@")[0]
-        chat = self.phones.chat(f"person{number}", f"bot{number}_bot")
-        return [message.text or "" for message in chat if message.from_bot]
+    def add_person(self, workspace: Workspace, *, managed: bool) -> Person:
+        """Somebody who has signed up.
+
+        With `managed` they make their bot over the link in the e-mail; else everything is known of them, and
+        they have pressed Start.
+        """
+        number = next(self._numbers)
+        person = Person(self, f"c{number}@example.com", f"person{number}")
+        self.telegram.add_user(person.user, person.user)
+        sign_up = SignUp(person.email, f"sub_{number}", name=f"Person {number}", telegram=f"@{person.user}")
+        record = new_record(sign_up)
+        if not managed:
+            person.bot = f"bot{number}_bot"
+            account = self.telegram.create_bot(person.user, person.bot, person.bot)
+            self.phones.press_start(person.user, person.bot)
+            record.set("setup.messaging.botToken", account.token)
+            record.set("setup.messaging.userId", str(self.telegram.user(person.user).id))
+        workspace.store().add(record)
+        return person
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -95,30 +96,63 @@ def _become(request: dict[str, Any]) -> None:
 
 
 class Watch:
-    """Writes down every boundary that is passed, and acts at one of them."""
+    """Writes down every boundary that is passed, and lets happen what was asked for."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._trace = os.open(request["trace"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        self._kill_at = request.get("kill_at")
-        self._fail_at = request.get("fail_at")
-        self._errno = request.get("errno", 0)
+        self._request = request
+        self._lock = threading.Lock()
         self._passed = 0
-        self._writes = 0
+        self._files = 0
+        self._names = 0
+        self._clock_runs_ahead = 0
+        if "clock_at" in request:
+            self._right_time = time.time
+            time.time = lambda: self._right_time() + self._clock_runs_ahead
+        if "names_fail_from" in request:
+            self._resolve = socket.getaddrinfo
+            socket.getaddrinfo = self._look_up
 
     def __call__(self, place: str) -> None:
-        os.write(self._trace, f"{place}\n".encode())
-        if self._passed == self._kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._passed += 1
-        if place in FILE_PLACES:
-            if self._writes == self._fail_at:
-                self._writes += 1
-                raise OSError(self._errno, os.strerror(self._errno))
-            self._writes += 1
+        with self._lock:
+            os.write(self._trace, f"{place}\n".encode())
+            number = self._passed
+            self._passed += 1
+            if number == self._request.get("kill_at"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if number == self._request.get("clock_at"):
+                self._strike()
+                self._clock_runs_ahead = self._request["clock_seconds"]
+            if place in FILE_PLACES:
+                self._touch_file()
+
+    def _touch_file(self) -> None:
+        number = self._files
+        self._files += 1
+        if number == self._request.get("disk_fails_at"):
+            self._strike()
+            raise OSError(self._request["errno"], os.strerror(self._request["errno"]))
+
+    def _look_up(self, host: Any, *words: Any, **more: Any) -> Any:
+        if host == NAME:
+            with self._lock:
+                number = self._names - self._request["names_fail_from"]
+                self._names += 1
+                if 0 <= number < self._request["names_fail"]:
+                    self._strike()
+                    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return self._resolve(host, *words, **more)
+
+    def _strike(self) -> None:
+        os.write(self._trace, f"{STRUCK}\n".encode())
 
 
 FILE_PLACES = ("before create", "before write", "after write", "before rename", "after rename")
 """Where the next thing that is done to a file may fail."""
+NAME = "localhost"
+"""The name of the host at which all services are."""
+STRUCK = "! the mishap"
+"""A line in the trace."""
 
 if __name__ == "__main__":
     main()

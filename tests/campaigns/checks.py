@@ -1,0 +1,139 @@
+"""What must hold when a customer's setup has come to its end, whatever happened on the way."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from provisioner.customers.record import Customer
+from provisioner.customers.store import CustomerStore
+from provisioner.steps.droplet_identity import name_of
+from tests.campaigns.processes import Life
+from tests.campaigns.world import PLAYBOOKS, Person, World
+
+SENDING = "write to the customer through the bot"
+_CREATED = ("droplet_created", "droplet_active")
+_COMPLETE = (
+    "moltbot_installed",
+    "telegram_connected",
+    "onboarding_message_sent",
+    "onboarding_complete",
+)
+_LETTERS = {"contact": "two taps are yours", "ready": "Your assistant is ready"}
+"""The e-mails that somebody gets who makes their own bot, with words of their subjects."""
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """All that is left of one setup. `lives` met with mishaps, `ends` were left alone until the end.
+
+    `whole` says that it went through all steps, `managed` that the customers made their bots; `replaced` that
+    the cloud lost a droplet, so that another had to be made.
+    """
+
+    world: World
+    store: CustomerStore
+    people: Sequence[Person]
+    lives: Sequence[Life]
+    ends: Sequence[Life]
+    whole: bool
+    managed: bool
+    replaced: bool
+
+    def problems(self) -> Iterator[str]:
+        """Everything that is not as it was promised."""
+        for life in (*self.lives, *self.ends):
+            yield from self._manners(life)
+        if self.ends[-1].code != 0:
+            yield f"it never ended well: exit code {self.ends[-1].code}: {self.ends[-1].said[-500:]}"
+            return
+        yield from (f"check finds: {finding}" for finding in self.store.check().findings)
+        yield from self._droplets()
+        for person in self.people:
+            customer = self.store.read(person.email).customer
+            if self.store.holder(person.email) is not None:
+                yield "the run lock is held by nobody alive"
+            yield from self._history(customer)
+            if self.whole:
+                yield from self._words(person, customer)
+        if self.whole:
+            yield from self._effects()
+
+    @property
+    def again(self) -> int:
+        """How many first messages came a second time."""
+        return sum(max(0, len(person.heard) - 1) for person in self.people) if self.whole else 0
+
+    @property
+    def unsent(self) -> int:
+        """How many e-mails never came."""
+        return sum(len(list(_missing(person))) for person in self.people) if self.managed else 0
+
+    def _manners(self, life: Life) -> Iterator[str]:
+        """How each process has to end, whatever it met."""
+        if life.code not in (0, 1, 3, -9) or "this is a bug" in life.said or "Traceback" in life.said:
+            yield f"exit code {life.code}: {life.said[-500:]}"
+        tokens = self.world.tokens
+        secrets = [tokens.digitalocean, tokens.anthropic, tokens.manager, tokens.mail_password]
+        secrets += [self.world.telegram.bot(person.bot).token for person in self.people if person.bot]
+        if any(secret in life.said for secret in secrets):
+            yield "a secret was printed"
+
+    def _droplets(self) -> Iterator[str]:
+        recorded = {}
+        for person in self.people:
+            customer = self.store.read(person.email).customer
+            recorded[customer.setup.droplet.id] = name_of(customer.id)
+        droplets = {str(droplet.id): droplet.name for droplet in self.world.droplets}
+        if droplets != recorded:
+            yield f"there are the droplets {droplets}, the records have {recorded}"
+        if self.world.made != len(self.people) and not self.replaced:
+            yield f"{self.world.made} droplets were made"
+
+    def _history(self, customer: Customer) -> Iterator[str]:
+        events = Counter(event.event for event in customer.timeline)
+        once = ["subscription_created", *_CREATED, *(_COMPLETE if self.whole else ())]
+        once += ["bot_created"] if self.managed else []
+        for event in once:
+            if events[event] != 1 and not (self.replaced and event == "droplet_created"):
+                yield f"{events[event]} times the event {event}"
+        deaths = len(self.lives)
+        if len(customer.notes) != deaths or events["note_added"] != deaths:
+            yield f"{len(customer.notes)} of {deaths} notes are left"
+
+    def _words(self, person: Person, customer: Customer) -> Iterator[str]:
+        """What the customer was told, by whom, and how often."""
+        heard = len(person.heard)
+        if heard < 1 or heard - 1 > sum(_died_sending(life) for life in (*self.lives, *self.ends)):
+            yield f"{heard} first messages"
+        for said in (person.subjects, person.told):
+            if len(said) != len(set(said)):
+                yield f"somebody was told a thing twice: {said}"
+        if self.managed:
+            begun = {letter.reason for letter in customer.setup.letters if letter.sent_at is None}
+            for name in _missing(person):
+                if name not in begun or all(life.code in (0, 3) for life in self.lives):
+                    yield f"the e-mail {name} was never sent"
+
+    def _effects(self) -> Iterator[str]:
+        assert self.world.machine is not None, "whole setups need a server"
+        effects = self.world.machine.effects()
+        for name in PLAYBOOKS:
+            lines = Counter(effects.get(name, []))
+            if lines["installed"] != 1 or not 1 <= lines["begun"] <= 1 + len(self.lives):
+                yield f"the playbook {name} was applied {dict(lines)}"
+
+
+def _missing(person: Person) -> Iterator[str]:
+    return (name for name, words in _LETTERS.items() if not any(words in one for one in person.subjects))
+
+
+def _died_sending(life: Life) -> bool:
+    """Whether a process ended with the message on its way, and nothing written about it yet.
+
+    By a kill, or because the disk did not take what it wanted to write, or because no answer came.
+    """
+    places = list(life.passed)
+    sendings = [index for index, place in enumerate(places) if SENDING in place]
+    if life.code == 0 or not sendings:
+        return False
+    return "after rename" not in places[sendings[-1] :]

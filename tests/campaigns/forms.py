@@ -1,0 +1,77 @@
+"""The two forms of a campaign: the short one of `make test`, the long one of `make campaign`.
+
+`python -m tests.campaigns.forms [--seed N] [--kills N] [--minutes M]` is the long one. Several workers at
+once, each with a world of its own, some with a machine. Prints the seed and the counts; the exit code is 1 if
+anything was not as it should be.
+"""
+
+import argparse
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from tests.campaigns.tally import Tally
+from tests.campaigns.worker import Plan
+
+WORKERS = 2
+Summary = Callable[[str], None]
+
+
+def short(tell: Summary, *, machine: bool, kills: int) -> Tally:
+    """About so many kills; `tell` gets the headline."""
+    seed = secrets.randbelow(10**6)
+    tally = run(
+        [
+            Plan(seed, worker, WORKERS, machine, long=False, kills=kills // WORKERS, minutes=8)
+            for worker in range(WORKERS)
+        ]
+    )
+    print(tally.report)
+    tell(tally.headline)
+    return tally
+
+
+def long(seed: int, kills: int, minutes: float) -> Tally:
+    """At least so many kills, if the minutes are enough; a tenth of them on real servers."""
+    shares = ((False, kills * 9 // 10 // WORKERS + 1), (True, kills // 10 // WORKERS + 1))
+    return run(
+        [
+            Plan(seed, worker, WORKERS, machine, long=True, kills=share, minutes=minutes)
+            for machine, share in shares
+            for worker in range(WORKERS)
+        ]
+    )
+
+
+def run(plans: Sequence[Plan]) -> Tally:
+    """All of them at once; AssertionError if a worker does not come to its end."""
+    command = [sys.executable, "-m", "tests.campaigns.worker"]
+    processes = [
+        subprocess.Popen([*command, json.dumps(asdict(plan))], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for plan in plans
+    ]
+    total = Tally(plans[0].seed)
+    ends = [process.communicate() for process in processes]
+    for process, (out, err) in zip(processes, ends, strict=True):
+        assert process.returncode == 0, err.decode(errors="replace")[-3000:]
+        total.add(Tally.of_json(out.decode()))
+    return total
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--kills", type=int, default=5000)
+    parser.add_argument("--minutes", type=float, default=90)
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}", flush=True)
+    tally = long(chosen.seed, chosen.kills, chosen.minutes)
+    print(tally.report)
+    return 1 if tally.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
