@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from provisioner import timestamps
 from provisioner.customers.files import PRIVATE_FILE
@@ -124,7 +125,7 @@ class _Sitting:
         for made in self.notebook.unclaimed:
             if _is_theirs(customer, made):
                 reply = self._take_bot(customer, made)
-                if _mark_told(self.store, reply):
+                if reply is not None and _mark_told(self.store, reply):
                     _send(self.store, self.bot, reply)
                 return
 
@@ -152,8 +153,8 @@ class _Sitting:
     def _wrote(self, update: Wrote) -> Reply:
         code = update.payload
         opened = next((one for one in self._customers.values() if code and links.has_code(one, code)), None)
-        if opened is not None:
-            refusal = self._open_link(opened, update.who)
+        if code and opened is not None:
+            refusal = self._open_link(opened, code, update.who)
             if refusal is not None:
                 return replies.to_stranger(update.who, refusal, self.text)
             return self._bot_made_before(opened.id, update.who) or self._where_they_are(opened.id)
@@ -162,9 +163,14 @@ class _Sitting:
             return replies.to_stranger(update.who, "unknown", self.text)
         return self._where_they_are(max(theirs, key=links.wants_bot).id)
 
-    def _open_link(self, customer: Customer, who: Person) -> links.Refusal | None:
+    def _open_link(
+        self, customer: Customer, code: str, who: Person
+    ) -> links.Refusal | Literal["unknown"] | None:
         """Tie the person to the customer whose link they opened, if they may use it."""
         with self._editing(customer) as record:
+            if not links.has_code(record.customer, code):
+                # The link was renewed since this sitting read the records.
+                return "unknown"
             refusal = links.refusal_of(record.customer, who)
             if refusal is not None:
                 _note_once(record, "link_refused", f"{who} opened the link: {refusal}")
@@ -200,21 +206,24 @@ class _Sitting:
         self.notebook.keep(update)
         return None
 
-    def _take_bot(self, customer: Customer, made: MadeBot) -> Reply:
+    def _take_bot(self, customer: Customer, made: MadeBot) -> Reply | None:
+        """Make it the customer's; None, and it is kept, if their record says by now that it is not theirs."""
         with self._editing(customer) as record:
-            if links.wants_bot(record.customer):
+            theirs = _is_theirs(record.customer, made)
+            if theirs:
                 _tie(record, made.who)
                 record.set("setup.messaging.botId", made.bot.id)
                 record.set("setup.messaging.botUsername", made.bot.username)
                 record.set("setup.messaging.managed", True)
                 record.set("setup.messaging.link.suggested", None)
                 record.add_event("bot_created", f"{made.who} created @{made.bot.username}")
+        if not theirs:
+            self.notebook.keep(made)
+            return None
         self.notebook.drop(made.bot.id)
-        reply = replies.about(
+        return replies.about(
             self._customers[customer.id], "manager-bot.txt", self.text, once="manager-bot.txt"
         )
-        assert reply is not None, "whoever made a bot has an id"
-        return reply
 
     def _note_refusal(self, customer: Customer, made: MadeBot, refusal: links.Refusal) -> None:
         with self._editing(customer) as record:
