@@ -7,7 +7,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from provisioner.cli import demo, doctor, mail, plan, provision, render, server, status, tracking, upkeep
+from provisioner.cli import (
+    demo,
+    doctor,
+    mail,
+    plan,
+    provision,
+    relink,
+    render,
+    server,
+    status,
+    tracking,
+    upkeep,
+)
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.sandbox import sandbox_app
 from provisioner.errors import ProvisionerError
@@ -29,6 +41,7 @@ plan.register(app)
 provision.register(app)
 status.register(app)
 doctor.register(app)
+relink.register(app)
 server.register(app)
 mail.register(app)
 app.add_typer(sandbox_app, name="sandbox")

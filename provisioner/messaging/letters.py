@@ -111,9 +111,14 @@ def remind(work: Work, of_what: str) -> None:
 
 def forget(work: Work, *reasons: str) -> None:
     """As if nothing had gone out for these reasons, or those that begin with them."""
-    kept = [_document(one) for one in work.customer.setup.letters if not one.reason.startswith(reasons)]
+    kept = without(work.customer, *reasons)
     if len(kept) < len(work.customer.setup.letters):
         work.write({"setup.letters": kept})
+
+
+def without(customer: Customer, *reasons: str) -> list[dict[str, Any]]:
+    """The field `setup.letters` without those for these reasons, or for those that begin with them."""
+    return [_document(one) for one in customer.setup.letters if not one.reason.startswith(reasons)]
 
 
 def was_sent(customer: Customer, reason: str) -> bool:

@@ -4,10 +4,13 @@ import re
 import secrets
 import unicodedata
 
+from provisioner.errors import InputError
+
 _LONGEST_SPOKEN = 40
 _LONGEST_BOT_NAME = 64
 _LINK_LIKE = re.compile(r"[@/:\\<>]|[^\W\d_]\.[^\W\d_]{2,}")
 """What a mail program or Telegram would make a link of, which would then be ours."""
+_USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
 _MARK_LENGTH = 10
 _MARK_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -32,6 +35,19 @@ def suggested_username(name: str | None) -> str:
     first = re.sub(r"[^a-z]", "", plain)[:12] or "my"
     mark = "".join(secrets.choice(_MARK_ALPHABET) for _ in range(_MARK_LENGTH))
     return f"{first}_{mark}_bot"
+
+
+def stated_username(text: str) -> str:
+    """A person's username as a record has it: @ada. InputError if it can be nobody's."""
+    name = text.strip().removeprefix("@")
+    if not _USERNAME.fullmatch(name):
+        raise InputError(
+            "use the Telegram username",
+            whom=text,
+            cause="it is none",
+            hint="3 to 32 letters, digits and underscores, a letter first: @ada_lovelace",
+        )
+    return f"@{name}"
 
 
 def plain_username(username: str | None) -> str:
