@@ -11,7 +11,7 @@ from pathlib import Path
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.workspace import Workspace
 from tests.campaigns.checks import Aftermath
-from tests.campaigns.faults import AnyFault
+from tests.campaigns.faults import AnyFault, ServerFault
 from tests.campaigns.mishaps import KilledAfter, Mishap, Nothing
 from tests.campaigns.processes import Life, Processes
 from tests.campaigns.reader import Reader
@@ -74,7 +74,7 @@ class Campaign:
             with reader:
                 self._break(faults)
                 lives = [self._meet(family, people, course, mishap) for mishap in mishaps]
-                self._world.book.clear()
+                self._mend(faults)
                 ends = self._to_the_end(people, course)
                 self._world.settle()
             after = Aftermath(
@@ -101,8 +101,14 @@ class Campaign:
 
     def _break(self, faults: Sequence[AnyFault]) -> None:
         for fault in faults:
-            self._tally.faults[fault.way] += 1
             fault.put(self._world)
+
+    def _mend(self, faults: Sequence[AnyFault]) -> None:
+        """End all faults, and count those that were met."""
+        met = [rule.struck for rule in self._world.book.all()]
+        self._world.book.clear()
+        for fault in faults:
+            self._tally.faults[fault.way] += 1 if isinstance(fault, ServerFault) else met.pop(0)
 
     def _run(self, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
         until = ("--until", course.until) if course.until else ()

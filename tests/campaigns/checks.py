@@ -10,7 +10,9 @@ from provisioner.steps.droplet_identity import name_of
 from tests.campaigns.processes import Life
 from tests.campaigns.world import PLAYBOOKS, Person, World
 
-SENDING = "write to the customer through the bot"
+_SENDING = "write to the customer through the bot"
+_UNCERTAIN = "it is not sent again"
+"""What the run says of an e-mail that may or may not have gone out."""
 _CREATED = ("droplet_created", "droplet_active")
 _COMPLETE = (
     "moltbot_installed",
@@ -110,8 +112,9 @@ class Aftermath:
                 yield f"somebody was told a thing twice: {said}"
         if self.managed:
             begun = {letter.reason for letter in customer.setup.letters if letter.sent_at is None}
+            excused = any(life.code not in (0, 3) or _UNCERTAIN in life.said for life in self.lives)
             for name in _missing(person):
-                if name not in begun or all(life.code in (0, 3) for life in self.lives):
+                if name not in begun or not excused:
                     yield f"the e-mail {name} was never sent"
 
     def _effects(self) -> Iterator[str]:
@@ -133,7 +136,7 @@ def _died_sending(life: Life) -> bool:
     By a kill, or because the disk did not take what it wanted to write, or because no answer came.
     """
     places = list(life.passed)
-    sendings = [index for index, place in enumerate(places) if SENDING in place]
+    sendings = [index for index, place in enumerate(places) if _SENDING in place]
     if life.code == 0 or not sendings:
         return False
     return "after rename" not in places[sendings[-1] :]

@@ -39,6 +39,8 @@ from tests.campaigns.zygote import FILE_PLACES
 
 T = TypeVar("T")
 _DAY = 86_400
+_TELL_SECONDS = 60.0
+"""How often a worker says how far it is."""
 _CREATIONS: tuple[tuple[AnyFault, ...], ...] = (
     (LOST_ANSWER,),
     (LISTS_LAG, TAGS_LAG),
@@ -71,7 +73,7 @@ class Plan:
             campaign(Path(folder), tally, machine=self.machine) as made,
         ):
             kind = Setups if self.machine else Droplets
-            work = kind(self, made)
+            work = kind(self, made, tally)
             try:
                 work.enumerate()
                 while tally.killed < self.kills:
@@ -88,18 +90,31 @@ class _TimeOver(Exception):
 class _Worker:
     """What the two kinds of workers have in common."""
 
-    def __init__(self, plan: Plan, campaign: Campaign) -> None:
+    def __init__(self, plan: Plan, campaign: Campaign, tally: Tally) -> None:
         self.plan = plan
         self._campaign = campaign
+        self._tally = tally
         self.chance = random.Random(f"{plan.seed} {plan.worker} {plan.machine}")
         self._ends = time.monotonic() + 60 * plan.minutes
+        self._tells = time.monotonic() + _TELL_SECONDS
 
     def live(
         self, family: str, course: Course, mishaps: Sequence[Mishap], faults: Sequence[AnyFault] = ()
     ) -> list[Life]:
         if time.monotonic() > self._ends:
             raise _TimeOver
-        return self._campaign.live(family, course, mishaps, faults)
+        known = len(self._tally.violations)
+        lives = self._campaign.live(family, course, mishaps, faults)
+        for violation in self._tally.violations[known:]:
+            self._tell(violation)
+        if time.monotonic() > self._tells:
+            self._tells += _TELL_SECONDS
+            self._tell(f"{self._tally.killed} kills, {self._tally.setups.total()} setups; now: {family}")
+        return lives
+
+    def _tell(self, text: str) -> None:
+        where = "real servers" if self.plan.machine else "droplets"
+        print(f"{where}, worker {self.plan.worker + 1}: {text}", file=sys.stderr, flush=True)
 
     def places(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
         """The boundaries of each process of an undisturbed setup."""
@@ -113,7 +128,7 @@ class _Worker:
     def alone(self, course: Course, faults: Iterable[AnyFault]) -> None:
         """Each fault by itself."""
         for fault in self.mine(faults):
-            self.live("each fault alone", course, [Nothing()], [fault])
+            self.live("each fault alone", course, [Nothing()] * (3 if course.managed else 1), [fault])
 
     def any_moment(self, course: Course, seconds: float) -> None:
         self.live("a death at any moment", course, [KilledAfter(self.chance.uniform(0, seconds))])
