@@ -140,7 +140,7 @@ class Campaign:
             for person in people:
                 if not person.act() and lives[-1].code == 3:
                     self._help(person)
-                if "setup.droplet.id null" in lives[-1].said:
+                if f"update {person.email} setup.droplet.id null" in lives[-1].said:
                     self._processes.run("update", person.email, "setup.droplet.id", "null")
         return lives
 
