@@ -109,6 +109,10 @@ class Mailer:
         except ssl.SSLCertVerificationError as problem:
             cause = f"the mail server's certificate is not good: {problem.verify_message}"
             raise MailError(doing, whom=to, cause=cause, hint=_CERTIFIED) from None
+        except UnicodeError:
+            cause = "the address has letters outside ASCII, which the mail server cannot be told"
+            hint = "write to them another way, or give them another address"
+            raise MailError(doing, whom=to, cause=cause, hint=hint) from None
         except (smtplib.SMTPException, OSError) as problem:
             where = f"{self._address.hostname}:{self._port}"
             cause = f"{where} did not answer as a mail server does ({type(problem).__name__})"

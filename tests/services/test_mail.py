@@ -105,6 +105,14 @@ def test_a_connection_that_breaks_after_the_letter_leaves_it_uncertain_and_is_no
     assert server.connections == 1
 
 
+def test_an_address_that_the_server_cannot_be_told_is_an_error_and_not_tried_again() -> None:
+    with _mailbox() as mailbox, pytest.raises(MailError, match="outside ASCII") as problem:
+        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER, pause=0).send("jürgen@example.com", LETTER)
+
+    assert not problem.value.retry
+    assert mailbox.messages == []
+
+
 def test_a_goodbye_that_fails_does_not_matter() -> None:
     with _talking(quit=None) as server:
         Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", LETTER)
