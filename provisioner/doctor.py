@@ -42,8 +42,8 @@ class Doctor:
         customers = [*here, *archived]
         costs: list[Cost] = []
         if self.cloud is not None and self._look_at_account(self.cloud):
-            droplets = self._droplets(self.cloud, customers)
-            self._compare(customers, droplets)
+            droplets = self._droplets(self.cloud, here)
+            self._compare(here, archived, droplets)
             self._look_at_firewall(self.cloud, droplets)
             costs = self._price(self.cloud, customers, droplets)
             self._look_at_servers([one for one in customers if one.setup.droplet.id in droplets])
@@ -90,7 +90,7 @@ class Doctor:
         return True
 
     def _droplets(self, cloud: DigitalOcean, customers: Sequence[Customer]) -> dict[str, DropletInfo]:
-        """Those with our tag, and those that a record names although they lack it."""
+        """Those with our tag, and those that the record of one of these names although they lack it."""
         try:
             found = {droplet.id: droplet for droplet in cloud.droplets_tagged(FLEET_TAG)}
             for customer in customers:
@@ -103,10 +103,15 @@ class Doctor:
         self._found.looked.append("droplets")
         return found
 
-    def _compare(self, customers: Sequence[Customer], droplets: dict[str, DropletInfo]) -> None:
+    def _compare(
+        self, here: Sequence[Customer], archived: Sequence[Customer], droplets: dict[str, DropletInfo]
+    ) -> None:
         if "droplets" not in self._found.looked:
             return
-        owners = {one.setup.droplet.id: one for one in customers if one.setup.droplet.id}
+        customers = [*here, *archived]
+        # Of the archived, only a droplet that is still there is of interest.
+        left = [one for one in archived if one.setup.droplet.id in droplets]
+        owners = {one.setup.droplet.id: one for one in (*here, *left) if one.setup.droplet.id}
         tagged: dict[str, list[str]] = defaultdict(list)
         for droplet in droplets.values():
             for tag in droplet.tags:

@@ -147,6 +147,14 @@ def test_an_archived_customers_droplet_is_no_stranger(stage: Stage) -> None:
     assert stage.troubles() == []
 
 
+def test_an_archived_customers_droplet_may_be_gone(stage: Stage) -> None:
+    droplet = stage.provisioned()
+    stage.workspace.store().archive(EMAIL)
+    stage.cloud.delete_droplet(droplet.id)
+
+    assert stage.troubles() == []
+
+
 def test_adopting_one_of_two_writes_it_and_names_the_other(stage: Stage) -> None:
     first, second = stage.create(), stage.create()
     store = stage.workspace.store()
