@@ -17,6 +17,8 @@ from tests.campaigns.tally import Tally
 from tests.campaigns.worker import Plan
 
 WORKERS = 2
+LONG_WORKERS = 3
+"""For each kind of world: they wait more than they compute."""
 Summary = Callable[[str], None]
 
 
@@ -36,12 +38,12 @@ def short(tell: Summary, *, machine: bool, kills: int) -> Tally:
 
 def long(seed: int, kills: int, minutes: float) -> Tally:
     """At least so many kills, if the minutes are enough; a tenth of them on real servers."""
-    shares = ((False, kills * 9 // 10 // WORKERS + 1), (True, kills // 10 // WORKERS + 1))
+    shares = ((False, kills * 9 // 10 // LONG_WORKERS + 1), (True, kills // 10 // LONG_WORKERS + 1))
     return run(
         [
-            Plan(seed, worker, WORKERS, machine, long=True, kills=share, minutes=minutes)
+            Plan(seed, worker, LONG_WORKERS, machine, long=True, kills=share, minutes=minutes)
             for machine, share in shares
-            for worker in range(WORKERS)
+            for worker in range(LONG_WORKERS)
         ]
     )
 
