@@ -53,9 +53,12 @@ class Stage:
     reports: dict[str, Report] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
 
-    def apply(self, name: str, kill_at: str = "", token: str = "") -> Report:
-        """Apply a shipped playbook; with `kill_at` its unit is killed when that task has begun."""
-        script = rendered(name, **self._values(name))
+    def apply(self, name: str, kill_at: str = "", token: str = "", **others: Any) -> Report:
+        """Apply a shipped playbook; with `kill_at` its unit is killed when that task has begun.
+
+        `others` are variables that are to be different.
+        """
+        script = rendered(name, **{**self._values(name), **others})
         secrets = {"ANTHROPIC_API_KEY": KEY, "TELEGRAM_BOT_TOKEN": token or self.outside.bot.token}
 
         def listen(event: Event) -> None:
@@ -248,6 +251,19 @@ def test_a_token_that_telegram_refuses_is_named(stage: Stage) -> None:
             stage.apply("telegram", token=f"{number}:{'A' * 35}")
     finally:
         stage.apply("telegram")
+
+
+def test_who_was_let_in_is_outside_when_it_is_not_known_any_more_who_the_customer_is(stage: Stage) -> None:
+    phones, ada, bot = stage.outside.phones, stage.outside.ada, stage.outside.bot
+    try:
+        stage.apply("telegram", user_id="")
+        assert stage.apply("telegram", user_id="").changed == 0
+        said = phones.say(ada, bot, "hello again")
+        answer = phones.wait_for_reply_in_thread(ada, bot, after=said, containing="airing code", timeout=120)
+    finally:
+        stage.apply("telegram")
+
+    assert answer is not None, [message.text for message in phones.chat(ada, bot)]
 
 
 def test_the_gateway_comes_back_after_a_reboot(stage: Stage) -> None:
