@@ -90,10 +90,11 @@ class Network:
 def remove(sandbox_id: str) -> None:
     """Take away everything that a sandbox of this id has put into the host's network, whoever made it."""
     names = Names(sandbox_id)
-    for namespace in filter(names.owns, _namespaces()):
-        _delete_namespace(namespace)
+    # Links first: a namespace that goes takes its links along, at a moment of the kernel's choosing.
     for link in filter(names.owns, _links()):
         _delete_link(link)
+    for namespace in filter(names.owns, _namespaces()):
+        _delete_namespace(namespace)
     firewall.remove(names.stem)
     with claims.opened() as book:
         claims.forget_dead(book)
@@ -149,5 +150,11 @@ def _delete_namespace(name: str) -> None:
 
 
 def _delete_link(name: str) -> None:
-    if Path("/sys/class/net", name).exists():
-        host.run("ip", "link", "delete", name)
+    """Until it is gone, whoever takes it away: the kernel may be at it, after its namespace has gone."""
+    link = Path("/sys/class/net", name)
+    try:
+        if link.exists():
+            host.run("ip", "link", "delete", name)
+    except SandboxError:
+        if link.exists():
+            raise
