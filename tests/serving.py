@@ -1,5 +1,6 @@
-"""A Starlette application over real HTTP on loopback, for as long as a block lasts."""
+"""A Starlette application over real HTTP on this machine, for as long as a block lasts."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -13,16 +14,19 @@ from starlette.types import ASGIApp
 
 @contextmanager
 def serving(
-    app: ASGIApp, before_stop: Callable[[], None] = lambda: None, protocol: Any = "auto"
+    app: ASGIApp,
+    before_stop: Callable[[], None] = lambda: None,
+    protocol: Any = "auto",
+    host: str = "127.0.0.1",
 ) -> Iterator[str]:
-    """Serve `app` on a free port and give its address, without a slash at the end.
+    """Serve `app` on a free port of `host` and give its address, without a slash at the end.
 
     `protocol` is what uvicorn speaks HTTP with.
     """
     # Naming the protocol is what makes asyncio send small answers at once: 40 ms less for each request.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
+    listener.bind((host, 0))
+    server = _Server(
         uvicorn.Config(
             app,
             http=protocol,
@@ -36,12 +40,24 @@ def serving(
     thread.start()
     try:
         _wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         before_stop()
         server.should_exit = True
         thread.join(10)
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which cuts off whoever is still there at its end: a client may connect while it stops."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            assert connection.transport is not None
+            connection.transport.abort()
+        # A transport closes its socket at the loop's next turn.
+        await asyncio.sleep(0)
 
 
 def _wait_until(true: Callable[[], bool]) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -26,6 +25,7 @@ from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from tests.playbooks.values import HOSTILE, rendered
 from tests.remote.machine import Machine, booted, until
+from tests.serving import serving
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]
 
@@ -112,21 +112,8 @@ def outside(machine: Machine) -> Iterator[Outside]:
             Mount("/node", node_app(DEFAULT_CACHE, print)),
         ]
     )
-    listener = socket.create_server((machine.machines.gateway, 0))
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    host, port = listener.getsockname()
-    try:
-        yield Outside(f"http://{host}:{port}", world, Phones(world), ada, bot)
-    finally:
-        world.close()
-        server.should_exit = True
-        thread.join(20)
-        listener.close()
+    with serving(app, before_stop=world.close, host=machine.machines.gateway) as root:
+        yield Outside(root, world, Phones(world), ada, bot)
 
 
 @pytest.fixture(scope="module")
