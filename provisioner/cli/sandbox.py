@@ -123,7 +123,7 @@ def image() -> None:
 @sandbox_app.command("cloud")
 def cloud(
     settings: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="What to change from now on.")
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What to change from now on.")
     ] = None,
     json: Json = False,
 ) -> None:

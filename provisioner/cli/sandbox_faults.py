@@ -47,7 +47,7 @@ def _kinds() -> None:
 def _add(
     service: Annotated[str, typer.Argument(help="cloud, telegram, model, node or mail")],
     kind: Annotated[str, typer.Argument(help="see `faults kinds`")],
-    params: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...")] = None,
+    params: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
     method: Annotated[str, typer.Option(help="GET, POST, …; * for all")] = "*",
     path: Annotated[
         str, typer.Option(help="A regular expression, searched in the path with its query.")

@@ -96,7 +96,7 @@ def _confirm(
 def _say(
     username: Username,
     bot: Annotated[str, typer.Argument()],
-    text: Annotated[list[str], typer.Argument(metavar="TEXT...")],
+    text: Annotated[list[str], typer.Argument(metavar="TEXT")],
 ) -> None:
     """Write to the bot."""
     the_sandbox().say(_plain(username), _plain(bot), " ".join(text))

@@ -56,7 +56,8 @@ def logs(
 def ssh(
     who: Who,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND]", help="Run there; a shell without it.")
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="After --, to run there; a shell without it."),
     ] = None,
     tunnel: Annotated[
         bool, typer.Option("--tunnel", help="The Moltbot's Control UI on a port of this machine.")

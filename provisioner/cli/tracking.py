@@ -149,7 +149,7 @@ def _check_bot_token(who: str, token: str) -> None:
         render.say(f"It is the token of @{known.username}.")
 
 
-def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT…")]) -> None:
+def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT")]) -> None:
     """Add a note."""
     words = _joined(text, "add the note")
     with current_workspace().store().edit(who, "add a note") as record:
@@ -160,7 +160,7 @@ def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT…")]
 def timeline(
     who: Who,
     event: Annotated[str | None, typer.Argument(metavar="EVENT", help="Its name: droplet_created")] = None,
-    details: Annotated[list[str] | None, typer.Argument(metavar="DETAILS…")] = None,
+    details: Annotated[list[str] | None, typer.Argument(metavar="DETAILS")] = None,
     as_json: Json = False,
 ) -> None:
     """Show a customer's history, or add an event to it."""
