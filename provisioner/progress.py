@@ -28,6 +28,16 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
+def event_line(**event: object) -> str:
+    """One line of JSON with the moment of the call: how run logs, and programs that listen, get an event."""
+    return json.dumps({"timestamp": now(), **event}, ensure_ascii=False)
+
+
+def progress_line(progress: Progress) -> str:
+    """The line of this event."""
+    return event_line(**{**vars(progress), "seconds": round(progress.seconds, 3)})
+
+
 class RunLog:
     """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end.
 
@@ -42,10 +52,9 @@ class RunLog:
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, progress: Progress) -> None:
-        line = {"timestamp": now(), **vars(progress), "seconds": round(progress.seconds, 3)}
         if self._descriptor is not None:
             with suppress(OSError):
-                os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                os.write(self._descriptor, progress_line(progress).encode() + b"\n")
 
     def close(self) -> None:
         if self._descriptor is not None:

@@ -1,4 +1,4 @@
-"""A run as it goes on: a moving line on a terminal, plain lines elsewhere. All of it on standard error."""
+"""A run as it goes on, on standard error: a moving line on a terminal, plain lines elsewhere, or JSON."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from provisioner.progress import Listener, Progress
+from provisioner.progress import Listener, Progress, event_line, progress_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -60,6 +60,25 @@ def shown_together(total: int, stream: TextIO = sys.stderr) -> Iterator[tuple[Li
     view = FleetView(console, total)
     with Live(view, console=console, refresh_per_second=8, transient=True):
         yield view.hear, ended
+
+
+def lines(stream: TextIO = sys.stderr) -> tuple[Listener, Ended]:
+    """For programs: every event as a line of JSON, as in the run logs, and one for the end of each run."""
+    from provisioner.cli.endings import last_word, outcome_of
+
+    def ended(ending: "Ending") -> None:
+        step, seconds = (ending.result.step, ending.result.seconds) if ending.result else (None, 0.0)
+        line = event_line(
+            who=ending.who,
+            step=step,
+            kind="ended",
+            outcome=outcome_of(ending),
+            text=last_word(ending),
+            seconds=round(seconds, 3),
+        )
+        print(line, file=stream, flush=True)
+
+    return lambda progress: print(progress_line(progress), file=stream, flush=True), ended
 
 
 def took(seconds: float) -> str:

@@ -30,7 +30,12 @@ Wait = Annotated[
     ),
 ]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="How many customers at the same moment.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="One JSON document on standard output; progress as JSON lines on standard error."
+    ),
+]
 _JOBS = 50
 
 
@@ -53,9 +58,7 @@ def register(app: typer.Typer) -> None:
 
 
 def provision(
-    customers: Annotated[
-        list[str] | None, typer.Argument(metavar="[EMAIL...]", help="Addresses or ids.")
-    ] = None,
+    customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Everybody whose setup is not complete.")] = False,
     jobs: Jobs = _JOBS,
     until: Until = None,
@@ -80,7 +83,7 @@ def provision(
 def resume(
     customers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[EMAIL...]", help="All who were begun and are not complete, if not given."),
+        typer.Argument(metavar="EMAIL", help="All who were begun and are not complete, if not given."),
     ] = None,
     jobs: Jobs = _JOBS,
     until: Until = None,
@@ -112,7 +115,7 @@ def _provision(
 
     patience = _seconds(wait) if wait else 0.0
     chosen = list(dict.fromkeys(customers))
-    with _fleet(workspace, chosen, jobs) as fleet:
+    with _fleet(workspace, chosen, jobs, as_json=as_json) as fleet:
         endings = fleet.provision(chosen, until=until, patience=patience)
     if as_json:
         render.print_json("provision", customers=[told.document(ending) for ending in endings])
@@ -126,13 +129,17 @@ def _provision(
 
 
 @contextmanager
-def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int) -> Iterator["Fleet"]:
+def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool) -> Iterator["Fleet"]:
     """A fleet whose progress is shown while the block lasts."""
-    from provisioner.cli.live import shown, shown_together
+    from provisioner.cli.live import lines, shown, shown_together
     from provisioner.fleet import Fleet
     from provisioner.settings import load_settings
 
     settings = load_settings(workspace.root)
+    if as_json:
+        listener, ended = lines()
+        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended)
+        return
     if len(customers) == 1:
         with shown() as listener:
             yield Fleet(workspace, settings, listener, jobs=jobs)

@@ -47,6 +47,25 @@ def test_everybody_at_once_and_again_without_a_request(operator: Operator, cloud
     assert cloud.count("cloud") == 0
 
 
+def test_with_json_progress_is_lines_that_programs_can_follow(operator: Operator, cloud: Sandbox) -> None:
+    cloud.fault("cloud", "status", method="POST", path="/droplets$", status=422, message="no")
+
+    for words in (EMAILS, EMAILS[:1]):
+        ended = operator.run("provision", *words, "--until", "droplet", "--json")
+
+        events = [json.loads(line) for line in ended.err.splitlines()]
+        last = {event["who"]: event for event in events}
+        assert {who: event["kind"] for who, event in last.items()} == dict.fromkeys(words, "ended")
+        assert {who: event["outcome"] for who, event in last.items()} == {
+            one["email"]: one["outcome"] for one in ended.document["customers"]
+        }
+        assert {"started", "said", "failed", "done"} >= {event["kind"] for event in events} - {
+            "ended",
+            "skipped",
+        }
+        assert all({"timestamp", "step", "text", "seconds"} <= event.keys() for event in events)
+
+
 def test_one_failure_leaves_the_others_alone_and_names_the_command_for_it(
     operator: Operator, cloud: Sandbox
 ) -> None:
