@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-
-import httpx
+from urllib.parse import urlencode
 
 from provisioner.errors import SandboxError
+from provisioner.sandbox.asking import NoAnswer, NobodyThere, ask
 from provisioner.sandbox.cloud.knobs import CloudKnobs
 from provisioner.sandbox.faults import Fault, Kind, Params, Request, Rule, Service
-from provisioner.sandbox.launch import control_client, down, up
+from provisioner.sandbox.launch import down, up
 from provisioner.sandbox.options import Options
 from provisioner.sandbox.state import StateFolder
 
@@ -220,7 +220,7 @@ class Sandbox:
         self, username: str, bot: str, *, after: int = 0, containing: str = "", timeout: float = 60
     ) -> Said | None:
         """The bot's first message after this id that has these words; None after `timeout` seconds."""
-        query = httpx.QueryParams(after=after, containing=containing, timeout=timeout)
+        query = urlencode({"after": after, "containing": containing, "timeout": timeout})
         found = self._ask("GET", f"/phones/{username}/chats/{bot}/reply?{query}", wait=timeout)
         return Said(**found) if found else None
 
@@ -244,7 +244,7 @@ class Sandbox:
 
     def wait_for_mail(self, to: str, subject: str = "", timeout: float = 30) -> Letter | None:
         """The first e-mail to this address whose subject has these words; None after `timeout` seconds."""
-        query = httpx.QueryParams(to=to, subject=subject, timeout=timeout)
+        query = urlencode({"to": to, "subject": subject, "timeout": timeout})
         found = self._ask("GET", f"/mailbox/wait?{query}", wait=timeout)
         return Letter(**found) if found else None
 
@@ -253,18 +253,17 @@ class Sandbox:
 
     def _ask(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
         try:
-            with control_client(self.folder, _ANSWER_WITHIN + wait) as client:
-                response = client.request(method, path, json=body)
-        except ConnectionError as error:
+            answer = ask(self.folder, method, path, body, timeout=_ANSWER_WITHIN + wait)
+        except NobodyThere as error:
             hint = "start it with `provisioner sandbox up`"
             raise SandboxError("ask the sandbox", cause="it is not up", hint=hint) from error
-        except httpx.HTTPError as error:
+        except NoAnswer as error:
             raise SandboxError("ask the sandbox", cause=error, retry=True) from error
-        if response.status_code in (409, 422):
-            raise SandboxError(**response.json())
-        if not response.is_success:
-            raise SandboxError("ask the sandbox", cause=f"it answered {response.status_code}")
-        return response.json() if response.content else None
+        if answer.status in (409, 422):
+            raise SandboxError(**answer.json())
+        if not answer.good:
+            raise SandboxError("ask the sandbox", cause=f"it answered {answer.status}")
+        return answer.json()
 
 
 @contextmanager

@@ -5,17 +5,15 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-import httpx
-
 from provisioner.errors import SandboxError
 from provisioner.sandbox import host
+from provisioner.sandbox.asking import NoAnswer, NobodyThere, ask
 from provisioner.sandbox.cache import Say
 from provisioner.sandbox.options import Options
 from provisioner.sandbox.state import ALREADY_UP, StateFolder
@@ -65,11 +63,8 @@ def _served(folder: StateFolder, deadline: float) -> bool:
 
 
 def _answers(folder: StateFolder) -> bool:
-    with (
-        contextlib.suppress(httpx.HTTPError, ConnectionError),
-        control_client(folder, _ANSWER_WITHIN) as client,
-    ):
-        return client.get("/status").is_success
+    with contextlib.suppress(NobodyThere, NoAnswer):
+        return ask(folder, "GET", "/status", timeout=_ANSWER_WITHIN).good
     return False
 
 
@@ -122,23 +117,6 @@ def is_up(folder: StateFolder) -> bool:
         return True
     held.close()
     return False
-
-
-def control_client(folder: StateFolder, timeout: float) -> httpx.Client:
-    """Speaks to the process on the socket in the folder; ConnectionError if there is none.
-
-    Certificates are not loaded: that takes 50 ms.
-    """
-    # httpx leaves its socket open when it cannot connect, so it is only let where somebody listens.
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(folder.control))
-        except OSError as error:
-            raise ConnectionError(str(error)) from error
-    transport = httpx.HTTPTransport(uds=str(folder.control), verify=False)
-    return httpx.Client(
-        transport=transport, base_url="http://sandbox", timeout=timeout, verify=False, trust_env=False
-    )
 
 
 def _spawn(options: Options, reports: int) -> "subprocess.Popen[bytes]":
@@ -202,9 +180,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _ask_to_stop(folder: StateFolder, within: float) -> None:
     """Over its socket; by signal if it does not answer there, as while it starts."""
-    with contextlib.suppress(httpx.HTTPError, ConnectionError), control_client(folder, within) as client:
-        client.post("/stop").raise_for_status()
-        return
+    with contextlib.suppress(NobodyThere, NoAnswer):
+        if ask(folder, "POST", "/stop", timeout=within).good:
+            return
     _signal(folder, signal.SIGTERM)
 
 
