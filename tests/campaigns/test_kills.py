@@ -6,8 +6,8 @@ from tests.campaigns.forms import Summary, short
 
 
 @pytest.mark.timeout(900)
-def test_droplets_among_deaths_and_faults(campaign_summary: Summary) -> None:
-    tally = short(campaign_summary, machine=False, kills=160)
+def test_droplets_among_deaths_and_faults(summarize: Summary) -> None:
+    tally = short(summarize, machine=False, kills=160)
 
     assert tally.violations == []
     assert tally.killed >= 160

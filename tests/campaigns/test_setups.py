@@ -7,8 +7,8 @@ from tests.campaigns.forms import Summary, short
 
 @pytest.mark.sandbox
 @pytest.mark.timeout(900)
-def test_whole_setups_on_a_real_server_among_deaths(campaign_summary: Summary) -> None:
-    tally = short(campaign_summary, machine=True, kills=160)
+def test_whole_setups_on_a_real_server_among_deaths(summarize: Summary) -> None:
+    tally = short(summarize, machine=True, kills=160)
 
     assert tally.violations == []
     assert tally.killed >= 160

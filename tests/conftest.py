@@ -1,20 +1,22 @@
+"""What concerns all tests: the line that some want to see at the end."""
+
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-SUMMARY = "campaign"
-"""The name under which a test hands on its line."""
+_SUMMARY = "summary"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The seed and the counts of each campaign, whether or not it went well."""
+    """Whether or not the tests went well. Here, as only this file's hooks are known where none are run."""
     for report in terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", []):
         for name, value in getattr(report, "user_properties", ()):
-            if name == SUMMARY:
+            if name == _SUMMARY:
                 terminalreporter.write_line(f"{report.nodeid}: {value}")
 
 
 @pytest.fixture
-def campaign_summary(record_property: Any) -> Any:
+def summarize(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Called with one line, which is printed at the end of all tests."""
-    return lambda line: record_property(SUMMARY, line)
+    return lambda line: record_property(_SUMMARY, line)
