@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 # So that a value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
 _BOT_TOKEN = "setup.messaging.botToken"
+_USERNAME = "setup.messaging.username"
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +49,9 @@ def add(
 ) -> None:
     """Add a new customer."""
     from provisioner.customers.new import SignUp, new_record
+    from provisioner.messaging.names import stated_username
 
+    telegram = stated_username(telegram) if telegram else None
     sign_up = SignUp(
         email,
         subscription_id,
@@ -76,7 +79,7 @@ def _say_what_is_next(customer: "Customer", telegram: str | None) -> None:
         render.say("Next, with the token of their bot from @BotFather on standard input:")
         render.say(f"  provisioner update {customer.email} {_BOT_TOKEN} -")
         if not telegram:
-            render.say(f"  provisioner update {customer.email} setup.messaging.username @NAME")
+            render.say(f"  provisioner update {customer.email} {_USERNAME} @NAME")
     else:
         render.say("Next; they get a link over which they make their bot themselves:")
     render.say(f"  provisioner provision {customer.email} --wait")
@@ -131,6 +134,8 @@ def update(
     word = sys.stdin.readline().rstrip("\n") if value == "-" else value
     if field == _BOT_TOKEN and word != "null":
         _check_bot_token(who, word)
+    if field == _USERNAME and word != "null":
+        word = _stated_username(who, word)
     with current_workspace().store().edit(who, f"update {field}") as record:
         change = change_field(record, field, word, force=force)
     render.say(f"{record.customer.email}: {change}")
@@ -147,6 +152,15 @@ def _check_bot_token(who: str, token: str) -> None:
         render.say("warning: Telegram did not answer, so the token was not checked; provision will check it")
     else:
         render.say(f"It is the token of @{known.username}.")
+
+
+def _stated_username(who: str, word: str) -> str:
+    """The username as Telegram has it; other platforms have rules of their own."""
+    from provisioner.messaging.names import stated_username
+    from provisioner.messaging.platforms import name_of
+
+    platform = name_of(current_workspace().store().read(who).customer)
+    return stated_username(word) if platform == "telegram" else word
 
 
 def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT")]) -> None:

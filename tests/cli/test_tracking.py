@@ -69,6 +69,31 @@ def test_add_refuses_what_is_no_address(invoke: Invoke, active: Path, email: str
     assert list(active.iterdir()) == []
 
 
+@pytest.mark.parametrize("username", ["@z", "zoe.l", "@zoe @ada", "7zoe", "https://t.me/zoe"])
+def test_a_username_that_nobody_can_have_is_refused(invoke: Invoke, active: Path, username: str) -> None:
+    refused = invoke("add", EMAIL, "sub_1", "--telegram", username)
+    assert (refused.code, list(active.iterdir())) == (2, [])
+    assert "@ada_lovelace" in refused.err
+    invoke("add", EMAIL, "sub_1", "--telegram", "zoe")
+    refused = invoke("update", EMAIL, "setup.messaging.username", username)
+    assert (refused.code, shown_username(invoke)) == (2, "@zoe")
+
+
+def test_a_username_is_written_as_telegram_shows_it(invoke: Invoke) -> None:
+    invoke("add", EMAIL, "sub_1")
+    for word, written in ((" Zoe_L ", "@Zoe_L"), ("null", None)):
+        assert invoke("update", EMAIL, "setup.messaging.username", word).code == 0
+        assert shown_username(invoke) == written
+    invoke("update", EMAIL, "setup.messaging.platform", "discord")
+    assert invoke("update", EMAIL, "setup.messaging.username", "zoe.l").code == 0
+    assert shown_username(invoke) == "zoe.l"
+
+
+def shown_username(invoke: Invoke) -> object:
+    shown = json.loads(invoke("show", EMAIL, "--json").out)
+    return shown["customer"]["setup"]["messaging"]["username"]
+
+
 def test_list_shows_how_far_everybody_is(invoke: Invoke, active: Path) -> None:
     write_old(active, documented())
     write_old(active, from_old_script())
