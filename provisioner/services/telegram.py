@@ -7,13 +7,14 @@ python-telegram-bot is asynchronous; each call here is one short event loop. Its
 import asyncio
 import functools
 import logging
+import math
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay
+from tenacity import Retrying, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_base, wait_exponential
 
 from provisioner.boundaries import cross
@@ -75,7 +76,9 @@ class TelegramBusy(TelegramError):
     """Nothing was done: too many requests (429), or no connection; `wait` is in seconds."""
 
     def __init__(self, doing: str, cause: str, wait: float | None = None) -> None:
-        super().__init__(doing, cause=cause, retry=True, hint="run the same command again in a minute")
+        minutes = max(1, math.ceil((wait or 0) / 60))
+        when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
+        super().__init__(doing, cause=cause, retry=True, hint=f"run the same command again {when}")
         self.wait = wait
 
 
@@ -98,7 +101,7 @@ class TelegramBot:
         self._retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, TelegramBusy)),
             wait=_AsTold(),
-            stop=stop_after_delay(patience),
+            stop=stop_before_delay(patience),
             reraise=True,
         )
 

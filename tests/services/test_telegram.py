@@ -91,25 +91,21 @@ def test_a_service_that_is_not_there_is_busy_after_some_patience() -> None:
 
 
 def test_a_pause_that_is_asked_for_is_kept_and_then_it_works() -> None:
-    answers = [
-        JSONResponse(
-            {
-                "ok": False,
-                "error_code": 429,
-                "description": "Too Many Requests",
-                "parameters": {"retry_after": 1},
-            },
-            status_code=429,
-        ),
-        JSONResponse(
-            {"ok": True, "result": {"id": 7, "is_bot": True, "first_name": "B", "username": "b_bot"}}
-        ),
-    ]
+    me = {"id": 7, "is_bot": True, "first_name": "B", "username": "b_bot"}
+    answers = [_asks_for_a_pause(1), JSONResponse({"ok": True, "result": me})]
 
     with _answering(answers) as root:
         assert TelegramBot("1:token", root).identity().id == "7"
 
     assert answers == []
+
+
+def test_a_pause_that_is_longer_than_the_patience_is_not_slept_out() -> None:
+    with _answering([_asks_for_a_pause(600)]) as root, pytest.raises(TelegramBusy) as problem:
+        TelegramBot("1:token", root).identity()
+
+    assert problem.value.wait == 600
+    assert problem.value.hint == "run the same command again in 10 minutes"
 
 
 def test_a_message_whose_answer_got_lost_is_not_sent_again() -> None:
@@ -142,6 +138,11 @@ async def _forever() -> AsyncIterator[bytes]:
     while True:
         yield b" "
         await asyncio.sleep(0.01)
+
+
+def _asks_for_a_pause(seconds: int) -> JSONResponse:
+    body = {"ok": False, "error_code": 429, "description": "Too Many Requests"}
+    return JSONResponse({**body, "parameters": {"retry_after": seconds}}, status_code=429)
 
 
 def _answering(answers: list[JSONResponse]) -> AbstractContextManager[str]:
