@@ -21,6 +21,7 @@ JSON_VERSION = 1
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 # What a terminal would act on instead of showing it, the directions of text too.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_STYLE = re.compile("\x1b\\[[0-9;]*m")
 _NOTHING = "-"
 _GAP = 2
 _LAST_AT_LEAST = 12
@@ -51,11 +52,17 @@ def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
 
 
 def print_block(first: str, text: str, stream: TextIO) -> None:
-    """One paragraph of a message; on a terminal it goes on below itself."""
-    columns = _columns(stream)
+    """One paragraph of a message, behind `first`; on a terminal it goes on below itself."""
+    columns, taken = _columns(stream), width(_STYLE.sub("", first))
     indent = 4 if "→" in first else 2
-    lines = [clean(text)] if columns is None else _wrap(clean(text), columns - indent - len("error"))
-    print(_fitted(first + f"\n{' ' * indent}".join(lines), stream), file=stream)
+    if columns is None:
+        lines = [first + clean(text)]
+    elif columns - taken < _LAST_AT_LEAST:
+        lines = [first.rstrip(), *_wrap(clean(text), columns, indent, indent)]
+    else:
+        lines = _wrap(clean(text), columns, taken, indent) or [""]
+        lines[0] = first + lines[0].lstrip()
+    print(_fitted("\n".join(lines), stream), file=stream)
 
 
 def error_document(error: ProvisionerError) -> dict[str, object]:
@@ -203,9 +210,18 @@ def _cut(text: str, room: int) -> str:
     return f"{text}…"
 
 
-def _wrap(text: str, room: int) -> list[str]:
-    """Lines that can be copied: an address or a link is broken only where it is longer than a line."""
-    return textwrap.wrap(text, max(room, 20), break_on_hyphens=False)
+def _wrap(text: str, room: int, first: int = 0, indent: int = 0) -> list[str]:
+    """Lines that can be copied: an address or a link is broken only where it is longer than a line.
+
+    The first one begins with so many blanks, each other one with `indent`.
+    """
+    return textwrap.wrap(
+        text,
+        max(room, 20),
+        break_on_hyphens=False,
+        initial_indent=" " * first,
+        subsequent_indent=" " * indent,
+    )
 
 
 def _columns(stream: TextIO) -> int | None:

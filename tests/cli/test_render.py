@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import re
 
 import pytest
 
@@ -101,6 +102,19 @@ def test_a_terminal_without_the_letters_gets_what_it_can_show(monkeypatch: pytes
     assert lines[-1] == "  ? buy some"
     assert len(lines) > 3
     assert all(len(line) <= 40 for line in lines)
+
+
+@pytest.mark.parametrize("length", [5, 20, 27, 28, 39, 60])
+def test_a_block_fits_whatever_stands_before_it(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    terminal = Terminal("utf-8")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    first = render.styled("a" * length, "red", terminal) + ": "
+    render.print_block(first, "choose " * 12, terminal)
+    before, *rest = re.sub("\x1b[^m]*m", "", terminal.text()).splitlines()
+    assert before.startswith("a" * length + ":")
+    assert all(len(line) <= 40 for line in (before, *rest) if "choose" in line)
+    assert " ".join((before, *rest)).count("choose") == 12
 
 
 def test_json_is_one_versioned_document(capsys: pytest.CaptureFixture[str]) -> None:
