@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -202,42 +203,16 @@ class _Place:
 
 
 class FleetServices(Services):
-    """The services of all runs of one process.
-
-    They keep to one budget of requests with the other processes of the workspace; `together` has many
-    customers ask for their droplets in common.
-    """
+    """The services of all runs of one process; `together` has many customers ask for droplets in common."""
 
     def __init__(self, settings: Settings, rates: Path, clock: Clock, *, together: bool) -> None:
-        super().__init__(settings)
-        self._rates = rates
-        self._clock = clock
+        super().__init__(settings, rates, clock)
         self._together = together
-        self._making = threading.Lock()
-
-    @property
-    def cloud(self) -> "DigitalOcean":
-        with self._making:
-            if self._cloud is None:
-                self._cloud = self._new_cloud()
-            return self._cloud
 
     def _new_cloud(self) -> "DigitalOcean":
-        from provisioner.services.digitalocean import DigitalOcean
-        from provisioner.services.fleet_cloud import FleetCloud
-        from provisioner.services.rate_budget import RateBudget
-
-        settings = self._settings
-        assert settings.digitalocean_token is not None, "the droplet step's needs() asks for the token"
-        token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
-        budget = RateBudget(self._rates, token, endpoint, a_minute=settings.droplet.requests_per_minute)
         if not self._together:
-            return DigitalOcean(token, endpoint, clock=self._clock, budget=budget)
-        return FleetCloud(
-            token,
-            endpoint,
-            tag=FLEET_TAG,
-            interval=settings.droplet.poll_seconds,
-            clock=self._clock,
-            budget=budget,
-        )
+            return super()._new_cloud()
+        from provisioner.services.fleet_cloud import FleetCloud
+
+        interval = self._settings.droplet.poll_seconds
+        return self._connected(partial(FleetCloud, tag=FLEET_TAG, interval=interval))

@@ -50,7 +50,9 @@ def plan(
     """
     record = workspace.store().read(who)
     redact = Redactor(settings.secret_values())
-    with closing(CustomerWork(workspace, settings, Services(settings), record, redact)) as work:
+    with closing(
+        CustomerWork(workspace, settings, Services(settings, workspace.rates_dir), record, redact)
+    ) as work:
         work.tell(say)
         return Plan(record.customer, tuple(_plan_step(step, work) for step in steps))
 

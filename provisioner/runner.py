@@ -51,7 +51,7 @@ class Runner:
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
-        self._services = services or Services(settings)
+        self._services = services or Services(settings, workspace.rates_dir)
         self._steps = steps
         self._clock = clock
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from provisioner.doctor_findings import Diagnosis
     from provisioner.services.digitalocean import DigitalOcean
     from provisioner.settings import Settings
+    from provisioner.workspace import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,7 @@ def doctor(
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)
-    cloud = _cloud(settings) if settings.digitalocean_token else None
+    cloud = _cloud(workspace, settings) if settings.digitalocean_token else None
     diagnosis = Doctor(workspace, settings, cloud, host_key_prover(settings)).examine()
     if as_json:
         render.print_json(
@@ -68,7 +69,7 @@ def adopt(
     if settings.digitalocean_token is None:
         hint = "set DIGITALOCEAN_ACCESS_TOKEN in the environment or in .env"
         raise SettingsError("adopt the droplet", cause="no token is set", hint=hint)
-    cloud, store = _cloud(settings), workspace.store()
+    cloud, store = _cloud(workspace, settings), workspace.store()
     droplet = adoption.adopt(store, cloud, email, droplet_id, host_key=host_key, force=force)
     customer = store.read(email).customer
     render.say(f"{customer.email} has droplet {droplet.id} at {droplet.public_ipv4 or 'no address yet'}.")
@@ -78,12 +79,10 @@ def adopt(
     render.say(f"To go on: provisioner provision {customer.email}")
 
 
-def _cloud(settings: "Settings") -> "DigitalOcean":
-    from provisioner.services.digitalocean import DigitalOcean
+def _cloud(workspace: "Workspace", settings: "Settings") -> "DigitalOcean":
+    from provisioner.services import Services
 
-    token = settings.digitalocean_token
-    assert token is not None, "whoever calls this has looked"
-    return DigitalOcean(token.get_secret_value(), settings.digitalocean_endpoint)
+    return Services(settings, workspace.rates_dir).cloud
 
 
 def _print(diagnosis: "Diagnosis") -> None:

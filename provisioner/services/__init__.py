@@ -1,7 +1,11 @@
 """The outside services, made from the settings when they are first used."""
 
+import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.settings import Settings
 
 if TYPE_CHECKING:
@@ -11,21 +15,40 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """One way to each service; a test hands in others by overriding these."""
+    """One way to each service, for several threads; a test hands in others by overriding these."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, rates: Path | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        """`rates` is where a workspace counts the requests of all its processes; without it none are."""
         self._settings = settings
+        self._rates = rates
+        self._clock = clock
+        self._making = threading.Lock()
         self._cloud: DigitalOcean | None = None
 
     @property
     def cloud(self) -> "DigitalOcean":
-        if self._cloud is None:
-            from provisioner.services.digitalocean import DigitalOcean
+        with self._making:
+            if self._cloud is None:
+                self._cloud = self._new_cloud()
+            return self._cloud
 
-            token = self._settings.digitalocean_token
-            assert token is not None, "the droplet step's needs() asks for the token"
-            self._cloud = DigitalOcean(token.get_secret_value(), self._settings.digitalocean_endpoint)
-        return self._cloud
+    def _new_cloud(self) -> "DigitalOcean":
+        from provisioner.services.digitalocean import DigitalOcean
+
+        return self._connected(DigitalOcean)
+
+    def _connected(self, client: "Callable[..., DigitalOcean]") -> "DigitalOcean":
+        """A client of this kind, with the account's token and the budget of its requests."""
+        from provisioner.services.rate_budget import RateBudget
+
+        settings = self._settings
+        assert settings.digitalocean_token is not None, "whoever asks has looked before"
+        token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
+        budget = None
+        if self._rates:
+            a_minute = settings.droplet.requests_per_minute
+            budget = RateBudget(self._rates, token, endpoint, a_minute=a_minute)
+        return client(token, endpoint, clock=self._clock, budget=budget)
 
     def telegram(self, token: str) -> "TelegramBot":
         from provisioner.services.telegram import TelegramBot

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,19 @@ def test_a_second_ctrl_c_ends_at_once_what_does_not_stop_by_itself(
         os.kill(run.pid, signal.SIGINT)
         # Less than the grace that one alone gives.
         assert run.end(timeout=8) == 130
+
+
+def test_all_commands_count_their_requests_together(operator: Operator, cloud: Sandbox) -> None:
+    operator.done("provision", EMAILS[0], "--until", "droplet")
+    cloud.reset_counts()
+    operator.run("doctor")
+    after = cloud.count("cloud")
+    droplet = operator.record(EMAILS[0])["setup"]["droplet"]["id"]
+    operator.done("adopt", EMAILS[0], droplet)
+    [ledger] = (operator.workspace / ".provisioner/rates").iterdir()
+    counted = len(array("d", ledger.read_bytes())) - 2
+
+    assert 0 < after < cloud.count("cloud") < counted
 
 
 def test_doctor_and_adopt_at_the_command_line(operator: Operator, cloud: Sandbox) -> None:
