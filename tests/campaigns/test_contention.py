@@ -45,10 +45,14 @@ def test_eight_on_one_customer(operator: Operator, cloud: Sandbox) -> None:
         holder.wait_for("waiting for droplet")
         with ThreadPoolExecutor(8) as pool:
             notes = [pool.submit(operator.run, "note", EMAIL, f"note {number}") for number in range(4)]
+            updates = [
+                pool.submit(operator.run, "update", EMAIL, field, "changed meanwhile")
+                for field in ("name", "metadata.referrer", "metadata.landingPage")
+            ]
             others = list(
                 pool.map(lambda _: operator.run("provision", EMAIL, "--until", "droplet"), range(7))
             )
-            assert [note.result().code for note in notes] == [0] * 4
+            assert [change.result().code for change in (*notes, *updates)] == [0] * 7
         assert [other.code for other in others] == [4] * 7
         assert all(f"process {holder.pid} " in other.err for other in others)
         holder.kill()
@@ -58,6 +62,9 @@ def test_eight_on_one_customer(operator: Operator, cloud: Sandbox) -> None:
     record = operator.record(EMAIL)
     assert droplets_of(cloud, record["id"]) == [record["setup"]["droplet"]["id"]]
     assert sorted(note["note"] for note in record["notes"]) == [f"note {number}" for number in range(4)]
+    changed = (record["name"], record["metadata"]["referrer"], record["metadata"]["landingPage"])
+    assert changed == ("changed meanwhile",) * 3
+    assert sum(event["event"] == "field_updated" for event in record["timeline"]) == 3
 
 
 def test_fifty_processes_on_fifty_customers(operator: Operator, cloud: Sandbox) -> None:
