@@ -23,6 +23,9 @@ from provisioner.remote.stream import Stream, link, reason
 if TYPE_CHECKING:
     from paramiko import Transport
 
+# It logs tracebacks of ordinary refusals, which would come out on the terminal, and at DEBUG every packet.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
 _TCP_SECONDS = 10
 _HANDSHAKE_SECONDS = 15
 _CHANNEL_SECONDS = 30
@@ -191,10 +194,10 @@ def _log_in(transport: "Transport", host: Host, limit: float) -> None:
 
 
 def _prepare_paramiko() -> None:
-    """Import it without `invoke`, and quietly.
+    """Import it without `invoke`.
 
     It takes `invoke` only for commands in ssh_config files, does well without, and starts in half the time
-    (50 ms less). It logs tracebacks of ordinary refusals, and at DEBUG every packet.
+    (50 ms less).
     """
     if "paramiko" in sys.modules:
         return
@@ -206,7 +209,6 @@ def _prepare_paramiko() -> None:
     finally:
         if absent:
             del sys.modules["invoke"]
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 class Connection:

@@ -4,6 +4,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -192,6 +194,32 @@ def test_nothing_is_logged_and_no_key_is_shown(server: Sshd, caplog: pytest.LogC
     body = server.operator.private.splitlines()[1]
     assert body not in repr(server.host)
     assert body not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["", "import paramiko"])
+def test_a_server_that_hangs_up_leaves_no_traceback_on_the_terminal(first: str) -> None:
+    """Whoever has loaded the library: without a handler, logging prints its errors itself."""
+    program = f"""
+{first}
+import socket, threading
+from provisioner.errors import RemoteError
+from provisioner.remote.ssh import Host, connect
+
+listener = socket.create_server(("127.0.0.1", 0))
+
+def hang_up():
+    while True:
+        listener.accept()[0].close()
+
+threading.Thread(target=hang_up, daemon=True).start()
+port = listener.getsockname()[1]
+try:
+    connect(Host("127.0.0.1", ("ssh-ed25519 AAAA",), "", port=port), deadline=1)
+except RemoteError as error:
+    print(error.retry)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
 
 
 def test_lines_of_a_record_to_host_keys() -> None:
