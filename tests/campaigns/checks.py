@@ -13,6 +13,8 @@ from tests.campaigns.world import PLAYBOOKS, Person, World
 _SENDING = "write to the customer through the bot"
 _UNCERTAIN = "it is not sent again"
 """What the run says of an e-mail that may or may not have gone out."""
+_BUGS = ("this is a bug", "Traceback")
+"""What no run says."""
 _CREATED = ("droplet_created", "droplet_active")
 _COMPLETE = (
     "moltbot_installed",
@@ -72,7 +74,10 @@ class Aftermath:
 
     def _manners(self, life: Life) -> Iterator[str]:
         """How each process has to end, whatever it met."""
-        if life.code not in (0, 1, 3, -9) or "this is a bug" in life.said or "Traceback" in life.said:
+        bugs = [at for at in map(life.said.find, _BUGS) if at >= 0]
+        if bugs:
+            yield f"exit code {life.code}, and a bug: {life.said[min(bugs) :][:2000]}"
+        elif life.code not in (0, 1, 3, -9):
             yield f"exit code {life.code}: {life.said[-500:]}"
         tokens = self.world.tokens
         secrets = [tokens.digitalocean, tokens.anthropic, tokens.manager, tokens.mail_password]
