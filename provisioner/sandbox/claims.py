@@ -1,6 +1,7 @@
 """What the sandboxes of one host share: the address ranges that each has, and its kernel settings.
 
-The book lies where a restart of the host empties it; a claim counts while the sandbox's bridge exists.
+The book lies where a restart of the host empties it; a claim counts while the sandbox's bridge exists. It
+says where each sandbox with machines has its files too, so that a later one can clean up after one that died.
 """
 
 import fcntl
@@ -26,15 +27,20 @@ _NEEDED: Final = {
 
 @dataclass
 class Book:
-    """Ranges by the stem of the sandbox that has each, and the kernel's settings before the first of them."""
+    """Ranges and homes by the stem of the sandbox that has each, and the kernel's settings before the first.
+
+    A home is a sandbox's id and its state folder.
+    """
 
     path: Path
     ranges: dict[str, str] = field(default_factory=dict)
     settings_before: dict[str, int] = field(default_factory=dict)
+    homes: dict[str, list[str]] = field(default_factory=dict)
 
     def save(self) -> None:
         written = self.path.with_suffix(".new")
-        written.write_text(json.dumps({"ranges": self.ranges, "settings_before": self.settings_before}))
+        content = {name: value for name, value in vars(self).items() if name != "path"}
+        written.write_text(json.dumps(content))
         written.replace(self.path)
 
 

@@ -2,20 +2,35 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from threading import Lock
+from typing import IO, Final
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox import cgroup, cloudinit, disk, host, host_settings, image, network
+from provisioner.sandbox import (
+    cgroup,
+    claims,
+    cloudinit,
+    disk,
+    holding,
+    host,
+    host_settings,
+    image,
+    network,
+)
 from provisioner.sandbox.cache import DEFAULT_CACHE, Say
 from provisioner.sandbox.container import Boot, Container
 from provisioner.sandbox.disk import Disk, Snapshots, Trash
 from provisioner.sandbox.machines import MachineSpec
 from provisioner.sandbox.names import Names
 from provisioner.sandbox.network import DEFAULT_POOL, Network
+
+_PATIENCE: Final = 30.0
+"""Seconds that another process may take to end, or to clean up after an earlier one."""
+_HELD: Final = "another process has its machines"
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,10 @@ class NspawnMachines:
     appended to `console/<machine id>.log` in the state folder.
     """
 
-    def __init__(self, state: Path, images: Mapping[str, Path], net: Network) -> None:
+    def __init__(self, state: Path, images: Mapping[str, Path], net: Network, held: IO[str]) -> None:
+        """`held` is the file that says that somebody is behind these machines; it is closed with them."""
         self.state = state
+        self._held = held
         self.names = net.names
         self._images = images
         self._net = net
@@ -119,7 +136,8 @@ class NspawnMachines:
         for machine in machines:
             self._remove(machine)
         self._trash.empty()
-        sweep(self.state, self.names.sandbox_id)
+        _sweep(self.state, self.names.sandbox_id)
+        self._held.close()
 
     def _of(self, machine_id: int) -> _Machine:
         with self._lock:
@@ -162,24 +180,60 @@ def start(
     cache: Path = DEFAULT_CACHE,
     pool: IPv4Network = DEFAULT_POOL,
 ) -> NspawnMachines:
-    """Machines ready to be created, after cleaning what a crash may have left of the same sandbox.
+    """Machines ready to be created, after cleaning what crashes may have left of this sandbox and of others.
 
     Builds the base image when `cache` does not have it (about a minute); `say` gets a line for each stage.
     """
     host.require()
-    with _explained("start the sandbox", str(state)):
-        sweep(state, sandbox_id)
+    with _explained("start the sandbox", str(state)), ExitStack() as undone:
+        state.mkdir(parents=True, exist_ok=True)
+        held = undone.enter_context(_hold(state, wait=_PATIENCE))
+        _sweep_forsaken(say)
+        _sweep(state, sandbox_id)
         root = image.ensure(image.DEBIAN, cache, say)
         disk.try_out(state, root)
-        return NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool))
+        with claims.opened() as book:
+            book.homes[Names(sandbox_id).stem] = [sandbox_id, str(state)]
+        machines = NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool), held)
+        undone.pop_all()
+    return machines
 
 
 def sweep(state: Path, sandbox_id: str) -> None:
-    """Leave nothing of a sandbox but its console logs, whether or not its process is still alive.
+    """Leave nothing of a sandbox whose process is gone but its console logs.
 
     Finds by name and folder what must go: processes, mounts, namespaces, links, firewall rules, disks. Can be
-    repeated, and does nothing where there is nothing.
+    repeated, and does nothing where there is nothing. SandboxError if a process is still behind it.
     """
+    with _hold(state, wait=_PATIENCE) if state.is_dir() else nullcontext():
+        _sweep(state, sandbox_id)
+
+
+def _hold(state: Path, *, wait: float = 0) -> IO[str]:
+    """Be the process behind the machines whose files are there; SandboxError if another one stays it."""
+    held = holding.hold(state / "machines.lock", wait=wait)
+    if held is None:
+        raise SandboxError("start the sandbox", whom=str(state), cause=_HELD)
+    return held
+
+
+def _sweep_forsaken(say: Say) -> None:
+    """Sweep every other sandbox of this host whose process is gone and has left its machines."""
+    with claims.opened() as book:
+        homes = list(book.homes.values())
+    for sandbox_id, folder in homes:
+        state = Path(folder)
+        try:
+            with _hold(state) if state.is_dir() else nullcontext():
+                _sweep(state, sandbox_id)
+                say(f"cleaned up after the sandbox in {state}, whose process had died")
+        except SandboxError as error:
+            # Its remains are in nobody's way: every sandbox has names and addresses of its own.
+            if error.cause != _HELD:
+                say(f"could not clean up after the sandbox in {state}: {error.cause}")
+
+
+def _sweep(state: Path, sandbox_id: str) -> None:
     for name in filter(Names(sandbox_id).owns, cgroup.names()):
         group = cgroup.ControlGroup(name)
         group.kill()
@@ -188,6 +242,8 @@ def sweep(state: Path, sandbox_id: str) -> None:
     network.remove(sandbox_id)
     for folder in ("machines", "snapshots", "trash"):
         shutil.rmtree(state / folder, ignore_errors=True)
+    with claims.opened() as book:
+        book.homes.pop(Names(sandbox_id).stem, None)
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """A sandbox's folder on disk: who holds it, where its ports and tokens are kept, what a crash left in it."""
 
-import fcntl
 import json
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from provisioner.errors import SandboxError
+from provisioner.sandbox import holding
 
 SYSTEM_FOLDER: Final = Path("/var/lib/provisioner-sandbox")
 ALREADY_UP: Final = "it is up already"
@@ -84,18 +83,7 @@ class StateFolder:
 
         None when another process has it, and still has it after `wait` seconds.
         """
-        deadline = time.monotonic() + wait
-        file = self._lock.open("a+")
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    file.close()
-                    return None
-                time.sleep(0.02)
-            else:
-                return file
+        return holding.hold(self._lock, wait=wait)
 
     def write_pid(self, held: IO[str]) -> None:
         held.seek(0)

@@ -80,7 +80,10 @@ class Droplet:
         while True:
             try:
                 return self._connect_once()
-            except (paramiko.ssh_exception.NoValidConnectionsError, TimeoutError, EOFError, OSError):
+            except paramiko.BadHostKeyException:
+                raise
+            except (paramiko.SSHException, EOFError, OSError):
+                # A system that boots, or goes down, may cut a connection at any moment, a login too.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)

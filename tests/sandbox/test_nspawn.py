@@ -192,11 +192,51 @@ def test_what_a_killed_owner_left_is_swept(base_image: Path, tmp_path: Path) -> 
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "up\n"
+        assert len(traces(tmp_path, sandbox_id)) > 5
         owner.kill()
-    assert len(traces(tmp_path, sandbox_id)) > 5
     nspawn.sweep(tmp_path, sandbox_id)
     assert traces(tmp_path, sandbox_id) == []
     nspawn.sweep(tmp_path, sandbox_id)
+
+
+def test_the_next_sandbox_of_the_host_sweeps_what_killed_ones_left(
+    base_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not their folders are there yet; those of the living are left alone."""
+    homes = {name: tmp_path / name for name in ("dead", "gone", "alive", "next")}
+    ids = {name: f"test-{uuid.uuid4()}" for name in homes}
+    owners = {}
+    for name in ("dead", "gone", "alive"):
+        program = _OWNER.format(state=str(homes[name]), sandbox_id=ids[name])
+        owners[name] = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        for owner in owners.values():
+            assert owner.stdout is not None
+            assert owner.stdout.readline() == "up\n"
+        for name in ("dead", "gone"):
+            owners[name].kill()
+            owners[name].wait()
+        homes["gone"].rename(tmp_path / "elsewhere")
+
+        nspawn.start(homes["next"], ids["next"], quiet).close()
+
+        assert traces(homes["dead"], ids["dead"]) == []
+        assert [one for one in traces(homes["gone"], ids["gone"]) if "elsewhere" not in one] == []
+        alive = homes["alive"]
+        assert len(traces(alive, ids["alive"])) > 5
+        monkeypatch.setattr(nspawn, "_PATIENCE", 0.1)
+        for refused in (
+            lambda: nspawn.sweep(alive, ids["alive"]),
+            lambda: nspawn.start(alive, "other", quiet),
+        ):
+            with pytest.raises(SandboxError, match="another process has its machines"):
+                refused()
+    finally:
+        for name, owner in owners.items():
+            owner.kill()
+            owner.communicate()
+            nspawn.sweep(homes[name], ids[name])
+        nspawn.sweep(tmp_path, ids["gone"])
 
 
 _OWNER = """

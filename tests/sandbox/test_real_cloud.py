@@ -173,7 +173,6 @@ def test_a_kill_is_cleaned_up_by_the_next_command(tmp_path: Path, again: str) ->
         eventually(lambda: answers(public(droplet)))
         os.kill(sandbox.status().pid, signal.SIGKILL)
         eventually(lambda: not launch.is_up(options.folder))
-        assert answers(public(droplet)), "a machine outlives its sandbox until it is swept"
         if again == "up":
             launch.up(options, lambda _line: None)
             assert sandbox.droplets() == []
