@@ -91,11 +91,9 @@ class Droplet:
     def run(self, command: str, within: float = 60, accept: tuple[int, ...] = (0,)) -> str:
         """The output of a command that ends with one of `accept`; -1 stands for a link that broke."""
         with self.connect() as client:
-            _stdin, stdout, stderr = client.exec_command(command, timeout=within)
-            output = stdout.read().decode()
-            code = stdout.channel.recv_exit_status()
-            assert code in accept, f"{command}: exit code {code}: {output}{stderr.read().decode()}"
-            return output.strip()
+            code, output, errors = _finish(client, command, within)
+        assert code in accept, f"{command}: exit code {code}: {output}{errors}"
+        return output.strip()
 
     def answers(self) -> bool:
         """Whether its SSH port takes a connection now."""
@@ -126,6 +124,16 @@ class Droplet:
             client.close()
             raise
         return client
+
+
+def _finish(client: paramiko.SSHClient, command: str, within: float) -> tuple[int, str, str]:
+    """Exit code and outputs of a command; -1 and nothing if the link broke."""
+    try:
+        _stdin, stdout, stderr = client.exec_command(command, timeout=within)
+        output = stdout.read().decode()
+        return stdout.channel.recv_exit_status(), output, stderr.read().decode()
+    except (paramiko.SSHException, EOFError, ConnectionError) as broken:
+        return -1, "", str(broken)
 
 
 def traces(state: Path, sandbox_id: str) -> list[str]:
