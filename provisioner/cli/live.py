@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from provisioner.cli.render import clean
 from provisioner.progress import Listener, Progress, event_line, progress_line
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def shown_together(total: int, stream: TextIO = sys.stderr) -> Iterator[tuple[Li
     if not stream.isatty():
         yield (
             lambda progress: _print_plainly(progress, stream),
-            lambda ending: print(f"{ending.who}  {outcome_of(ending)}: {last_word(ending)}", file=stream),
+            lambda ending: print(
+                clean(f"{ending.who}  {outcome_of(ending)}: {last_word(ending)}"), file=stream
+            ),
         )
         return
     from rich.console import Console
@@ -106,7 +109,7 @@ class _View:
         if progress.kind == "started":
             self._step, self._text, self._began = progress.step, "", time.monotonic()
         elif progress.kind in ("said", "waiting"):
-            self._text = progress.text
+            self._text = clean(progress.text)
         else:
             self._step = ""
             self._console.print(_finished(progress))
@@ -140,7 +143,7 @@ def _finished(progress: Progress) -> "Text":
 def _summary(progress: Progress) -> str:
     if progress.kind == "skipped":
         return "done before"
-    return f"{took(progress.seconds)}" + (f"  {progress.text}" if progress.text else "")
+    return took(progress.seconds) + (f"  {clean(progress.text)}" if progress.text else "")
 
 
 def _print_plainly(progress: Progress, stream: TextIO) -> None:
@@ -151,4 +154,4 @@ def _print_plainly(progress: Progress, stream: TextIO) -> None:
         text = "done before"
     else:
         text = progress.text or progress.kind
-    print(f"{progress.who}  {progress.step:<{_STEP_WIDTH}} {text}", file=stream, flush=True)
+    print(clean(f"{progress.who}  {progress.step:<{_STEP_WIDTH}} {text}"), file=stream, flush=True)
