@@ -14,6 +14,7 @@ from provisioner.customers.store import Listing
 from provisioner.doctor_findings import ANSWER_SECONDS, AT_ONCE, GONE, Cost, Diagnosis, Findings
 from provisioner.doctor_services import look_at_services
 from provisioner.errors import CloudError, HostKeyError, ProvisionerError
+from provisioner.messaging.letters import uncertain
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
@@ -74,7 +75,15 @@ class Doctor:
                 text = f" ({standing.text})" if standing.text else ""
                 problem = f"the run {standing.state} in the step {standing.step}, and nobody is at it{text}"
                 self._found.note("run", standing.customer.email, problem, standing.command or "")
+            if standing.state != "running":
+                self._look_at_letters(standing.customer)
         return _readable(store.all()), _readable(store.all(archived=True))
+
+    def _look_at_letters(self, customer: Customer) -> None:
+        """A run that died around the sending of one does not send it again, as it may have gone out."""
+        for name in uncertain(customer):
+            hint = f"provisioner mail preview {name} {customer.email} prints it, for you to send"
+            self._found.note("mail", customer.email, f"the e-mail “{name}” may not have gone out", hint)
 
     def _look_at_account(self, cloud: DigitalOcean) -> bool:
         """Whether the token opens the account, as far as reading it."""

@@ -119,6 +119,11 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
         "run",
         "nobody is at it",
     ),
+    "letter": (
+        lambda s, _d: s.set(OTHER, setup__letters=[{"reason": "contact", "begunAt": "2026-11-25T10:00:00Z"}]),
+        "mail",
+        "the e-mail “contact” may not have gone out",
+    ),
     "locked": (lambda s, _d: setattr(s.fast.cloud.knobs, "account_status", "locked"), "account", "locked"),
     "revoked": (lambda s, _d: setattr(s.fast.cloud.knobs, "token", "revoked"), "token", "authenticate"),
 }

@@ -126,6 +126,15 @@ def was_sent(customer: Customer, reason: str) -> bool:
     return any(one.reason == reason and one.sent_at for one in customer.setup.letters)
 
 
+def uncertain(customer: Customer) -> list[str]:
+    """The letters that may not have gone out, and that the customer still needs; each once."""
+    needless = {"contact"} if customer.setup.messaging.bot_id else set[str]()
+    if customer.setup.status == "complete":
+        needless.update(LETTERS)
+    begun = (one.reason.split()[0] for one in customer.setup.letters if one.sent_at is None)
+    return [name for name in dict.fromkeys(begun) if name not in needless]
+
+
 def _with(work: Work, letter: Mapping[str, str]) -> list[Mapping[str, Any]]:
     others = [_document(one) for one in work.customer.setup.letters if one.reason != letter["reason"]]
     return [*others, letter]

@@ -161,3 +161,20 @@ def _dying_at(event: str) -> Any:
             raise KeyboardInterrupt
 
     return die
+
+
+def test_letters_that_may_not_have_gone_out_are_known_as_long_as_they_matter() -> None:
+    record = new_record()
+    begun = [{"reason": reason, "begunAt": "2026-11-25T10:00:00Z"} for reason in _BEGUN]
+    sent = {"reason": "handover", "begunAt": "2026-11-25T10:00:00Z", "sentAt": "2026-11-25T10:00:01Z"}
+    record.set("setup.letters", [*begun, sent])
+
+    assert letters.uncertain(record.customer) == ["contact", "reminder", "ready"]
+
+    record.set("setup.messaging.botId", "7")
+    assert letters.uncertain(record.customer) == ["reminder", "ready"]
+    record.set("setup.status", "complete")
+    assert letters.uncertain(record.customer) == []
+
+
+_BEGUN = ("contact", "reminder of start after 24 h", "reminder of start after 72 h", "ready")
