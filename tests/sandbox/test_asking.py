@@ -1,6 +1,7 @@
 """Requests over a sandbox's socket, where what answers is anything."""
 
 import gc
+import re
 import socket
 import tempfile
 import threading
@@ -31,8 +32,10 @@ def answering(folder: StateFolder, answer: bytes) -> Iterator[list[bytes]]:
 
         def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
-                heard.append(connection.recv(65536))
+            with connection, connection.makefile("rb") as request:
+                head = b"".join(iter(request.readline, b"\r\n"))
+                length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+                heard.append(head + request.read(int(length[1]) if length else 0))
                 connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
