@@ -7,7 +7,7 @@ from typing import Self
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import RecordError
 
-_EVERY_SECONDS = 0.004
+_EVERY_SECONDS = 0.01
 
 
 class Reader:
