@@ -22,15 +22,16 @@ from provisioner.errors import ProvisionerError, SandboxError
 
 if TYPE_CHECKING:
     from provisioner.customers.store import CustomerStore
-    from provisioner.sandbox.client import Said, Sandbox
+    from provisioner.sandbox.client import Sandbox
 
 SANDBOX = "demo"
 EMAIL = "ada@example.com"
 PHONE = "ada"
-BOT = "ada_moltbot"
 _PATIENCE_SECONDS = 900
 _ANSWER_SECONDS = 90
 _LOOK_SECONDS = 0.5
+_ECHO = "You wrote: “hello"
+"""What the sandbox's model answers; her Start may be answered yet, too."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,10 +54,10 @@ def demo(
     with _sandbox(keep=keep) as sandbox, _folder(keep=keep) as folder:
         stage = Stage(sandbox, folder)
         _prepare(stage)
-        _provision(stage)
-        _show(stage)
+        bot = _provision(stage)
+        _show(stage, bot)
         _heading(f"All done in {time.monotonic() - began:.0f} s")
-        _say_how_to_play(stage, kept=keep)
+        _say_how_to_play(stage, bot, kept=keep)
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,15 @@ class Stage:
 
 
 def _prepare(stage: Stage) -> None:
-    """A workspace with one customer; her bot, as she or the operator makes it with BotFather."""
+    """A workspace with one customer, who has a phone and a mailbox."""
     _heading("A workspace and a customer")
     stage.command("init", str(stage.folder))
     stage.command("add", EMAIL, "sub_demo", "--name", "Ada Lovelace", "--telegram", f"@{PHONE}")
     stage.sandbox.add_phone(PHONE, "Ada")
-    bot = stage.sandbox.create_bot("Ada's Moltbot", BOT, PHONE)
-    stage.command("update", EMAIL, "setup.messaging.botToken", "-", typed=f"{bot.token}\n")
 
 
-def _provision(stage: Stage) -> None:
+def _provision(stage: Stage) -> str:
+    """The one command; the bot's username."""
     _heading("One command")
     customer = _Customer(stage)
     customer.start()
@@ -102,16 +102,18 @@ def _provision(stage: Stage) -> None:
         stage.command("provision", EMAIL, "--wait", "15m")
     finally:
         customer.join_or_give_up()
-    if customer.answer is None:
+    if not customer.answered:
         raise SandboxError("finish the demo", cause=customer.trouble or "the Moltbot did not answer")
+    return customer.bot
 
 
 class _Customer(threading.Thread):
-    """Ada with her phone: presses Start when she is asked to, writes "hello" when she is let in."""
+    """Ada: does what the e-mails ask for, and writes "hello" when her assistant has written to her."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(daemon=True)
-        self.answer: Said | None = None
+        self.bot = ""
+        self.answered = False
         self.trouble: str | None = None
         self._stage = stage
         self._gone = threading.Event()
@@ -129,14 +131,29 @@ class _Customer(threading.Thread):
         self.join(_ANSWER_SECONDS + 10)
 
     def _live(self) -> None:
-        sandbox = self._stage.sandbox
-        if not self._until(lambda: self._stage.store.read(EMAIL).customer.setup.waiting is not None):
-            return
-        sandbox.press_start(PHONE, BOT)
+        self.bot = self._open_mail("two taps are yours", link="/newbot/")
+        _tell(f"makes the bot @{self.bot}: she taps the button in her e-mail, then Create")
+        self._open_mail("Your assistant is ready", link=self.bot)
+        _tell("opens the link in her second e-mail, and presses Start")
         if not self._until(self._setup_is_complete):
             return
-        said = sandbox.say(PHONE, BOT, "hello")
-        self.answer = sandbox.wait_for_reply(PHONE, BOT, after=said.id, timeout=_ANSWER_SECONDS)
+        said = self._stage.sandbox.say(PHONE, self.bot, "hello")
+        _tell("writes: hello")
+        self.answered = bool(
+            self._stage.sandbox.wait_for_reply(
+                PHONE, self.bot, after=said.id, containing=_ECHO, timeout=_ANSWER_SECONDS
+            )
+        )
+
+    def _open_mail(self, subject: str, *, link: str) -> str:
+        """Tap the link with these words in this e-mail, then what the phone offers; the bot's username."""
+        sandbox = self._stage.sandbox
+        if not self._until(lambda: sandbox.wait_for_mail(EMAIL, subject, timeout=0) is not None):
+            raise SandboxError("wait for the e-mail", whom=subject, cause="it did not come")
+        letter = sandbox.wait_for_mail(EMAIL, subject)
+        assert letter is not None, "it is there"
+        sandbox.open_link(PHONE, next(one for one in letter.links if link in one))
+        return sandbox.confirm(PHONE).username
 
     def _setup_is_complete(self) -> bool:
         return self._stage.store.read(EMAIL).customer.setup.status == "complete"
@@ -149,21 +166,29 @@ class _Customer(threading.Thread):
         return True
 
 
-def _show(stage: Stage) -> None:
+def _show(stage: Stage, bot: str) -> None:
     from provisioner.secrets import mask_record
 
     _heading("Her history")
     stage.command("timeline", EMAIL)
     _heading("The setup block of her record")
     render.print_document({"setup": mask_record(stage.store.read(EMAIL).data)["setup"]})
-    _heading(f"The chat on her phone, with @{BOT}")
-    for message in stage.sandbox.chat(PHONE, BOT):
+    _heading("Her e-mails")
+    for letter in stage.sandbox.mailbox():
+        render.print_line(letter.subject)
+    _heading(f"The chat on her phone, with @{bot}")
+    for message in stage.sandbox.chat(PHONE, bot):
         who = "Ada" if message.sender == "user" else "Moltbot"
         for number, line in enumerate(message.text.splitlines() or [""]):
             render.print_wrapped(f"{who if number == 0 else '':>9}  ", line, 11)
 
 
-def _say_how_to_play(stage: Stage, *, kept: bool) -> None:
+def _tell(text: str) -> None:
+    """What Ada does, among what the command says."""
+    print(f"  ~ Ada {text}", file=sys.stderr, flush=True)
+
+
+def _say_how_to_play(stage: Stage, bot: str, *, kept: bool) -> None:
     if not kept:
         render.print_line("Nothing is left running. To play on: make demo KEEP=1")
         return
@@ -172,8 +197,8 @@ def _say_how_to_play(stage: Stage, *, kept: bool) -> None:
         f"""The sandbox is up, and the workspace is {here}. To play on:
 
     . .venv/bin/activate; cd {here}; export PROVISIONER_SANDBOX={SANDBOX}; eval "$(provisioner sandbox env)"
-    provisioner sandbox phone say {PHONE} {BOT} "What can you do?"
-    provisioner sandbox phone read {PHONE} {BOT}
+    provisioner sandbox phone say {PHONE} {bot} "What can you do?"
+    provisioner sandbox phone read {PHONE} {bot}
     provisioner add you@example.com sub_test
 
 To end it: provisioner sandbox down; rm -r {here}"""
