@@ -59,12 +59,22 @@ def run() -> NoReturn:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        _hush()
+        sys.exit(1)
     except Exception as error:
         from provisioner.cli.crash import report
 
         report(error)
         sys.exit(1)
     sys.exit(0)
+
+
+def _hush() -> None:
+    """Whoever read our output has left: what is still to be written at the end goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,18 @@ def test_a_reader_that_leaves_early_is_no_bug(workspace: Workspace) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
+
+
+def test_a_reader_of_messages_that_leaves_early_is_no_bug(workspace: Workspace, tmp_path: Path) -> None:
+    command = (
+        f"{sys.executable} -m provisioner.cli.main --workspace {workspace.root} list --nonsense 2>&1 | true"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    for _ in range(3):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, env=environment, check=False)
+        assert done.stderr == b""
+    crashes = [*tmp_path.rglob("crash-*"), *workspace.root.rglob("crash-*")]
+    assert crashes == []
 
 
 def test_commands_are_documented() -> None:
