@@ -13,6 +13,8 @@ from provisioner.cli.context import current_workspace
 from provisioner.cli.live import took
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from provisioner.remote.ssh import Connection, Host
 
 CONTROL_UI_PORT = 18789
@@ -70,7 +72,8 @@ def ssh(
     forwards = [f"{port}:127.0.0.1:{CONTROL_UI_PORT}"] if tunnel else []
     if tunnel:
         render.say(f"http://127.0.0.1:{port}/ until the connection ends")
-    with openssh_command(_host(who), command or (), forwards=forwards) as argv:
+    host, key = _reached(who)
+    with openssh_command(host, key, command or (), forwards=forwards) as argv:
         raise typer.Exit(_run(argv))
 
 
@@ -84,18 +87,23 @@ def _run(argv: list[str]) -> int:
         raise InputError("open ssh", cause="this machine has no ssh", hint=hint) from None
 
 
-def _host(who: str) -> "Host":
+def _reached(who: str) -> "tuple[Host, Path]":
+    """The customer's server, and the operator's key."""
     from provisioner.remote.customer_server import host_of
     from provisioner.settings import load_settings
 
     workspace = current_workspace()
-    return host_of(workspace.store().read(who).customer, load_settings(workspace.root))
+    settings = load_settings(workspace.root)
+    host = host_of(workspace.store().read(who).customer, settings)
+    assert settings.ssh.key, "whose server is known has a key"
+    return host, settings.ssh.key
 
 
 def _connected(who: str) -> "Connection":
     from provisioner.remote.ssh import connect
 
-    return connect(_host(who), deadline=20)
+    host, _ = _reached(who)
+    return connect(host, deadline=20)
 
 
 def _last(connection: "Connection") -> str:

@@ -1,6 +1,5 @@
 """The system's own ssh, bound to the same keys as we are."""
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,17 +10,17 @@ from provisioner.remote.ssh import Host
 
 @contextmanager
 def openssh_command(
-    host: Host, command: Sequence[str] = (), *, forwards: Sequence[str] = ()
+    host: Host, key: Path, command: Sequence[str] = (), *, forwards: Sequence[str] = ()
 ) -> Iterator[list[str]]:
     """The argument list that opens `host` with the system's ssh: its pinned keys, our key, nobody's settings.
 
     `command` is run there instead of a login shell; `forwards` are `-L` tunnels ("18789:127.0.0.1:18789").
-    The key and the known hosts lie in a folder of mode 0700 that goes with the block.
+    The known hosts lie in a folder that goes with the block; the key stays where it is, as a copy would be
+    left behind by whoever is killed.
     """
     with tempfile.TemporaryDirectory(prefix="provisioner-ssh-") as folder:
-        known, key = Path(folder, "known_hosts"), Path(folder, "key")
-        _private(known, "".join(f"server {line}\n" for line in host.host_keys))
-        _private(key, host.key)
+        known = Path(folder, "known_hosts")
+        known.write_text("".join(f"server {line}\n" for line in host.host_keys))
         tunnels = [word for forward in forwards for word in ("-L", forward)]
         yield [
             "ssh",
@@ -42,15 +41,11 @@ def _options(known: Path, key: Path) -> list[str]:
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
         "HostKeyAlgorithms": "ssh-ed25519",
-        "IdentityFile": str(key),
+        # ssh would take a blank for the end of it, and a % for the beginning of one of its own words.
+        "IdentityFile": '"{}"'.format(str(key.resolve()).replace("%", "%%")),
         "IdentitiesOnly": "yes",
         "IdentityAgent": "none",
         "ServerAliveInterval": "15",
         "ExitOnForwardFailure": "yes",
     }
     return ["-F", "none", *(word for item in options.items() for word in ("-o", "=".join(item)))]
-
-
-def _private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

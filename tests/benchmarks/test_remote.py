@@ -143,7 +143,7 @@ class Course:
         return float(_output([sys.executable, "-c", OURS, *arguments]))
 
     def ssh(self) -> None:
-        with openssh_command(self.machine.host, ["bash", "--noprofile", "--norc", "-s"]) as command:
+        with openssh_command(self.machine.host, self.key, ["bash", "--noprofile", "--norc", "-s"]) as command:
             _output(command, stdin=self.script)
 
     def paramiko(self) -> None:

@@ -125,11 +125,12 @@ def _check_the_tunnel(operator: Operator, email: str) -> None:
     """The Control UI listens on the server's loopback only; through the tunnel it is on a port of ours."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with operator.start("ssh", email, "--tunnel", "--port", str(port), "--", "sleep", "60"):
+    with operator.start("ssh", email, "--tunnel", "--port", str(port), "--", "sleep", "60") as tunnel:
         deadline = time.monotonic() + 30
         while not _answers(f"http://127.0.0.1:{port}/healthz"):
             assert time.monotonic() < deadline, "nothing answers through the tunnel"
             time.sleep(0.3)
+        assert tunnel.interrupt() == 130
 
 
 def _answers(address: str) -> bool:
