@@ -213,7 +213,8 @@ def _hold(state: Path, *, wait: float = 0) -> IO[str]:
     """Be the process behind the machines whose files are there; SandboxError if another one stays it."""
     held = holding.hold(state / "machines.lock", wait=wait)
     if held is None:
-        raise SandboxError("start the sandbox", whom=str(state), cause=_HELD)
+        hint = "end that process, then run the same command again"
+        raise SandboxError("take over the sandbox's machines", whom=str(state), cause=_HELD, hint=hint)
     return held
 
 
