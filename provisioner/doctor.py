@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor_findings import ANSWER_SECONDS, AT_ONCE, GONE, Cost, Diagnosis, Findings
@@ -82,7 +83,7 @@ class Doctor:
     def _look_at_letters(self, customer: Customer) -> None:
         """A run that died around the sending of one does not send it again, as it may have gone out."""
         for name in uncertain(customer):
-            hint = f"provisioner mail preview {name} {customer.email} prints it, for you to send"
+            hint = f"{command('mail preview', name, customer.email)} prints it, for you to send"
             self._found.note("mail", customer.email, f"the e-mail “{name}” may not have gone out", hint)
 
     def _look_at_account(self, cloud: DigitalOcean) -> bool:
@@ -128,7 +129,8 @@ class Doctor:
         for customer in customers:
             theirs = tagged.get(tag_of(customer.id), [])
             if len(theirs) > 1:
-                hint = f"provisioner adopt {customer.email} ID, and delete the others in the control panel"
+                adopt = command("adopt", customer.email, "ID")
+                hint = f"{adopt}, and delete the others in the control panel"
                 self._found.note(
                     "droplet", customer.email, f"has several droplets: {', '.join(sorted(theirs))}", hint
                 )
@@ -209,10 +211,14 @@ def _one(cloud: DigitalOcean, droplet_id: str) -> dict[str, DropletInfo]:
 
 def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tuple[str, str]]:
     """Where the record and its droplet do not agree, and what to do."""
-    recorded, update = customer.setup.droplet, f"provisioner update {customer.email} setup.droplet"
+    recorded = customer.setup.droplet
+
+    def setting(name: str, value: str) -> str:
+        return command("update", customer.email, f"setup.droplet.{name}", value)
+
     if droplet is None:
         if customer.status not in GONE:
-            yield f"droplet {recorded.id} is gone", f"{update}.id null, then provision again"
+            yield f"droplet {recorded.id} is gone", f"{setting('id', 'null')}, then provision again"
         return
     if customer.status in GONE:
         yield (
@@ -223,7 +229,7 @@ def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tu
         now = droplet.public_ipv4 or "none"
         yield (
             f"the address of droplet {droplet.id} is {now}, the record has {recorded.ip}",
-            f"{update}.ip {now}",
+            setting("ip", now),
         )
     missing = [tag for tag in (tag_of(customer.id), FLEET_TAG) if tag not in droplet.tags]
     if missing:
@@ -231,7 +237,7 @@ def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tu
         yield f"droplet {droplet.id} lacks the tag {' and '.join(missing)}", hint
     stated = stated_host_key(droplet.tags, droplet.name)
     if stated and not recorded.host_key_renewed and not same_key(stated, recorded.host_key):
-        hint = f"compare both with the droplet's console, then {update}.hostKey"
+        hint = f"compare both with the droplet's console, then {setting('hostKey', 'ssh-ed25519 AAAA…')}"
         yield f"the record has another host key than droplet {droplet.id} was made with", hint
 
 
@@ -240,7 +246,7 @@ def _unknown(droplet: DropletInfo, owner: Customer | None) -> tuple[str, str]:
     if owner is None:
         return what, "delete it in the control panel, or provisioner adopt EMAIL " + droplet.id
     recorded = owner.setup.droplet.id or "none"
-    hint = f"provisioner adopt {owner.email} {droplet.id}, or delete it in the control panel"
+    hint = f"{command('adopt', owner.email, droplet.id)}, or delete it in the control panel"
     return f"{what}; its tag says {owner.email}, whose record has {recorded}", hint
 
 

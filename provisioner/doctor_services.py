@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor_findings import ANSWER_SECONDS, AT_ONCE, GONE, Findings
 from provisioner.errors import InputError, MailError, SettingsError, TelegramError
@@ -137,17 +138,17 @@ class _Telegram:
 
 def _entering_token(customer: Customer) -> list[str]:
     return [
-        f"provisioner update {customer.email} setup.messaging.botToken -",
+        command("update", customer.email, "setup.messaging.botToken", "-"),
         *_setting_up_again(customer),
     ]
 
 
 def _setting_up_again(customer: Customer) -> list[str]:
     """What has the run give the server its token once more."""
-    run = f"provisioner provision {customer.email}"
+    run = command("provision", customer.email)
     if not customer.setup.messaging.connected:
         return [run]
-    return [f"provisioner update {customer.email} setup.messaging.connected false", run]
+    return [command("update", customer.email, "setup.messaging.connected", "false"), run]
 
 
 def _has_bot(customer: Customer) -> bool:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
@@ -68,7 +69,7 @@ class Runner:
         found = store.find(who)
         customer = found.record.customer
         if found.archived:
-            raise _refused(customer, "the record is archived", f"provisioner restore {customer.email}")
+            raise _refused(customer, "the record is archived", command("restore", customer.email))
         steps = self._steps_until(until)
         if all(step.done(customer) for step in steps):
             return RunResult(customer, new_run(runs), None, Done(), self._clock.monotonic() - began)
@@ -95,7 +96,7 @@ class Runner:
 
     def _check(self, customer: Customer, steps: Sequence[Step]) -> None:
         if customer.status in ("cancelled", "handed_over"):
-            again = f"provisioner update {customer.email} status pending_setup --force"
+            again = command("update", customer.email, "status", "pending_setup", options="--force")
             raise _refused(customer, f"the status is {customer.status}", again)
         wanting = [step for step in steps if not step.done(customer)]
         missing = [need for step in wanting for need in step.needs(self._settings, customer)]

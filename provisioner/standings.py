@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from provisioner.commands import command
 from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import Customer
@@ -38,7 +39,7 @@ class Standing:
     def command(self) -> str | None:
         if self.state in ("running", "done"):
             return None
-        return f"provisioner provision {self.customer.email}"
+        return command("provision", self.customer.email)
 
     def age(self, now: datetime | None = None) -> float | None:
         """Seconds since `since`."""

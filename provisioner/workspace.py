@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.commands import command
 from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, explained
 from provisioner.customers.names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
@@ -48,7 +49,7 @@ class Workspace:
         root = folder.expanduser().resolve()
         if not (root / SETTINGS_FILE).is_file():
             raise SettingsError(
-                "find the workspace", cause=f"{root} has no {SETTINGS_FILE}", hint=f"provisioner init {root}"
+                "find the workspace", cause=f"{root} has no {SETTINGS_FILE}", hint=command("init", str(root))
             )
         return cls(root)
 

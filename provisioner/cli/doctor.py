@@ -7,6 +7,7 @@ import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
+from provisioner.commands import command
 from provisioner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def adopt(
     others = adoption.others(cloud, customer.id, droplet.id)
     if others:
         render.say(f"Delete in the control panel what is left of theirs: {', '.join(others)}")
-    render.say(f"To go on: provisioner provision {customer.email}")
+    render.say(f"To go on: {command('provision', customer.email)}")
 
 
 def _cloud(workspace: "Workspace", settings: "Settings") -> "DigitalOcean":

@@ -1,6 +1,5 @@
 """How runs ended, for people and as JSON; with the command that goes on."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import render
 from provisioner.cli.crash import report
 from provisioner.cli.live import took
+from provisioner.commands import command
 from provisioner.secrets import Redactor
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ def tell_one(ending: "Ending") -> None:
     if ending.bug:
         report(ending.bug)
     elif ending.interrupted:
-        render.say(f"stopped; to go on: provisioner provision {ending.who}")
+        render.say(f"stopped; to go on: {command('provision', ending.who)}")
     elif ending.error:
         render.print_error(ending.error)
         if ending.result:
-            render.say(f"  again, from this step on: provisioner provision {ending.who}")
+            render.say(f"  again, from this step on: {command('provision', ending.who)}")
     elif ending.waiting:
         render.say(f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}")
-        render.say(f"  after that: provisioner provision {ending.who}")
+        render.say(f"  after that: {command('provision', ending.who)}")
     elif ending.result:
         render.say(_success(ending.result))
 
@@ -75,7 +75,7 @@ def tell_all(endings: Sequence["Ending"]) -> None:
     again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
     if again:
         render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")
-        render.say(f"  provisioner provision {shlex.join(again)}")
+        render.say(f"  {command('provision', *again)}")
     if any(ending.waiting for ending in endings):
         render.say("for those who wait, when they have acted: provisioner resume")
     sys.stdout.flush()

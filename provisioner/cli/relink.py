@@ -7,6 +7,7 @@ import typer
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
 from provisioner.cli.tracking import Who
+from provisioner.commands import command
 
 if TYPE_CHECKING:
     from provisioner.messaging.relink import Relinked
@@ -37,7 +38,7 @@ def relink(
         _say_what_was(result)
     else:
         render.say(f"{email} has no link that could be withdrawn.")
-    render.say(f"Next, to make a new link and send it: provisioner provision {email}")
+    render.say(f"Next, to make a new link and send it: {command('provision', email)}")
 
 
 def _say_what_was(result: "Relinked") -> None:
@@ -45,11 +46,11 @@ def _say_what_was(result: "Relinked") -> None:
     render.say(f"{result.customer.timeline[-1].details}.")
     if not result.customer.setup.messaging.username:
         render.say("Whoever uses the next one first becomes the customer, unless you say who they are:")
-        render.say(f"  provisioner relink {email} --username NAME")
+        render.say(f"  {command('relink', email, options='--username NAME')}")
     if before.moltbot.installed and before.messaging.bot_token:
         render.say(
             "Their server goes on talking over the old bot until the new one is connected. To stop it now:"
         )
         render.say(
-            f"  provisioner ssh {email} -- /usr/local/sbin/as-openclaw systemctl --user stop openclaw-gateway"
+            f"  {command('ssh', email)} -- /usr/local/sbin/as-openclaw systemctl --user stop openclaw-gateway"
         )

@@ -8,6 +8,7 @@ import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
+from provisioner.commands import command
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,12 +78,12 @@ def _say_what_is_next(customer: "Customer", telegram: str | None) -> None:
 
     if load_settings(current_workspace().root).telegram_manager_token is None:
         render.say("Next, with the token of their bot from @BotFather on standard input:")
-        render.say(f"  provisioner update {customer.email} {_BOT_TOKEN} -")
+        render.say(f"  {command('update', customer.email, _BOT_TOKEN, '-')}")
         if not telegram:
-            render.say(f"  provisioner update {customer.email} {_USERNAME} @NAME")
+            render.say(f"  {command('update', customer.email, _USERNAME, '@NAME')}")
     else:
         render.say("Next; they get a link over which they make their bot themselves:")
-    render.say(f"  provisioner provision {customer.email} --wait")
+    render.say(f"  {command('provision', customer.email, options='--wait')}")
 
 
 def list_customers(

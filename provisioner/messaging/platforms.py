@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.steps.base import Outcome, Waiting, Work
 
@@ -52,7 +53,7 @@ def missing_platform(customer: Customer) -> list[str]:
         return []
     why = _NOT_YET.get(name, "nothing is known about it")
     possible = " or ".join(PLATFORMS)
-    update = f"provisioner update {customer.email} setup.messaging.platform {possible}"
+    update = command("update", customer.email, "setup.messaging.platform", possible)
     return [f"{name} cannot be set up yet: {why}. What can be, if the customer agrees: {update}"]
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from provisioner.commands import command
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
@@ -70,13 +71,14 @@ def _demand_here(store: CustomerStore, who: str) -> None:
     found = store.find(who)
     email = found.record.customer.email
     if found.archived:
-        raise _refused(email, "the record is archived", f"provisioner restore {email}")
+        raise _refused(email, "the record is archived", command("restore", email))
 
 
 def _demand_reason(customer: Customer, *, force: bool) -> None:
     email, messaging = customer.email, customer.setup.messaging
     if customer.status in ("cancelled", "handed_over"):
-        again = f"if they come back: provisioner update {email} status pending_setup --force"
+        update = command("update", email, "status", "pending_setup", options="--force")
+        again = f"if they come back: {update}"
         raise _refused(email, f"the status is {customer.status}", again)
     if force:
         return
@@ -85,7 +87,7 @@ def _demand_reason(customer: Customer, *, force: bool) -> None:
         raise _refused(email, "the setup is complete", hint)
     if messaging.bot_token and not messaging.managed:
         hint = (
-            f"provisioner update {email} setup.messaging.botToken - enters another one; "
+            f"{command('update', email, 'setup.messaging.botToken', '-')} enters another one; "
             "--force forgets it, and the customer makes a bot over a link"
         )
         raise _refused(email, "the token of their bot was given by hand", hint)

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from provisioner.commands import command
 from provisioner.errors import TelegramError
 from provisioner.messaging import letters, links
 from provisioner.messaging.tokens import checked_identity
@@ -113,7 +114,7 @@ class NothingYet:
         self.begin(work)
         if not _is_known(work):
             return _wait_for_username(work)
-        update = f"provisioner update {work.customer.email} setup.messaging.botToken -"
+        update = command("update", work.customer.email, "setup.messaging.botToken", "-")
         return Waiting(
             "the operator",
             f"to make a bot with @BotFather and enter its token: {update}",
@@ -150,5 +151,5 @@ def _wait_for_username(work: Work) -> Waiting:
         work.refresh()
         return _is_known(work)
 
-    update = f"provisioner update {work.customer.email} setup.messaging.username @NAME"
+    update = command("update", work.customer.email, "setup.messaging.username", "@NAME")
     return Waiting(work.customer.email, f"to tell us their Telegram username; then {update}", told)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError, SettingsError
 from provisioner.remote.execute import Execution
@@ -117,7 +118,7 @@ def host_of(customer: Customer, settings: Settings) -> Host:
     droplet, key = customer.setup.droplet, settings.ssh.key
     host_keys = host_key_lines([droplet.host_key, droplet.next_host_key])
     if not droplet.ip or not host_keys:
-        hint = f"provisioner provision {customer.email}"
+        hint = command("provision", customer.email)
         cause = "the record has no address" if not droplet.ip else "the record has no host key of it"
         raise InputError("reach the server", whom=customer.email, cause=cause, hint=hint)
     assert key, "loaded settings name the operator's key"

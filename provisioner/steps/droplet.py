@@ -14,6 +14,7 @@ follows:
 from pathlib import Path
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
 from provisioner.remote.keys import KeyPair, generate_keypair, public_half
@@ -229,7 +230,7 @@ def _unknown_host_key(customer: Customer, droplet: DropletInfo) -> DropletUnclea
         customer.email,
         f"the host key of droplet {droplet.id} is not known",
         "read /etc/ssh/ssh_host_ed25519_key.pub in the droplet's console in the control panel, then "
-        f"provisioner update {customer.email} setup.droplet.hostKey 'ssh-ed25519 AAAA…'",
+        + command("update", customer.email, "setup.droplet.hostKey", "ssh-ed25519 AAAA…"),
         (droplet.id,),
     )
 

@@ -1,6 +1,7 @@
 """Waiting for an accepted droplet: until it is active, or until it is plain that it will not be."""
 
 from provisioner.clock import Clock
+from provisioner.commands import command
 from provisioner.services.cloud_errors import DropletFailed, NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
@@ -66,7 +67,7 @@ class DropletArrival:
         if self._asked_here:
             hint = "DigitalOcean accepted it and then could not place it; run the same command again"
             return self._failed(cause, hint, retry=True)
-        clear = f"provisioner update {self._work.customer.email} setup.droplet.id null"
+        clear = command("update", self._work.customer.email, "setup.droplet.id", "null")
         return self._failed(
             cause, f"if the token is of the right account, it is gone: {clear}, and run it again"
         )
@@ -83,7 +84,7 @@ class DropletArrival:
     def _demand_no_failure(self) -> None:
         if self._work.services.cloud.creation_status(self._id) != "errored":
             return
-        clear = f"provisioner update {self._work.customer.email} setup.droplet.id null"
+        clear = command("update", self._work.customer.email, "setup.droplet.id", "null")
         raise self._failed(
             f"DigitalOcean could not create droplet {self._id}",
             f"delete it in the control panel, then {clear}, and run the same command again",

@@ -7,6 +7,7 @@ and its tags come on after it. That is why it is looked for by name and by tag, 
 from dataclasses import dataclass, field
 
 from provisioner.clock import Clock
+from provisioner.commands import command
 from provisioner.services.cloud_errors import DropletUnclear
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
@@ -78,7 +79,7 @@ def several(work: Work, droplets: tuple[str, ...]) -> DropletUnclear:
     return DropletUnclear(
         work.customer.email,
         f"{len(droplets)} droplets are this customer's by name or tag: {', '.join(sorted(droplets))}",
-        f"decide for one: provisioner adopt {work.customer.email} ID, and delete the others in the "
+        f"decide for one: {command('adopt', work.customer.email, 'ID')}, and delete the others in the "
         "DigitalOcean control panel",
         droplets,
     )
@@ -92,6 +93,6 @@ def _unproven(work: Work, droplet: DropletInfo) -> DropletUnclear:
         f"droplet {droplet.id} ({droplet.name}, {known_by}, created {droplet.created_at}) "
         "may be this customer's, but no request in the record made it",
         f"if it is not needed, delete it in the DigitalOcean control panel and run the same command again; "
-        f"if it is the customer's: provisioner adopt {email} {droplet.id}",
+        f"if it is the customer's: {command('adopt', email, droplet.id)}",
         (droplet.id,),
     )
