@@ -11,7 +11,7 @@ from provisioner.commands import command
 from provisioner.errors import SettingsError
 
 if TYPE_CHECKING:
-    from provisioner.doctor_findings import Diagnosis
+    from provisioner.doctor.findings import Diagnosis
     from provisioner.services.digitalocean import DigitalOcean
     from provisioner.settings import Settings
     from provisioner.workspace import Workspace
@@ -32,7 +32,8 @@ def doctor(
 
     Exit code 1 if anything is wrong. Shows what each droplet costs a month.
     """
-    from provisioner.doctor import Doctor, host_key_prover
+    from provisioner.doctor.examination import Doctor
+    from provisioner.doctor.servers import host_key_prover
     from provisioner.settings import load_settings
 
     workspace = current_workspace()

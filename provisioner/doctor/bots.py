@@ -1,4 +1,4 @@
-"""What can be seen of the manager bot, the customers' bots and the mail server, without an effect on any.
+"""What can be seen of the manager bot and of the customers' bots, without an effect on any.
 
 No bot is asked for its messages, and nothing is written to anybody. Whether another program polls a bot can
 only be seen by polling it too, so that is not looked at: a run that meets one says so.
@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
-from provisioner.doctor_findings import ANSWER_SECONDS, AT_ONCE, GONE, Findings
-from provisioner.errors import InputError, MailError, SettingsError, TelegramError
+from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, GONE, Findings
+from provisioner.errors import SettingsError, TelegramError
 from provisioner.messaging.links import wants_bot
 from provisioner.messaging.platforms import name_of
 from provisioner.messaging.tokens import demand_manager, holders_of
-from provisioner.services import Services
 from provisioner.services.telegram import BotTokenRefused, TelegramBot
 from provisioner.services.telegram_updates import BotIdentity
 from provisioner.settings import Settings
@@ -25,10 +24,10 @@ _MANAGER = "TELEGRAM_MANAGER_TOKEN"
 _AGAIN = "run provisioner doctor again in a minute"
 
 
-def look_at_services(
+def look_at_bots(
     settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], found: Findings
 ) -> None:
-    """At each one that is set; one that is not is a trouble only where a customer cannot do without it.
+    """At each one that there is; a manager bot that is not set is a trouble only where a customer needs it.
 
     What the `archived` had may be gone, their bots too.
     """
@@ -38,7 +37,6 @@ def look_at_services(
         telegram.look_at_bots()
     except _NoAnswer as silence:
         found.note("bot", "Telegram", str(silence), _AGAIN)
-    _look_at_mail(settings, found)
 
 
 class _NoAnswer(Exception):
@@ -155,17 +153,3 @@ def _has_bot(customer: Customer) -> bool:
     """Whether there is a Telegram bot that should work for them."""
     telegram = name_of(customer) == "telegram"
     return telegram and bool(customer.setup.messaging.bot_token) and customer.status not in GONE
-
-
-def _look_at_mail(settings: Settings, found: Findings) -> None:
-    if settings.smtp_url is None:
-        return
-    found.looked.append("mail server")
-    try:
-        mailer = Services(settings).mail
-        assert mailer is not None, "its address is set"
-        mailer.probe(ANSWER_SECONDS)
-    except InputError as error:
-        found.note("settings", "SMTP_URL", str(error.cause), error.hint or "")
-    except MailError as error:
-        found.note("mail", "SMTP_URL", str(error.cause), error.hint or "ask whoever runs the mail server")

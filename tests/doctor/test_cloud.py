@@ -9,8 +9,8 @@ import pytest
 from provisioner.adoption import adopt, others
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
-from provisioner.doctor import Doctor
-from provisioner.doctor_findings import Diagnosis
+from provisioner.doctor.examination import Doctor
+from provisioner.doctor.findings import Diagnosis
 from provisioner.errors import HostKeyError, InputError
 from provisioner.remote.keys import generate_keypair
 from provisioner.services.cloud_models import DropletInfo, DropletSpec

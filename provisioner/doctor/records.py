@@ -1,0 +1,38 @@
+"""What the records themselves tell: files that are not in order, runs that ended early, e-mails in doubt."""
+
+from collections.abc import Iterable
+
+from provisioner.commands import command
+from provisioner.customers.record import Customer
+from provisioner.customers.store import Listing
+from provisioner.doctor.findings import Findings
+from provisioner.messaging.letters import uncertain
+from provisioner.standings import standings
+from provisioner.workspace import Workspace
+
+
+def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Customer], list[Customer]]:
+    """Those who are here, and the archived; and the runs that nobody is at any more."""
+    found.looked.append("records")
+    store = workspace.store()
+    for finding in store.check().findings:
+        found.note("record", finding.file, finding.problem, "provisioner check tells more")
+    for standing in standings(workspace):
+        if standing.state in ("interrupted", "failed"):
+            text = f" ({standing.text})" if standing.text else ""
+            problem = f"the run {standing.state} in the step {standing.step}, and nobody is at it{text}"
+            found.note("run", standing.customer.email, problem, standing.command or "")
+        if standing.state != "running":
+            _look_at_letters(standing.customer, found)
+    return _readable(store.all()), _readable(store.all(archived=True))
+
+
+def _look_at_letters(customer: Customer, found: Findings) -> None:
+    """A run that died around the sending of one does not send it again, as it may have gone out."""
+    for name in uncertain(customer):
+        hint = f"{command('mail preview', name, customer.email)} prints it, for you to send"
+        found.note("mail", customer.email, f"the e-mail “{name}” may not have gone out", hint)
+
+
+def _readable(listings: Iterable[Listing]) -> list[Customer]:
+    return [listing.customer for listing in listings if listing.customer is not None]
