@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from provisioner.errors import SettingsError
+from provisioner.textfiles import read_text
 
 DEFAULT_TOML = """\
 # provisioner settings. Everything here has a default; secrets belong into .env beside this file.
@@ -157,10 +158,10 @@ def _with_key_path(settings: Settings, root: Path) -> Settings:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(read_text(path, "read the settings"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except tomllib.TOMLDecodeError as problem:
         raise SettingsError("read the settings", whom=str(path), cause=problem) from None
     stray = sorted(set(values) & set(FROM_ENVIRONMENT))
     if stray:
@@ -177,7 +178,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _read_dotenv(path: Path) -> dict[str, str]:
     """`NAME=value` lines; `export` in front, quotes around the value and # lines are allowed."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_text(path, "read the settings").splitlines()
     except FileNotFoundError:
         return {}
     values: dict[str, str] = {}

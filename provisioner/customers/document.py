@@ -5,21 +5,25 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from provisioner.textfiles import UnreadableText, decoded
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BrokenDocument(ValueError):
     """The text is not one JSON object that could be written back without loss; says where and why."""
 
+    def __init__(self, cause: str, hint: str | None = None) -> None:
+        super().__init__(cause)
+        self.hint = hint
+
 
 def parse(raw: bytes) -> dict[str, Any]:
     """The object in `raw`, in its order; BrokenDocument with line and column."""
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        line = raw.count(b"\n", 0, problem.start) + 1
-        column = problem.start - (raw.rfind(b"\n", 0, problem.start) + 1) + 1
-        raise BrokenDocument(f"not UTF-8 at line {line}, column {column}") from None
+        text = decoded(raw)
+    except UnreadableText as problem:
+        raise BrokenDocument(problem.cause, problem.hint) from None
     try:
         data = json.loads(
             text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_parse_float

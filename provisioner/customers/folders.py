@@ -54,7 +54,7 @@ class Folders:
         try:
             return Found(path, Record(document.parse(content.raw)), content)
         except document.BrokenDocument as problem:
-            raise _broken(path, problem) from None
+            raise _broken(path, problem, problem.hint) from None
         except InputError as problem:
             raise _broken(path, problem.cause) from None
 
@@ -102,5 +102,6 @@ def shown(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _broken(path: Path, cause: str | BaseException | None) -> RecordError:
-    return RecordError("read the record", whom=shown(path), cause=cause, hint="correct the file by hand")
+def _broken(path: Path, cause: str | BaseException | None, hint: str | None = None) -> RecordError:
+    hint = hint or "correct the file by hand"
+    return RecordError("read the record", whom=shown(path), cause=cause, hint=hint)

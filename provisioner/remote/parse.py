@@ -9,6 +9,7 @@ import yaml
 
 from provisioner.errors import PlaybookError
 from provisioner.remote.playbook import Kind, Playbook, Task, wrong
+from provisioner.textfiles import UnreadableText, text_at
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -40,9 +41,11 @@ class _Wrong(Exception):
 def parse_playbook(name: str, path: Path) -> Playbook:
     """Read and check one playbook; PlaybookError."""
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        text = text_at(path)
+    except UnreadableText as problem:
         raise wrong(path, str(problem)) from None
+    except FileNotFoundError:
+        raise wrong(path, "there is no such file") from None
     try:
         playbook = _playbook(name, path, _Loader(text))
     except _Wrong as problem:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from provisioner.errors import PlaybookError
 from provisioner.remote.playbook import Playbook, Task
+from provisioner.textfiles import UnreadableText, text_at
 
 _JINJA = re.compile(r"\{[{%#]")
 _SECRET_ALONE = re.compile(r"\{\{\s*secret\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
@@ -157,9 +158,11 @@ def _texts_of(playbook: Playbook, task: Task) -> Iterator[tuple[str, str]]:
 def read_template(playbook: Playbook, task: Task) -> str:
     """The template's text; PlaybookError if there is none."""
     try:
-        return (playbook.folder / task.source).read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        return text_at(playbook.folder / task.source)
+    except FileNotFoundError as problem:
         raise playbook.wrong(str(problem), task=task, word="template") from None
+    except UnreadableText as problem:
+        raise playbook.wrong(f"{task.source}: {problem}", task=task, word="template") from None
 
 
 def read_copy(playbook: Playbook, task: Task) -> bytes:

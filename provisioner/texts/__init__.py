@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from provisioner.errors import InputError
+from provisioner.textfiles import read_text
 
 SHIPPED = Path(__file__).parent
 
@@ -17,7 +18,7 @@ def render_text(name: str, variables: Mapping[str, object], own: Path | None = N
 
     folders = [folder for folder in (own, SHIPPED) if folder is not None]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
+        loader=jinja2.FunctionLoader(lambda wanted: _template(wanted, folders)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
@@ -27,3 +28,15 @@ def render_text(name: str, variables: Mapping[str, object], own: Path | None = N
     except jinja2.TemplateError as problem:
         hint = f"correct texts/{name}.j2 in the workspace, or remove it to use the shipped one"
         raise InputError("write a text", whom=name, cause=problem, hint=hint) from None
+
+
+def _template(wanted: str, folders: list[Path]) -> str | None:
+    """The first of these texts; jinja2's own loader ends in a traceback at one that is not UTF-8."""
+    from jinja2.loaders import split_template_path
+
+    for folder in folders:
+        try:
+            return read_text(folder.joinpath(*split_template_path(wanted)), "read a text")
+        except FileNotFoundError:
+            continue
+    return None

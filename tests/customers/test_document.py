@@ -31,6 +31,10 @@ def test_half_a_surrogate_pair_survives_as_the_escape_that_it_was() -> None:
     assert json.loads(raw) == parse(raw)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_record() -> None:
+    assert render(parse(b'\xef\xbb\xbf{"a": 1}')) == b'{\n  "a": 1\n}\n'
+
+
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
@@ -43,7 +47,9 @@ def test_half_a_surrogate_pair_survives_as_the_escape_that_it_was() -> None:
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": 1e999}', "1e999 is too large"),
         (b'{"a": {"b": 1, "b": 2}}', "'b' stands twice"),
-        (b'\xef\xbb\xbf{"a": 1}', "BOM"),
+        ('{"a": "é"}'.encode("utf-16"), "not UTF-8 but UTF-16"),
+        ('{"a": "é"}'.encode("utf-16-le"), "a NUL at line 1, column 2"),
+        ('{"a": "é"}'.encode("latin-1"), "not UTF-8 at line 1, column 8"),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
     ],
 )
