@@ -10,6 +10,7 @@
     ├── ServiceError            1   an outside service refused, or did not answer
     │   ├── CloudError              DigitalOcean
     │   ├── TelegramError           the Bot API
+    │   ├── ModelError              the model's provider
     │   └── MailError               SMTP
     ├── RemoteError             1   a customer's server
     │   ├── HostKeyError            it showed another key than the one we know
@@ -101,6 +102,10 @@ class CloudError(ServiceError):
 
 class TelegramError(ServiceError):
     """The Bot API refused, or did not answer."""
+
+
+class ModelError(ServiceError):
+    """The model's provider refused, or did not answer."""
 
 
 class MailError(ServiceError):

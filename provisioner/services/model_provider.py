@@ -1,0 +1,136 @@
+"""Whether the model's provider takes the operator's key, over Anthropic's API: one read, which costs nothing.
+
+Only an answer in the API's own form says something about the key. A page of some gateway on the way, a
+silence or an overload say nothing about it, and nobody may be told to make a new key because of them.
+"""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from provisioner.boundaries import cross
+from provisioner.errors import ModelError
+from provisioner.secrets import Redactor
+
+if TYPE_CHECKING:
+    import httpx
+
+PUBLIC_ROOT: Final = "https://api.anthropic.com"
+CALL_SECONDS: Final = 10.0
+"""How long the whole answer may take."""
+_API_VERSION: Final = "2023-06-01"
+_MOST_BYTES: Final = 1_000_000
+_MOST_WORDS: Final = 300
+_REFUSALS: Final = {401: "authentication_error", 403: "permission_error"}
+_ASKING: Final = "ask the model's provider about the key"
+
+
+class ModelKeyRefused(ModelError):
+    """The provider does not take the key (401), or the key may not do this (403)."""
+
+
+class ModelUnknown(ModelError):
+    """The provider takes the key, and has no such model for it (404)."""
+
+
+class ModelProvider:
+    """The account that an API key belongs to. `root` is the address before `/v1/…`; None: Anthropic's own."""
+
+    def __init__(self, key: str, root: str | None = None, *, deadline: float = CALL_SECONDS) -> None:
+        self._key = key
+        self._root = (root or PUBLIC_ROOT).rstrip("/")
+        self._deadline = deadline
+        self._redact = Redactor([key])
+
+    def check(self, model: str) -> None:
+        """See that the key is taken and that this model, without its provider's name, may be used with it.
+
+        ModelKeyRefused, ModelUnknown; another ModelError, with `retry` where it may pass, if that cannot be
+        told. Nothing is tried again.
+        """
+        if not re.fullmatch(r"[!-~]+", self._key):
+            raise ModelKeyRefused(_ASKING, cause="ANTHROPIC_API_KEY is not a key", hint=_ALONE)
+        cross(f"before {_ASKING}")
+        status, body = self._answer(f"{self._root}/v1/models/{quote(model, safe='')}")
+        cross(f"after {_ASKING}")
+        if status == 200 and isinstance(body, dict) and "id" in body:
+            return
+        kind, words = _problem_in(body)
+        said = self._redact(words)
+        if kind and kind == _REFUSALS.get(status):
+            hint = "make a key in the provider's console and put it into ANTHROPIC_API_KEY"
+            raise ModelKeyRefused(_ASKING, cause=f"it refuses the key: {said}", hint=hint)
+        if kind == "not_found_error" and status == 404:
+            hint = "set [moltbot] model in provisioner.toml to one that the provider has"
+            raise ModelUnknown(_ASKING, cause=f"it has no model {model} for this key", hint=hint)
+        raise self._unclear(status, said if kind else "")
+
+    def _answer(self, address: str) -> tuple[int, Any]:
+        import httpx
+
+        try:
+            return asyncio.run(self._ask(address))
+        except TimeoutError:
+            cause = f"{self._root} gave no whole answer within {self._deadline:g} s"
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise ModelError(_ASKING, cause="ANTHROPIC_BASE_URL is not an address", hint=_ADDRESS) from None
+        except (httpx.HTTPError, UnicodeError) as problem:
+            cause = f"{self._root} did not answer ({self._redact(_reason(problem))})"
+        raise ModelError(_ASKING, cause=cause, hint=_LATER, retry=True)
+
+    async def _ask(self, address: str) -> tuple[int, Any]:
+        import httpx
+
+        headers = {"x-api-key": self._key, "anthropic-version": _API_VERSION, "accept": "application/json"}
+        # Whatever it is made of, an answer has this time in all: httpx alone counts each piece of it anew.
+        async with (
+            asyncio.timeout(self._deadline),
+            httpx.AsyncClient(timeout=self._deadline) as client,
+            client.stream("GET", address, headers=headers) as response,
+        ):
+            return response.status_code, _read_json(await _bounded(response))
+
+    def _unclear(self, status: int, said: str) -> ModelError:
+        if said:
+            cause = f"it answered: {said} (status {status})"
+        else:
+            cause = f"{self._root} gave an answer that is not the API's (status {status})"
+        passes = status in (408, 409, 429) or status >= 500
+        return ModelError(_ASKING, cause=cause, hint=_LATER if passes else _ADDRESS, retry=passes)
+
+
+_ALONE: Final = "set it to the key alone, without spaces or quotes"
+_LATER: Final = "run the same command again in a minute"
+_ADDRESS: Final = "look at ANTHROPIC_BASE_URL, and at the network of this machine"
+
+
+async def _bounded(response: "httpx.Response") -> bytes:
+    """The body, or its beginning where it has no end worth reading."""
+    read = bytearray()
+    async for piece in response.aiter_bytes():
+        read += piece
+        if len(read) > _MOST_BYTES:
+            break
+    return bytes(read)
+
+
+def _read_json(raw: bytes) -> Any:
+    with suppress(ValueError, RecursionError):
+        return json.loads(raw)
+    return None
+
+
+def _problem_in(body: Any) -> tuple[str, str]:
+    """The kind of an error of the API and its words; empty where it is none of its errors."""
+    error = body.get("error") if isinstance(body, dict) and body.get("type") == "error" else None
+    if not isinstance(error, dict):
+        return "", ""
+    words = " ".join(str(error.get("message", "")).split())[:_MOST_WORDS]
+    return str(error.get("type", "")), words or "no reason given"
+
+
+def _reason(problem: Exception) -> str:
+    return " ".join(str(problem).split())[:_MOST_WORDS] or type(problem).__name__
