@@ -24,6 +24,8 @@ class CustomerServer:
     """The server of one customer in one run.
 
     `customer` gives the record as it stands; `playbooks` is the workspace's folder, which goes first.
+    `still_there` raises a ProvisionerError if the droplet is gone, or its address is another server's now;
+    it is asked when the server does not answer as it should.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class CustomerServer:
         settings: Settings,
         redact: Redactor,
         say: Callable[[str], None],
+        still_there: Callable[[], None] | None = None,
     ) -> None:
         self._customer = customer
         self._playbooks = playbooks
         self._settings = settings
         self._redact = redact
         self._say = say
+        self._still_there = still_there
         self._connection: Connection | None = None
 
     def apply(
@@ -104,6 +108,7 @@ class CustomerServer:
                 deadline=self._settings.droplet.ssh_seconds,
                 grace=0 if settled else _BOOT_GRACE_SECONDS,
                 waiting=lambda why: self._say(f"the server does not answer yet: {why}"),
+                still_there=self._still_there,
             )
         elif not self._connection.alive:
             self._connection.reopen(deadline=self._settings.droplet.ssh_seconds)

@@ -74,26 +74,34 @@ def connect(
     deadline: float = 60,
     grace: float = 0,
     waiting: Callable[[str], None] | None = None,
+    still_there: Callable[[], None] | None = None,
 ) -> "Connection":
     """A connection within `deadline` seconds; a server that does not answer yet is tried again and again.
 
     For `grace` seconds a wrong host key and a refused login are waited out too, never accepted: a booting
     server may show another key, and open its port before it knows ours. `waiting` is told why, at most once
-    for each reason. HostKeyError, RemoteError.
+    for each reason. `still_there` is asked when a try has failed in a new way, and before giving up: it
+    raises a ProvisionerError if the droplet is gone or has another address, which then is the answer; that
+    it could not find out is for it to keep. HostKeyError, RemoteError.
     """
     cross("before connect")
-    transport = _connected(host, deadline, grace, waiting)
+    transport = _connected(host, deadline, grace, waiting, still_there)
     cross("after connect")
-    return Connection(host, transport)
+    return Connection(host, transport, still_there)
 
 
 def _connected(
-    host: Host, deadline: float, grace: float, waiting: Callable[[str], None] | None
+    host: Host,
+    deadline: float,
+    grace: float,
+    waiting: Callable[[str], None] | None,
+    still_there: Callable[[], None] | None,
 ) -> "Transport":
     if not host.host_keys:
         raise HostKeyError("connect", whom=str(host), cause="the record holds no host key of it")
     started = time.monotonic()
     told = ""
+    asked: set[type[_NotYet]] = set()
     while True:
         left = deadline - (time.monotonic() - started)
         try:
@@ -101,7 +109,11 @@ def _connected(
         except _NotYet as problem:
             passed = time.monotonic() - started
             patient = grace if isinstance(problem, _WrongKey | _Refused) else deadline
-            if passed + _PAUSE_SECONDS >= min(patient, deadline):
+            over = passed + _PAUSE_SECONDS >= min(patient, deadline)
+            if still_there and (over or type(problem) not in asked):
+                asked.add(type(problem))
+                still_there()
+            if over:
                 raise _explained(host, problem) from None
             if waiting and str(problem) != told:
                 told = str(problem)
@@ -214,9 +226,12 @@ def _prepare_paramiko() -> None:
 class Connection:
     """An open connection, for one thread; use as a context manager, or `close` it."""
 
-    def __init__(self, host: Host, transport: "Transport") -> None:
+    def __init__(
+        self, host: Host, transport: "Transport", still_there: Callable[[], None] | None = None
+    ) -> None:
         self.host = host
         self._transport = transport
+        self._still_there = still_there
 
     def __enter__(self) -> Self:
         return self
@@ -242,7 +257,7 @@ class Connection:
     def reopen(self, *, deadline: float = 60, grace: float = 0) -> None:
         """Close the link and make a new one to the same server."""
         self.close()
-        self._transport = _connected(self.host, deadline, grace, None)
+        self._transport = _connected(self.host, deadline, grace, None, self._still_there)
 
     def run(self, command: str, *, timeout: float = 30, input: bytes = b"") -> Result:  # noqa: A002
         """One command in bash, without startup files; killed on the server after `timeout` seconds.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.errors import ConnectionLost, HostKeyError, RemoteError
+from provisioner.errors import ConnectionLost, HostKeyError, ProvisionerError, RemoteError
 from provisioner.remote.keys import generate_keypair
 from provisioner.remote.ssh import Host, connect, host_key_lines
 from tests.remote import sshd
@@ -107,6 +107,46 @@ def test_nobody_listens(server: Sshd) -> None:
         connect(replace(server.host, port=sshd.free_port()), deadline=1, waiting=said.append)
     assert caught.value.retry
     assert len(said) == 1
+
+
+class _Gone(ProvisionerError):
+    pass
+
+
+def test_a_droplet_that_is_gone_is_not_waited_for(server: Sshd) -> None:
+    def gone() -> None:
+        raise _Gone("find the droplet")
+
+    with pytest.raises(_Gone):
+        connect(replace(server.host, port=sshd.free_port()), deadline=3600, still_there=gone)
+
+
+def test_an_address_that_another_server_has_is_no_wrong_host_key(server: Sshd) -> None:
+    def moved() -> None:
+        raise _Gone("find the droplet")
+
+    other = replace(server.host, host_keys=(generate_keypair("other").public,))
+    with pytest.raises(_Gone):
+        connect(other, grace=3600, deadline=3600, still_there=moved)
+
+
+def test_a_droplet_that_is_there_is_asked_for_at_first_and_before_giving_up(server: Sshd) -> None:
+    asked: list[None] = []
+    with pytest.raises(RemoteError, match="no answer"):
+        connect(
+            replace(server.host, port=sshd.free_port()), deadline=1, still_there=lambda: asked.append(None)
+        )
+    assert len(asked) == 2
+
+
+def test_a_droplet_that_goes_away_later_is_not_waited_for(tmp_path: Path) -> None:
+    def gone() -> None:
+        raise _Gone("find the droplet")
+
+    with sshd.running(tmp_path) as server:
+        connection = connect(server.host, still_there=gone)
+    with pytest.raises(_Gone):
+        connection.reopen(deadline=3600)
 
 
 def test_a_port_that_never_speaks(server: Sshd) -> None:
