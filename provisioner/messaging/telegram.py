@@ -1,17 +1,14 @@
 """Telegram: the customer's own bot on their server, and the first message through it."""
 
-import json
 from collections.abc import Callable
 
+from provisioner.commands import command
 from provisioner.errors import ProvisionerError
 from provisioner.messaging import letters
-from provisioner.messaging.names import plain_username
+from provisioner.messaging.requests import user_id_by_request
 from provisioner.messaging.ways import attend, called, way_of
-from provisioner.services.telegram import ChatClosed, MessageGone, TelegramBot, TelegramBusy
+from provisioner.services.telegram import AccountGone, ChatClosed, MessageGone, TelegramBot, TelegramBusy
 from provisioner.steps.base import Done, Outcome, Waiting, Work
-
-PENDING_REQUESTS = "telegram-requests"
-"""What the playbook puts on the server: prints who has written to the bot and was not let in, as JSON."""
 
 
 class Telegram:
@@ -48,10 +45,12 @@ class Telegram:
         bot, user_id = work.services.telegram(_token(work)), messaging.user_id
         try:
             _deliver(work, bot, user_id, text)
-        except ChatClosed:
+        except AccountGone as gone:
+            raise _account_gone(work, gone) from None
+        except ChatClosed as closed:
             _say_that_it_is_ready(work)
             letters.remind(work, "start")
-            return _press_start(work, lambda: _has_started(work, bot, user_id))
+            return _press_start(work, lambda: _has_started(work, bot, user_id), closed)
         _say_that_it_is_ready(work)
         return None
 
@@ -59,7 +58,7 @@ class Telegram:
         """Have the server hold requests to the bot, and see whether one is the customer's."""
         if work.customer.setup.waiting is None:
             self._configure(work)
-        user_id = _user_id_by_request(work)
+        user_id = user_id_by_request(work)
         if user_id is not None:
             work.write({"setup.messaging.userId": user_id})
         return user_id is not None
@@ -67,7 +66,7 @@ class Telegram:
     def _wait_for_request(self, work: Work) -> Waiting:
         letters.send(work, "ready")
         letters.remind(work, "start")
-        return _press_start(work, lambda: _user_id_by_request(work) is not None)
+        return _press_start(work, lambda: user_id_by_request(work) is not None)
 
     def _configure(self, work: Work) -> None:
         """Have the gateway talk as the bot: to the customer alone, once we know who that is."""
@@ -114,32 +113,47 @@ def _knows_the_manager(work: Work) -> bool:
     return work.customer.setup.messaging.managed and work.settings.telegram_manager_token is not None
 
 
-def _press_start(work: Work, arrived: Callable[[], bool]) -> Waiting:
+def _press_start(work: Work, arrived: Callable[[], bool], closed: ChatClosed | None = None) -> Waiting:
     def look() -> bool:
         letters.remind(work, "start")
         if _knows_the_manager(work):
             attend(work)
         return arrived()
 
-    link = f"https://t.me/{work.customer.setup.messaging.bot_username}"
-    return Waiting(called(work), f"to press Start at {link}", look)
+    return Waiting(called(work), _to_do(work, closed), look)
+
+
+def _to_do(work: Work, closed: ChatClosed | None) -> str:
+    """What the customer has to do; Telegram's own words, unless they say just that nobody pressed Start."""
+    start = f"press Start at https://t.me/{work.customer.setup.messaging.bot_username}"
+    if closed is None or closed.not_started:
+        return f"to {start}"
+    unblock = "unblock their bot and " if closed.blocked else ""
+    return f"to {unblock}{start} (Telegram says: {closed.words})"
 
 
 def _has_started(work: Work, bot: TelegramBot, user_id: str) -> bool:
+    """Whether it is worth another try; it is too where the account is gone, which the try then says."""
     try:
         return bot.may_write_to(user_id)
+    except AccountGone:
+        return True
     except TelegramBusy as problem:
         work.say(problem.summary)
         return False
 
 
-def _user_id_by_request(work: Work) -> str | None:
-    """The numeric id of the customer, if somebody with their username has written to the bot."""
-    wanted = plain_username(work.customer.setup.messaging.username)
-    for request in json.loads(work.server.run(PENDING_REQUESTS)):
-        if wanted and plain_username(request["username"]) == wanted:
-            return str(request["id"])
-    return None
+def _account_gone(work: Work, gone: AccountGone) -> AccountGone:
+    """Nobody is waited for any more: what can be done is the operator's."""
+    customer = work.customer
+    messaging = customer.setup.messaging
+    details = f"Telegram says of {messaging.username or messaging.user_id}: {gone.cause}"
+    if customer.setup.waiting is not None or all(event.details != details for event in customer.timeline):
+        work.record("account_gone", details, {"setup.waiting": None})
+    options = "--username NAME" if messaging.managed else "--username NAME --force"
+    again = command("relink", customer.email, options=options)
+    hint = f"ask the customer for the account that they have now, then: {again}"
+    return AccountGone(gone.doing, whom=customer.email, cause=gone.cause, hint=hint)
 
 
 def _token(work: Work) -> str:

@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_base, wait_exponential
 
 from provisioner.boundaries import cross
-from provisioner.errors import TelegramError
+from provisioner.errors import InputError, TelegramError
 from provisioner.services.telegram_updates import (
     UPDATE_KINDS,
     BotIdentity,
@@ -47,9 +47,7 @@ CALL_SECONDS = 20.0
 """How long one call may take."""
 PATIENCE_SECONDS = 60.0
 """How long a call is tried again while that can help."""
-
-
-_PRESS_START = "the customer has to press Start first"
+_LONGEST_ID = 18
 
 
 class BotTokenRefused(TelegramError):
@@ -57,7 +55,20 @@ class BotTokenRefused(TelegramError):
 
 
 class ChatClosed(TelegramError):
-    """The bot may not write to this person: they have not pressed Start, or have blocked it (403, 400)."""
+    """The bot may not write to this person, who can change that (403, 400); `words` are Telegram's own.
+
+    They have not pressed Start, or have `blocked` the bot.
+    """
+
+    def __init__(self, doing: str, words: str) -> None:
+        super().__init__(doing, cause=words, hint="the customer has to press Start first")
+        self.words = words
+        self.blocked = "blocked by the user" in words.lower()
+        self.not_started = "initiate conversation" in words.lower()
+
+
+class AccountGone(TelegramError):
+    """The person's account was deleted (403): nothing that anybody does there brings it back."""
 
 
 class MessageGone(TelegramError):
@@ -116,14 +127,14 @@ class TelegramBot:
         return self._call(doing, lambda bot: bot.get_webhook_info(), repeatable=True).url or None
 
     def send(self, chat_id: str, text: str, keyboard: Keyboard | None = None) -> str:
-        """Send plain text and return the message's id; ChatClosed if the person cannot be written to.
+        """Send plain text and return the message's id; ChatClosed or AccountGone if it cannot reach them.
 
         An answer that got lost is not tried again: the text may have arrived.
         """
         markup = keyboard.markup() if keyboard else None
         message = self._call(
             "write to the customer through the bot",
-            lambda bot: bot.send_message(int(chat_id), text, reply_markup=markup),
+            lambda bot: bot.send_message(_number(chat_id), text, reply_markup=markup),
             repeatable=False,
         )
         return str(message.message_id)
@@ -133,15 +144,18 @@ class TelegramBot:
         with suppress(_Unchanged):
             self._call(
                 "change the message to the customer",
-                lambda bot: bot.edit_message_text(text, int(chat_id), int(message_id)),
+                lambda bot: bot.edit_message_text(text, _number(chat_id), _number(message_id)),
                 repeatable=True,
             )
 
     def may_write_to(self, chat_id: str) -> bool:
-        """Whether this person has pressed Start; shows them for a moment that the bot is typing."""
+        """Whether this person has pressed Start; shows them for a moment that the bot is typing.
+
+        AccountGone if there is nobody any more who could.
+        """
         doing = "see whether the customer has pressed Start"
         try:
-            self._call(doing, lambda bot: bot.send_chat_action(int(chat_id), "typing"), repeatable=True)
+            self._call(doing, lambda bot: bot.send_chat_action(_number(chat_id), "typing"), repeatable=True)
         except ChatClosed:
             return False
         return True
@@ -149,7 +163,7 @@ class TelegramBot:
     def managed_token(self, bot_id: str) -> str:
         """The token of a bot that somebody made through this one, as it is now."""
         doing = "fetch the token of the customer's bot"
-        return self._call(doing, lambda bot: bot.get_managed_bot_token(int(bot_id)), repeatable=True)
+        return self._call(doing, lambda bot: bot.get_managed_bot_token(_number(bot_id)), repeatable=True)
 
     def updates(self, after: int | None = None, wait: int = 0) -> list[Update]:
         """What people have written or done since `after` was acknowledged, the oldest first, at most 100.
@@ -186,9 +200,7 @@ class TelegramBot:
         except error.Conflict:
             raise _read_elsewhere(doing) from None
         except error.Forbidden as refused:
-            raise ChatClosed(
-                doing, cause=refused.message, hint="the customer has to press Start first"
-            ) from None
+            raise _forbidden(doing, refused.message) from None
         except error.BadRequest as refused:
             raise _bad_request(doing, refused.message) from None
         except error.NetworkError as problem:
@@ -244,6 +256,14 @@ def _seconds(refused: "RetryAfter") -> float:
     return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)
 
 
+def _number(text: str) -> int:
+    """An id as the Bot API takes it; a record may have anything in its place."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ID):
+        hint = "correct it in the record: setup.messaging.userId, setup.messaging.botId"
+        raise InputError("speak with Telegram", cause=f"{text[:40]!r} is no id that it has", hint=hint)
+    return int(text)
+
+
 def _refused(doing: str) -> BotTokenRefused:
     return BotTokenRefused(
         doing,
@@ -260,9 +280,15 @@ def _read_elsewhere(doing: str) -> ReadElsewhere:
     )
 
 
+def _forbidden(doing: str, message: str) -> TelegramError:
+    if "deactivated" in message.lower():
+        return AccountGone(doing, cause=message, hint="ask the customer for the account that they have now")
+    return ChatClosed(doing, message)
+
+
 def _bad_request(doing: str, message: str) -> TelegramError:
     if "chat not found" in message.lower():
-        return ChatClosed(doing, cause=message, hint=_PRESS_START)
+        return ChatClosed(doing, message)
     if "message to edit not found" in message.lower():
         return MessageGone(doing, cause=message)
     if "message is not modified" in message.lower():

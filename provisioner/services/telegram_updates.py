@@ -99,13 +99,25 @@ def identity_of(user: "telegram.User") -> BotIdentity:
 
 
 def read_update(update: "telegram.Update") -> Update:
-    """The update as one of ours."""
+    """The update as one of ours; what does not come from a person who is alone with the bot is passed over.
+
+    In a group and in a channel the sender may be an id that many share: all anonymous administrators of all
+    groups are one.
+    """
     made, message = update.managed_bot, update.message
-    if made is not None:
+    if made is not None and not made.user.is_bot:
         return MadeBot(update.update_id, _person(made.user), identity_of(made.bot))
-    if message is not None and message.from_user is not None and message.text:
-        return Wrote(update.update_id, _person(message.from_user), message.text)
+    sender = _sender(message) if message is not None else None
+    if message is not None and message.text and sender is not None:
+        return Wrote(update.update_id, _person(sender), message.text)
     return Unread(update.update_id)
+
+
+def _sender(message: "telegram.Message") -> "telegram.User | None":
+    """Who wrote it, if that is a person in their private chat with the bot."""
+    sender, chat = message.from_user, message.chat
+    private = sender is not None and chat.type == "private" and chat.id == sender.id
+    return sender if private and sender is not None and not sender.is_bot else None
 
 
 def _person(user: "telegram.User") -> Person:

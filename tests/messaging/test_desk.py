@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,39 @@ def test_a_stranger_who_presses_often_leaves_one_event(stage: Stage) -> None:
         _desk(stage).attend()
 
     assert stage.events(fold(ADA)).count("link_refused") == 1
+
+
+ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+MEMBER = {"id": 777, "is_bot": False, "first_name": "Mallory", "username": "mallory_m"}
+GROUP = {"id": -1001234567, "type": "supergroup", "title": "Family"}
+PRIVATE = {"id": 1087968824, "type": "private", "first_name": "Group"}
+
+
+@pytest.mark.parametrize(
+    ("sender", "chat"), [(ANONYMOUS, GROUP), (MEMBER, GROUP), (ANONYMOUS, PRIVATE), (MEMBER, PRIVATE)]
+)
+def test_what_is_said_anywhere_but_in_a_persons_own_chat_is_passed_over_in_silence(
+    stage: Stage, sender: dict[str, Any], chat: dict[str, Any]
+) -> None:
+    stage.sign_up(telegram=None)
+    stage.run()
+    code = stage.workspace.store().read(ADA).get("setup.messaging.link.code")
+    calls = len(stage.world.calls)
+    for number, text in enumerate((f"/start {code}", "hello", "anybody?")):
+        message = {"message_id": number, "date": 1795740000, "text": text, "from": sender, "chat": chat}
+        stage.world.bot(MANAGER).updates.push("message", message)
+
+    _desk(stage).attend()
+
+    messaging = stage.customer().setup.messaging
+    assert (messaging.user_id, messaging.username) == (None, None)
+    assert messaging.link is not None
+    assert messaging.link.used_at is None
+    assert {call.method for call in list(stage.world.calls)[calls:]} == {"getUpdates"}
+    assert stage.world.bot(MANAGER).updates.pending == []
+    stage.start("ada")
+    _desk(stage).attend()
+    assert stage.customer().setup.messaging.user_id == str(stage.world.user("ada").id)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from provisioner.errors import InputError
+from provisioner.errors import InputError, RemoteError
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from provisioner.services import Services
-from provisioner.services.telegram import BotTokenRefused
+from provisioner.services.telegram import AccountGone, BotTokenRefused
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Waiting
 from provisioner.steps.handoff import Handoff
@@ -22,11 +23,12 @@ from tests.steps.support import MemoryServer, MemoryWork, new_record
 class GatewayServer(MemoryServer):
     """A server whose gateway holds requests of people who have written to the bot."""
 
-    requests: list[dict[str, str]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    answer: str | None = None
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         assert command == "telegram-requests"
-        return json.dumps(self.requests)
+        return json.dumps(self.requests) if self.answer is None else self.answer
 
 
 @dataclass
@@ -78,6 +80,62 @@ def test_the_one_with_the_customers_username_is_let_in_whatever_its_case(stage: 
     assert (messaging.user_id, messaging.bot_username, messaging.connected) == ("7", "ada_molt_bot", True)
     assert stage.work.events == ["telegram_connected"]
     assert Messaging().done(stage.work.customer)
+
+
+def test_an_old_request_is_as_good_and_of_two_the_newer_one_has_the_username(stage: Stage) -> None:
+    stage.server.requests = [
+        {"id": "5", "username": "ada_l", "at": "2024-03-01T09:00:00.000Z"},
+        {"id": "7", "username": "ada_l", "at": "2025-11-26T21:00:00.000Z"},
+        {"id": "6", "username": "ADA_L", "at": "2025-11-26T20:59:59.000Z"},
+    ]
+
+    assert Messaging().run(stage.work) == Done()
+
+    assert stage.work.customer.setup.messaging.user_id == "7"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        [{"id": "5", "username": 5}, {"id": 7.5, "username": "ada_l"}, {"id": True, "username": "ada_l"}],
+        [{"id": ["7"], "username": "ada_l"}, {"id": "7\n", "username": "ada_l"}, {"username": "ada_l"}],
+        [{"id": "9" * 19, "username": "ada_l"}, {"id": "\u0667", "username": "ada_l"}, None, 5, "ada_l"],
+        [{"id": "7", "username": {"a": "ada_l"}}, {"id": "7", "username": None}, [], {}],
+    ],
+)
+def test_a_request_that_telegram_could_not_have_made_is_left_out(stage: Stage, nonsense: list[Any]) -> None:
+    stage.server.requests = nonsense
+
+    assert isinstance(Messaging().run(stage.work), Waiting)
+
+    assert stage.work.customer.setup.messaging.user_id is None
+    stage.server.requests = [*nonsense, {"id": 42, "username": "ada_l", "at": 7}]
+    assert Messaging().run(stage.work) == Done()
+    assert stage.work.customer.setup.messaging.user_id == "42"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "oops",
+        "null",
+        "{}",
+        '"ada"',
+        "[" * 100_000,
+        json.dumps([{"id": "7", "username": "ada_l"}] * 1001),
+        json.dumps([{"id": "7", "username": "ada_l", "name": "x" * 300_000}]),
+        '[{"id": ' + "9" * 5000 + "}]",
+    ],
+    ids=["empty", "words", "null", "object", "text", "deep", "many", "long", "number"],
+)
+def test_an_answer_that_is_no_list_of_requests_is_one_clear_error(stage: Stage, answer: str) -> None:
+    stage.server.answer = answer
+
+    with pytest.raises(RemoteError, match=r"has written to the customer's bot for customer@example\.com"):
+        Messaging().run(stage.work)
+
+    assert stage.work.customer.setup.messaging.user_id is None
 
 
 def test_a_stranger_is_not_let_in(stage: Stage) -> None:
@@ -221,6 +279,68 @@ def test_handoff_goes_on_when_start_was_pressed(stage: Stage) -> None:
 
     assert outcome.arrived()
     assert Handoff().run(stage.work) == Done()
+
+
+def test_one_who_has_blocked_the_bot_is_told_apart_in_telegrams_words(stage: Stage) -> None:
+    _connect(stage)
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+    stage.phones.block("ada_l", "ada_molt_bot")
+
+    outcome = Handoff().run(stage.work)
+
+    assert outcome == Waiting(
+        "@ada_l",
+        "to unblock their bot and press Start at https://t.me/ada_molt_bot"
+        " (Telegram says: Forbidden: bot was blocked by the user)",
+    )
+    assert isinstance(outcome, Waiting)
+    assert outcome.arrived is not None
+    assert not outcome.arrived()
+    stage.phones.press_start("ada_l", "ada_molt_bot")
+    assert outcome.arrived()
+
+
+def test_words_that_are_new_to_us_are_passed_on(stage: Stage) -> None:
+    _connect(stage)
+    stage.work.write({"setup.messaging.userId": "55"})
+
+    outcome = Handoff().run(stage.work)
+
+    assert isinstance(outcome, Waiting)
+    assert outcome.to_do.endswith("(Telegram says: Chat not found)")
+
+
+@pytest.mark.parametrize(("managed", "options"), [(True, ""), (False, " --force")])
+def test_a_deleted_account_is_the_operators_and_nobody_is_asked_to_press_start(
+    stage: Stage, managed: bool, options: str
+) -> None:
+    _connect(stage)
+    outcome = Handoff().run(stage.work)
+    assert isinstance(outcome, Waiting)
+    waiting = {"for": outcome.to_do, "of": "@ada_l", "since": "2026-01-01T00:00:00Z"}
+    stage.work.write({"setup.waiting": waiting, "setup.messaging.managed": managed})
+    stage.phones.delete_account("ada_l")
+
+    assert outcome.arrived is not None
+    assert outcome.arrived(), "who keeps waiting hears of it too"
+    for _ in range(2):
+        with pytest.raises(AccountGone, match=r"customer@example\.com: Forbidden: user is deact") as gone:
+            Handoff().run(stage.work)
+
+    relink = f"provisioner relink customer@example.com --username NAME{options}"
+    assert relink in (gone.value.hint or "")
+    assert stage.work.customer.setup.waiting is None
+    assert stage.work.events.count("account_gone") == 1
+
+
+def test_an_id_that_is_no_number_is_named(stage: Stage) -> None:
+    _connect(stage)
+    stage.work.write({"setup.messaging.userId": "anna"})
+
+    with pytest.raises(InputError, match="'anna' is no id") as refused:
+        Handoff().run(stage.work)
+
+    assert "setup.messaging.userId" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize("writes", range(3))

@@ -75,6 +75,8 @@ class Request:
         """The chat that `chat_id` names, if the bot may write there."""
         user = self.known_user("chat_id")
         chat = self.world.chat(user, self.bot)
+        if user.id in self.world.deleted:
+            raise Refusal(403, refusals.DEACTIVATED)
         if chat.blocked:
             raise Refusal(403, refusals.BLOCKED)
         if not chat.started:

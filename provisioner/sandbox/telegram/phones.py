@@ -139,6 +139,12 @@ class Phones:
             self._set_blocked(self.world.chat(user, bot), blocked=False)
         self.world.changes.announce()
 
+    def delete_account(self, user: Who) -> None:
+        """For good: no bot can write to this person any more."""
+        with self.world.lock:
+            self.world.deleted.add(self.world.user(user).id)
+        self.world.changes.announce()
+
     # Buttons and links
 
     def press_button(

@@ -3,6 +3,7 @@
 from typing import Any
 
 START_FIRST = "Forbidden: bot can't initiate conversation with a user"
+DEACTIVATED = "Forbidden: user is deactivated"
 BLOCKED = "Forbidden: bot was blocked by the user"
 OTHER_POLLER = (
     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"

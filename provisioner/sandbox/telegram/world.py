@@ -48,6 +48,8 @@ class World:
         self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
         self.closed = False
         self.callbacks = Callbacks()
+        self.deleted: set[int] = set()
+        """The ids of people who have deleted their account."""
         self._clock = clock
         self._users: dict[int, User] = {}
         self._bots: dict[int, Bot] = {}

@@ -1,0 +1,82 @@
+"""Who has written to the customer's bot and was not let in, as their server tells it.
+
+The server is the customer's own ground: what it prints may be anything, of any size and shape.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.errors import RemoteError
+from provisioner.messaging.names import plain_username
+from provisioner.steps.base import Work
+
+PENDING_REQUESTS = "telegram-requests"
+"""What the playbook puts on the server: one line of JSON, `[{"id", "username", "name", "at"}, …]`."""
+_DOING = "see who has written to the customer's bot"
+_LONGEST_ANSWER = 256 * 1024
+_MOST = 1000
+_LONGEST_WORD = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """One person who waits to be let in; `at` is when they wrote, as text that sorts by time."""
+
+    id: str
+    username: str
+    at: str
+
+
+def user_id_by_request(work: Work) -> str | None:
+    """The numeric id of the customer, if somebody with their username has written to the bot, whenever.
+
+    A username may have been another person's before: of several the one who wrote last has it.
+    """
+    wanted = plain_username(work.customer.setup.messaging.username)
+    if not wanted:
+        return None
+    found = read_requests(work.server.run(PENDING_REQUESTS), work.customer.email)
+    theirs = [request for request in found if plain_username(request.username) == wanted]
+    return max(theirs, key=lambda request: request.at).id if theirs else None
+
+
+def read_requests(text: str, whom: str) -> list[Request]:
+    """The requests that the server told; what is none that Telegram could have made is left out.
+
+    RemoteError if it is no list, or longer than any that a gateway keeps.
+    """
+    if len(text) > _LONGEST_ANSWER:
+        raise _nonsense(whom, f"the server answered with {len(text):,} characters")
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _nonsense(whom, "the server's answer is no JSON") from None
+    if not isinstance(rows, list) or len(rows) > _MOST:
+        raise _nonsense(whom, "the server's answer is no list of requests")
+    return list(_sound(rows))
+
+
+def _sound(rows: list[Any]) -> Iterator[Request]:
+    for row in rows:
+        if isinstance(row, dict) and _is_id(row.get("id")):
+            yield Request(str(row["id"]), _word(row.get("username")), _word(row.get("at")))
+
+
+def _is_id(value: object) -> bool:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text.isascii() and text.isdecimal() and 0 < len(text) <= 18
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= _LONGEST_WORD else ""
+
+
+def _nonsense(whom: str, cause: str) -> RemoteError:
+    return RemoteError(
+        _DOING,
+        whom=whom,
+        cause=cause,
+        hint="look at what runs on the server as openclaw; nothing was taken from the answer",
+    )
