@@ -45,12 +45,13 @@ def _kinds() -> None:
 
 @_faults.command("add")
 def _add(
-    service: Annotated[str, typer.Argument(help="cloud, telegram, model, node or mail")],
+    service: Annotated[str, typer.Argument(help="cloud, telegram, model, node, mail or server")],
     kind: Annotated[str, typer.Argument(help="see `faults kinds`")],
     params: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
-    method: Annotated[str, typer.Option(help="GET, POST, …; * for all")] = "*",
+    method: Annotated[str, typer.Option(help="GET, POST, …; * for all.")] = "*",
     path: Annotated[
-        str, typer.Option(help="A regular expression, searched in the path with its query.")
+        str,
+        typer.Option(help="A regular expression, searched in the path with its query, or a droplet's name."),
     ] = "",
     count: Annotated[int, typer.Option(min=0, help="How often it strikes; 0 is without end.")] = 1,
     after: Annotated[int, typer.Option(min=0, help="How many matching requests pass before.")] = 0,
@@ -58,6 +59,8 @@ def _add(
     """Let something go wrong.
 
     For example: provisioner sandbox faults add cloud status status=500 --path /droplets
+
+    The next droplet is a rough one: provisioner sandbox faults add server rough
     """
     from pydantic import ValidationError
 
@@ -74,7 +77,7 @@ def _add(
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "fault"
         raise InputError("add the fault", cause=f"{where}: {first['msg']}") from None
     print(_line(fault))
 

@@ -116,7 +116,9 @@ class Assembly:
 
         host.require()
         self._stack.enter_context(self.folder.marked_for_machines())
-        machines = nspawn.start(self.folder.path, self.folder.sandbox_id, say, cache=self.options.cache)
+        machines = nspawn.start(
+            self.folder.path, self.folder.sandbox_id, say, cache=self.options.cache, faults=self.book
+        )
         self._stack.callback(machines.close)
         self._add_cloud(
             Cloud(

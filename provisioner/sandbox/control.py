@@ -70,7 +70,10 @@ def _fault_routes(assembly: Assembly) -> list[Route]:
         return JSONResponse([fault.model_dump() for fault in book.all()])
 
     async def add(request: Request) -> Response:
-        fault = book.add(Rule.model_validate_json(await request.body()))
+        rule = Rule.model_validate_json(await request.body())
+        if rule.service == "server" and assembly.options.pretend:
+            raise SandboxError("add a fault", whom=rule.kind, cause="no machines are behind these droplets")
+        fault = book.add(rule)
         return JSONResponse(fault.model_dump(), 201)
 
     async def clear(request: Request) -> Response:

@@ -9,22 +9,35 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from provisioner.errors import SandboxError
 
-Service = Literal["cloud", "telegram", "model", "node", "mail"]
+Service = Literal["cloud", "telegram", "model", "node", "mail", "server"]
 
 WireKind = Literal[
     "status", "html", "no_error_id", "reset", "drop_after_effect", "delay", "slow_headers", "truncate"
 ]
 CloudKind = Literal["vanish", "errored", "stuck", "list_lag", "tag_lag", "empty_actions"]
-Kind = Literal[WireKind, CloudKind]
+ServerKind = Literal[
+    "rough",
+    "package_lock",
+    "foreign_packages",
+    "late_dns",
+    "boot_complaint",
+    "talking_bashrc",
+    "banner",
+    "busy_login",
+    "expired_password",
+]
+Kind = Literal[WireKind, CloudKind, ServerKind]
 
 WIRE_KINDS: Final[frozenset[str]] = frozenset(get_args(WireKind))
 """Faults of the answer, whatever the service."""
+SERVER_KINDS: Final[frozenset[str]] = frozenset(get_args(ServerKind))
+"""Faults of a droplet's system; no other service has them, and a droplet has no others."""
 WITHOUT_EFFECT: Final = frozenset({"status", "html", "no_error_id", "reset"})
 """Of these, the ones where the request never reaches the service."""
 
@@ -45,8 +58,18 @@ KINDS: Final[dict[str, str]] = {
     "list_lag": "cloud: lists do not show the new droplet for a while (seconds)",
     "tag_lag": "cloud: the new droplet has no tags for a while (seconds)",
     "empty_actions": "cloud: the creation's answer has no action in its links",
+    "rough": "server: all of the following at once, but for the expired password",
+    "package_lock": "server: a daily update holds the locks of apt and dpkg (seconds, 60)",
+    "foreign_packages": "server: a package list of others that cannot be fetched",
+    "late_dns": "server: no name can be resolved at first (seconds, 30)",
+    "boot_complaint": "server: a script of the first boot takes its time and fails (seconds, 25)",
+    "talking_bashrc": "server: root's ~/.bashrc prints, for commands over SSH too",
+    "banner": "server: sshd has a banner and a message of the day",
+    "busy_login": "server: at first each login only prints that it has to wait (seconds, 20)",
+    "expired_password": "server: root's password has expired, and no command is run before a new one is set",
 }
-"""Every kind, with the parameters that it reads. A mail has the method DATA and its recipients as path; it
+"""Every kind, with the parameters that it reads. What is wrong with a server is so from its first boot: its
+method is BOOT and its path the droplet's name. A mail has the method DATA and its recipients as path; it
 knows status (an SMTP code, 451 by default), reset, drop_after_effect and delay."""
 
 
@@ -85,6 +108,12 @@ class Rule(BaseModel):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return path
+
+    @model_validator(mode="after")
+    def _kind_of_service(self) -> Self:
+        if (self.service == "server") != (self.kind in SERVER_KINDS):
+            raise ValueError(f"{self.service} has no fault of the kind {self.kind}")
+        return self
 
     def meets(self, service: str, method: str, target: str) -> bool:
         return (

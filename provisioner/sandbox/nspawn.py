@@ -20,10 +20,12 @@ from provisioner.sandbox import (
     host_settings,
     image,
     network,
+    server_faults,
 )
 from provisioner.sandbox.cache import DEFAULT_CACHE, Say
 from provisioner.sandbox.container import Boot, Container
 from provisioner.sandbox.disk import Disk, Snapshots, Trash
+from provisioner.sandbox.faults import FaultBook
 from provisioner.sandbox.machines import MachineSpec
 from provisioner.sandbox.names import Names
 from provisioner.sandbox.network import DEFAULT_POOL, Network
@@ -47,13 +49,16 @@ class NspawnMachines:
     appended to `console/<machine id>.log` in the state folder.
     """
 
-    def __init__(self, state: Path, images: Mapping[str, Path], net: Network, held: IO[str]) -> None:
+    def __init__(
+        self, state: Path, images: Mapping[str, Path], net: Network, held: IO[str], faults: FaultBook
+    ) -> None:
         """`held` is the file that says that somebody is behind these machines; it is closed with them."""
         self.state = state
         self._held = held
         self.names = net.names
         self._images = images
         self._net = net
+        self._faults = faults
         self._snapshots = Snapshots(state / "snapshots")
         self._trash = Trash(state / "trash")
         self._lock = Lock()
@@ -90,6 +95,8 @@ class NspawnMachines:
                 machine.disk.mount()
                 self._net.attach(spec.address)
                 _personalise(machine.disk.root, spec)
+                struck = self._faults.strike("server", server_faults.METHOD, spec.name)
+                server_faults.roughen(machine.disk.root, struck)
                 machine.container.start()
         except BaseException:
             self._remove(machine)
@@ -179,9 +186,11 @@ def start(
     *,
     cache: Path = DEFAULT_CACHE,
     pool: IPv4Network = DEFAULT_POOL,
+    faults: FaultBook | None = None,
 ) -> NspawnMachines:
     """Machines ready to be created, after cleaning what crashes may have left of this sandbox and of others.
 
+    `faults` may have rules for servers; each strikes when a machine is made.
     Builds the base image when `cache` does not have it (about a minute); `say` gets a line for each stage.
     """
     host.require()
@@ -194,7 +203,8 @@ def start(
         disk.try_out(state, root)
         with claims.opened() as book:
             book.homes[Names(sandbox_id).stem] = [sandbox_id, str(state)]
-        machines = NspawnMachines(state, {image.DEBIAN: root}, Network.open(sandbox_id, pool), held)
+        net = Network.open(sandbox_id, pool)
+        machines = NspawnMachines(state, {image.DEBIAN: root}, net, held, faults or FaultBook())
         undone.pop_all()
     return machines
 

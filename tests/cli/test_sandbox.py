@@ -75,7 +75,12 @@ def test_faults_are_added_listed_and_cleared(sandbox: Command) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("add", "cloud", "unknown"), ("add", "cloud", "status", "what"), ("add", "cloud", "status", "status=7")],
+    [
+        ("add", "cloud", "unknown"),
+        ("add", "cloud", "status", "what"),
+        ("add", "cloud", "status", "status=7"),
+        ("add", "server", "html"),
+    ],
 )
 def test_a_fault_that_makes_no_sense_is_wrong_usage(sandbox: Command, words: tuple[str, ...]) -> None:
     result = sandbox("faults", *words)
