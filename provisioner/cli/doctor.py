@@ -1,5 +1,8 @@
 """`doctor` and `adopt`: what is wrong, and the operator's word on whose droplet it is."""
 
+import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +14,15 @@ from provisioner.commands import command
 from provisioner.errors import SettingsError
 
 if TYPE_CHECKING:
-    from provisioner.doctor.findings import Diagnosis
+    from provisioner.doctor.findings import Cost, Diagnosis, Trouble
     from provisioner.services.digitalocean import DigitalOcean
     from provisioner.settings import Settings
     from provisioner.workspace import Workspace
+
+_PRINTED = 10
+"""How many findings of one kind are printed."""
+_ROWS = 20
+"""How many droplets are listed with what they cost."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +34,11 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Look for all that is wrong: settings, account, droplets against records, servers, bots, mail server.
+    """Look for all that is wrong: settings, account, droplets and records, servers, model key, bots, mail.
 
-    Nothing is changed, nobody is written to, and no bot's messages are read.
+    Nothing is changed, nobody is written to, no bot's messages are read, and the model is not used.
 
-    Exit code 1 if anything is wrong. Shows what each droplet costs a month.
+    Exit code 1 if anything is wrong; advice alone does not count. Shows what each droplet costs a month.
     """
     from provisioner.doctor.examination import Doctor
     from provisioner.doctor.servers import host_key_prover
@@ -46,6 +54,7 @@ def doctor(
             healthy=not diagnosis.troubles,
             looked=list(diagnosis.looked),
             troubles=[asdict(trouble) for trouble in diagnosis.troubles],
+            advice=[asdict(finding) for finding in diagnosis.advice],
             costs=[asdict(cost) for cost in diagnosis.costs],
             monthly=round(diagnosis.monthly, 2),
         )
@@ -88,20 +97,44 @@ def _cloud(workspace: "Workspace", settings: "Settings") -> "DigitalOcean":
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    for trouble in diagnosis.troubles:
-        render.print_finding(f"{trouble.kind}: {trouble.whom}", trouble.problem, None)
-        render.print_wrapped("  → ", trouble.hint, 4)
+    _print_findings(diagnosis.troubles, "✗", "red")
+    _print_findings(diagnosis.advice, "!", "yellow")
     if diagnosis.costs:
-        rows = [
-            (
-                cost.droplet,
-                cost.email or "nobody",
-                cost.size,
-                "?" if cost.monthly is None else f"${cost.monthly:.2f}",
-            )
-            for cost in diagnosis.costs
-        ]
-        render.print_table(("DROPLET", "OF", "SIZE", "A MONTH"), rows, {"nobody": "red"})
-        render.print_line(f"${diagnosis.monthly:.2f} a month for {len(rows)} droplets")
+        _print_costs(diagnosis)
     number = len(diagnosis.troubles)
     render.say(f"looked at: {', '.join(diagnosis.looked)}; {number or 'nothing'} wrong")
+
+
+def _print_findings(findings: "Sequence[Trouble]", mark: str, style: str) -> None:
+    """Of one kind no more than can be read; where one thing is wrong with everybody it is the same thing."""
+    printed: Counter[str] = Counter()
+    for finding in findings:
+        printed[finding.kind] += 1
+        if printed[finding.kind] <= _PRINTED:
+            whom = render.clean(f"{finding.kind}: {finding.whom}")
+            render.print_line(f"{render.styled(mark, style, sys.stdout)} {whom}")
+            render.print_wrapped("  ", finding.problem, 2)
+            render.print_wrapped("  → ", finding.hint, 4)
+    for kind, number in printed.items():
+        if number > _PRINTED:
+            more = f"and {number - _PRINTED} more of kind {kind}; provisioner doctor --json has them all"
+            render.print_line(f"{render.styled(mark, style, sys.stdout)} {more}")
+
+
+def _print_costs(diagnosis: "Diagnosis") -> None:
+    """Droplets that nobody has come first: they are not needed, or not known."""
+    costs = sorted(diagnosis.costs, key=lambda cost: (cost.email is not None, cost.workspace is not None))
+    rows = [(cost.droplet, _owner(cost), cost.size, _dollars(cost.monthly)) for cost in costs[:_ROWS]]
+    render.print_table(("DROPLET", "OF", "SIZE", "A MONTH"), rows, {"nobody": "red"})
+    if len(costs) > _ROWS:
+        render.print_line(f"and {len(costs) - _ROWS} more; provisioner doctor --json has them all")
+    ours = sum(cost.workspace is None for cost in costs)
+    render.print_line(f"{_dollars(diagnosis.monthly)} a month for {ours} droplets")
+
+
+def _owner(cost: "Cost") -> str:
+    return f"workspace {cost.workspace}" if cost.workspace else cost.email or "nobody"
+
+
+def _dollars(amount: float | None) -> str:
+    return "?" if amount is None else f"${amount:.2f}"

@@ -13,6 +13,7 @@ from provisioner.doctor.configuration import look_at_settings
 from provisioner.doctor.droplets import compare
 from provisioner.doctor.findings import Cost, Diagnosis, Findings
 from provisioner.doctor.mail_server import look_at_mail_server
+from provisioner.doctor.model import look_at_model
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import look_at_servers
 from provisioner.services.digitalocean import DigitalOcean
@@ -35,9 +36,10 @@ class Doctor:
         look_at_settings(self.settings, self._found)
         here, archived = look_at_records(self.workspace, self._found)
         costs = self._look_at_cloud(CloudLook(self.cloud, self._found), here, archived) if self.cloud else []
+        look_at_model(self.settings, here, self._found)
         look_at_bots(self.settings, here, archived, self._found)
         look_at_mail_server(self.settings, self._found)
-        return Diagnosis(tuple(self._found.troubles), tuple(costs), tuple(self._found.looked))
+        return Diagnosis(tuple(self._found.noted), tuple(costs), tuple(self._found.looked))
 
     def _look_at_cloud(self, look: CloudLook, here: list[Customer], archived: list[Customer]) -> list[Cost]:
         if not look.account():

@@ -1,6 +1,7 @@
-"""What an examination finds: troubles, what each droplet costs, and what was looked at."""
+"""What an examination finds: troubles and advice, what each droplet costs, and what was looked at."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 ANSWER_SECONDS = 5.0
 """How long one answer may take."""
@@ -9,50 +10,74 @@ AT_ONCE = 16
 GONE = ("cancelled", "handed_over")
 """Of whom nothing is expected to answer any more."""
 
+Severity = Literal["problem", "advice"]
+
 
 @dataclass(frozen=True)
 class Trouble:
     """Something wrong: with whom or what (`whom`), and what to do about it.
 
-    `kind` is settings, token, account, key, firewall, record, run, droplet, server, bot or mail.
+    `kind` is settings, token, account, key, model, firewall, record, run, droplet, server, bot or mail.
+    Advice is what the operator should know although nothing is broken: it makes nobody unhealthy.
     """
 
     kind: str
     whom: str
     problem: str
     hint: str
+    severity: Severity = "problem"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one droplet costs a month, in dollars; None if its size is not on offer any more."""
+    """What one droplet costs a month, in dollars; None if its size is not on offer any more.
+
+    `email` is its customer's, None where no record has it; `workspace` is the mark of another one
+    whose droplet it is.
+    """
 
     droplet: str
     email: str | None
     size: str
     monthly: float | None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What was found; `looked` names what could be looked at."""
 
-    troubles: tuple[Trouble, ...]
+    findings: tuple[Trouble, ...]
     costs: tuple[Cost, ...]
     looked: tuple[str, ...]
 
     @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What is wrong."""
+        return tuple(finding for finding in self.findings if finding.severity == "problem")
+
+    @property
+    def advice(self) -> tuple[Trouble, ...]:
+        """What is not wrong, and should be known."""
+        return tuple(finding for finding in self.findings if finding.severity == "advice")
+
+    @property
     def monthly(self) -> float:
-        """All droplets of known price together, in dollars a month."""
-        return sum(cost.monthly or 0.0 for cost in self.costs)
+        """All droplets of this workspace of known price together, in dollars a month."""
+        return sum(cost.monthly or 0.0 for cost in self.costs if cost.workspace is None)
 
 
 @dataclass
 class Findings:
     """What has been found so far."""
 
-    troubles: list[Trouble] = field(default_factory=list)
+    noted: list[Trouble] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
 
     def note(self, kind: str, whom: str, problem: str, hint: str) -> None:
-        self.troubles.append(Trouble(kind, whom, problem, hint))
+        """Something wrong."""
+        self.noted.append(Trouble(kind, whom, problem, hint))
+
+    def advise(self, kind: str, whom: str, problem: str, hint: str) -> None:
+        """Something that is not wrong, and should be known."""
+        self.noted.append(Trouble(kind, whom, problem, hint, "advice"))

@@ -13,11 +13,14 @@ from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
 from provisioner.errors import HostKeyError, InputError
 from provisioner.remote.keys import generate_keypair
+from provisioner.sandbox.model import Model, model_app
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
+from tests.doctor.hints import check_hint
+from tests.serving import serving
 
 EMAIL = "ada@example.com"
 OTHER = "bob@example.com"
@@ -29,9 +32,16 @@ def clouds() -> Iterator[CloudServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def model_root() -> Iterator[str]:
+    with serving(model_app(Model())) as root:
+        yield root
+
+
 @dataclass
 class Stage:
     workspace: Workspace
+    model_root: str
     fast: FastCloud
     cloud: DigitalOcean
     wrong_keys: set[str] = field(default_factory=set)
@@ -62,7 +72,8 @@ class Stage:
 
     def examine(self) -> Diagnosis:
         key = self.workspace.ssh_dir / "id_ed25519"
-        settings = settings_for(self.fast, ssh={"key": key}, anthropic_key="sk-ant-12345678")
+        model = {"anthropic_key": "sk-ant-12345678", "anthropic_base_url": self.model_root}
+        settings = settings_for(self.fast, ssh={"key": key}, **model)
         return Doctor(self.workspace, settings, self.cloud, self._prove).examine()
 
     def troubles(self) -> list[tuple[str, str]]:
@@ -79,12 +90,12 @@ class Stage:
 
 
 @pytest.fixture
-def stage(clouds: CloudServer, tmp_path: Path) -> Iterator[Stage]:
+def stage(clouds: CloudServer, model_root: str, tmp_path: Path) -> Iterator[Stage]:
     workspace, _ = init_workspace(tmp_path / "workspace")
     for email in (EMAIL, OTHER):
         workspace.store().add(new_record(SignUp(email, "sub")))
     with clouds.cloud() as fast:
-        yield Stage(workspace, fast, fast.client())
+        yield Stage(workspace, model_root, fast, fast.client())
 
 
 def test_nothing_is_wrong_and_each_droplet_has_its_price(stage: Stage) -> None:
@@ -96,7 +107,7 @@ def test_nothing_is_wrong_and_each_droplet_has_its_price(stage: Stage) -> None:
     assert diagnosis.troubles == ()
     assert sorted((cost.email, cost.monthly) for cost in diagnosis.costs) == [(EMAIL, 12.0), (OTHER, 12.0)]
     assert diagnosis.monthly == 24
-    assert diagnosis.looked == ("settings", "records", "account", "droplets", "servers")
+    assert diagnosis.looked == ("settings", "records", "account", "droplets", "servers", "model key")
 
 
 Harm = Callable[[Stage, DropletInfo], object]
@@ -143,6 +154,8 @@ def test_each_harm_is_found_with_what_to_do(stage: Stage, name: str) -> None:
     matching = [trouble for trouble in found if trouble.kind == kind and words in trouble.problem]
     assert matching, found
     assert all(trouble.hint for trouble in found)
+    for trouble in found:
+        check_hint(trouble.hint)
 
 
 def test_an_archived_customers_droplet_is_no_stranger(stage: Stage) -> None:

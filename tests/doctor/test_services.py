@@ -61,13 +61,14 @@ class Stage:
 
     def examine(self) -> Diagnosis:
         key = self.workspace.ssh_dir / "id_ed25519"
-        settings = Settings.model_validate({"ssh": {"key": key}, "anthropic_key": "sk-ant", **self.values})
+        settings = Settings.model_validate({"ssh": {"key": key}, **self.values})
         return Doctor(self.workspace, settings, None, lambda _: None).examine()
 
     def troubles(self) -> list[Trouble]:
-        """Those with services, but for the cloud, which there is none of here."""
-        kinds, cloud = ("settings", "token", "bot", "mail"), "DIGITALOCEAN_ACCESS_TOKEN"
-        return [one for one in self.examine().troubles if one.kind in kinds and one.whom != cloud]
+        """Those with services, but for the cloud and the model, which there are none of here."""
+        kinds = ("settings", "token", "bot", "mail")
+        elsewhere = ("DIGITALOCEAN_ACCESS_TOKEN", "ANTHROPIC_API_KEY")
+        return [one for one in self.examine().troubles if one.kind in kinds and one.whom not in elsewhere]
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""Whether the model's provider takes the operator's key, and what it means that all servers share it."""
+
+from collections.abc import Sequence
+
+from provisioner.customers.record import Customer
+from provisioner.doctor.findings import ANSWER_SECONDS, GONE, Findings
+from provisioner.errors import ModelError
+from provisioner.services.model_provider import ModelProvider, ModelUnknown
+from provisioner.settings import Settings
+
+_KEY = "ANTHROPIC_API_KEY"
+_MODEL = "[moltbot] model"
+_PROVIDER = "anthropic"
+_SHARED = (
+    "every server holds this one key of yours: whoever gets it out of one assistant can use it anywhere, on "
+    "your bill, until you delete it at the provider, and then every assistant stops"
+)
+_LIMIT = "set a monthly limit for this key in the provider's console, and watch its use there"
+
+
+def look_at_model(settings: Settings, customers: Sequence[Customer], found: Findings) -> None:
+    """Ask once, about the key and the model of the settings; nothing is generated, and nothing paid for."""
+    if settings.anthropic_key is None:
+        return
+    provider, _, model = settings.moltbot.model.partition("/")
+    if provider == _PROVIDER:
+        found.looked.append("model key")
+        key, root = settings.anthropic_key.get_secret_value(), settings.anthropic_base_url
+        try:
+            ModelProvider(key, root, deadline=ANSWER_SECONDS).check(model)
+        except ModelError as error:
+            whom = _MODEL if isinstance(error, ModelUnknown) else _KEY
+            found.note("model", whom, str(error.cause), error.hint or "")
+    else:
+        problem = (
+            f"{settings.moltbot.model} is no model of {_PROVIDER}, and servers get no other provider's key"
+        )
+        found.note("settings", _MODEL, problem, f"set it to {_PROVIDER}/… in provisioner.toml")
+    if any(one.setup.moltbot.installed and one.status not in GONE for one in customers):
+        found.advise("model", _KEY, _SHARED, _LIMIT)
