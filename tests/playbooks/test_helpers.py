@@ -1,19 +1,17 @@
 """The small programs that the playbooks put on a server, tried here."""
 
-import importlib.util
 import json
 import sqlite3
 import subprocess
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from provisioner.remote.playbook import shipped_playbooks
+from tests.playbooks.programs import program
 
 SECRET = shipped_playbooks() / "moltbot" / "files" / "openclaw-secret"
-REQUESTS = shipped_playbooks() / "telegram" / "files" / "telegram-requests"
 
 
 class Env:
@@ -74,12 +72,7 @@ def test_a_look_does_not_touch_the_file(env: Env) -> None:
 
 @pytest.fixture
 def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    loader = SourceFileLoader("telegram_requests", str(REQUESTS))
-    spec = importlib.util.spec_from_loader("telegram_requests", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setattr("sys.dont_write_bytecode", True)
-    loader.exec_module(module)
+    module = program("telegram", "telegram-requests", monkeypatch)
     monkeypatch.setattr(module, "DATABASE", str(tmp_path / "state.sqlite"))
     return module
 
