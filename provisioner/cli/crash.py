@@ -1,7 +1,6 @@
 """What is left of an error that nobody foresaw: a file for a report, with the secrets cut."""
 
 import os
-import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -17,8 +16,8 @@ def report(error: BaseException) -> None:
     """Save the traceback where only the operator can read it, and say where in one line."""
     redact = Redactor(value for name, value in os.environ.items() if is_secret_path(name))
     text = redact("".join(traceback.format_exception(error)))
-    summary = render.clean(redact(f"{type(error).__name__}: {error}"))
-    print(f"error: {summary} - this is a bug; its traceback is in {_save(text)}", file=sys.stderr)
+    summary = redact(f"{type(error).__name__}: {error}")
+    render.say(f"error: {summary} - this is a bug; its traceback is in {_save(text)}")
 
 
 def _save(text: str) -> Path:

@@ -75,7 +75,9 @@ class Stage:
 
     def command(self, *words: str, typed: str = "") -> None:
         """Run `provisioner` in sight, as the operator would; SandboxError if it does not end well."""
-        print(f"\n$ provisioner {shlex.join(words)}", flush=True)
+        render.print_line()
+        render.print_line(f"$ provisioner {shlex.join(words)}")
+        render.flush()
         argv = [sys.executable, "-m", "provisioner.cli.main", *words]
         environment = {**os.environ, **self.sandbox.env, "PROVISIONER_WORKSPACE": str(self.folder)}
         ended = subprocess.run(argv, env=environment, input=typed, text=True, check=False)
@@ -185,7 +187,7 @@ def _show(stage: Stage, bot: str) -> None:
 
 def _tell(text: str) -> None:
     """What Ada does, among what the command says."""
-    print(f"  ~ Ada {text}", file=sys.stderr, flush=True)
+    render.say(f"  ~ Ada {text}")
 
 
 def _say_how_to_play(stage: Stage, bot: str, *, kept: bool) -> None:
@@ -193,7 +195,7 @@ def _say_how_to_play(stage: Stage, bot: str, *, kept: bool) -> None:
         render.print_line("Nothing is left running. To play on: make demo KEEP=1")
         return
     here = shlex.quote(str(stage.folder))
-    print(
+    render.print_text(
         f"""The sandbox is up, and the workspace is {here}. To play on:
 
     . .venv/bin/activate; cd {here}; export PROVISIONER_SANDBOX={SANDBOX}; eval "$(provisioner sandbox env)"
@@ -201,7 +203,8 @@ def _say_how_to_play(stage: Stage, bot: str, *, kept: bool) -> None:
     provisioner sandbox phone read {PHONE} {bot}
     provisioner add you@example.com sub_test
 
-To end it: provisioner sandbox down; rm -r {here}"""
+To end it: provisioner sandbox down; rm -r {here}
+"""
     )
 
 
@@ -237,4 +240,5 @@ def _folder(*, keep: bool) -> Iterator[Path]:
 
 
 def _heading(text: str) -> None:
-    print(f"\n{render.styled(f'== {text}', 'bold', sys.stdout)}", flush=True)
+    render.print_line()
+    render.print_line(render.styled(f"== {text}", "bold"))

@@ -1,6 +1,5 @@
 """`doctor` and `adopt`: what is wrong, and the operator's word on whose droplet it is."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -111,14 +110,13 @@ def _print_findings(findings: "Sequence[Trouble]", mark: str, style: str) -> Non
     for finding in findings:
         printed[finding.kind] += 1
         if printed[finding.kind] <= _PRINTED:
-            whom = render.clean(f"{finding.kind}: {finding.whom}")
-            render.print_line(f"{render.styled(mark, style, sys.stdout)} {whom}")
+            render.print_line(render.styled(mark, style) + f" {finding.kind}: {finding.whom}")
             render.print_wrapped("  ", finding.problem, 2)
             render.print_wrapped("  → ", finding.hint, 4)
     for kind, number in printed.items():
         if number > _PRINTED:
             more = f"and {number - _PRINTED} more of kind {kind}; provisioner doctor --json has them all"
-            render.print_line(f"{render.styled(mark, style, sys.stdout)} {more}")
+            render.print_line(render.styled(mark, style) + f" {more}")
 
 
 def _print_costs(diagnosis: "Diagnosis") -> None:

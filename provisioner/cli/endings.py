@@ -1,6 +1,5 @@
 """How runs ended, for people and as JSON; with the command that goes on."""
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +70,13 @@ def tell_all(endings: Sequence["Ending"]) -> None:
             report(ending.bug)
     for hint, whom in _hints(endings).items():
         for line in hint.splitlines():
-            render.print_block(f"{whom}: ", Redactor()(line), sys.stderr)
+            render.print_block(f"{whom}: ", Redactor()(line))
     again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
     if again:
         render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")
         render.say(f"  {command('provision', *again)}")
     if any(ending.waiting for ending in endings):
         render.say("for those who wait, when they have acted: provisioner resume")
-    sys.stdout.flush()
 
 
 def document(ending: "Ending") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """How customers are shown: the list, one record, one history. Secrets are cut unless asked for."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -52,7 +51,7 @@ def print_customer(record: Record, *, archived: bool, as_json: bool, reveal: boo
     customer = record.customer
     waits = waits_for(customer)
     place = " (archived)" if archived else ""
-    render.print_line(render.styled(render.clean(f"{customer.email}{place}"), "bold", sys.stdout))
+    render.print_line(render.styled(f"{customer.email}{place}", "bold"))
     render.print_wrapped("", f"setup {_far(customer)}" + (f", waits for {waits}" if waits else ""), 0)
     render.print_line()
     render.print_document(data)

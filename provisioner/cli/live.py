@@ -1,12 +1,13 @@
 """A run as it goes on, on standard error: a moving line on a terminal, plain lines elsewhere, or JSON."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from provisioner.cli.render import clean
+from provisioner.cli.render import print_json_line
+from provisioner.cli.terminal import console, err, moves, write_lines
+from provisioner.printable import clean
 from provisioner.progress import Listener, Progress, event_line, progress_line
 
 if TYPE_CHECKING:
@@ -23,34 +24,32 @@ _STYLES = {"done": "green", "skipped": "dim", "failed": "red"}
 
 
 @contextmanager
-def shown(stream: TextIO = sys.stderr) -> Iterator[Listener]:
+def shown(stream: TextIO | None = None) -> Iterator[Listener]:
     """A listener that shows what it hears on `stream` until the block ends."""
-    if not stream.isatty():
+    stream = stream or err()
+    if not moves(stream):
         yield lambda progress: _print_plainly(progress, stream)
         return
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console(file=stream, highlight=False)
-    view = _View(console)
-    with Live(get_renderable=view.current, console=console, refresh_per_second=8, transient=True):
+    screen = console(stream)
+    view = _View(screen)
+    with Live(get_renderable=view.current, console=screen, refresh_per_second=8, transient=True):
         yield view.hear
 
 
 @contextmanager
-def shown_together(total: int, stream: TextIO = sys.stderr) -> Iterator[tuple[Listener, Ended]]:
+def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[Listener, Ended]]:
     """The same for many customers, and what to call when the run of one has ended."""
     from provisioner.cli.endings import MARKS, last_word, outcome_of, style
 
-    if not stream.isatty():
+    stream = stream or err()
+    if not moves(stream):
         yield (
             lambda progress: _print_plainly(progress, stream),
-            lambda ending: print(
-                clean(f"{ending.who}  {outcome_of(ending)}: {last_word(ending)}"), file=stream
-            ),
+            lambda ending: write_lines([f"{ending.who}  {outcome_of(ending)}: {last_word(ending)}"], stream),
         )
         return
-    from rich.console import Console
     from rich.live import Live
 
     from provisioner.cli.live_fleet import FleetView
@@ -59,15 +58,17 @@ def shown_together(total: int, stream: TextIO = sys.stderr) -> Iterator[tuple[Li
         outcome = outcome_of(ending)
         view.end(ending.who, MARKS[outcome], style(outcome), last_word(ending))
 
-    console = Console(file=stream, highlight=False)
-    view = FleetView(console, total)
-    with Live(view, console=console, refresh_per_second=8, transient=True):
+    screen = console(stream)
+    view = FleetView(screen, total)
+    with Live(view, console=screen, refresh_per_second=8, transient=True):
         yield view.hear, ended
 
 
-def lines(stream: TextIO = sys.stderr) -> tuple[Listener, Ended]:
+def lines(stream: TextIO | None = None) -> tuple[Listener, Ended]:
     """For programs: every event as a line of JSON, as in the run logs, and one for the end of each run."""
     from provisioner.cli.endings import last_word, outcome_of
+
+    stream = stream or err()
 
     def ended(ending: "Ending") -> None:
         step, seconds = (ending.result.step, ending.result.seconds) if ending.result else (None, 0.0)
@@ -79,9 +80,9 @@ def lines(stream: TextIO = sys.stderr) -> tuple[Listener, Ended]:
             text=last_word(ending),
             seconds=round(seconds, 3),
         )
-        print(line, file=stream, flush=True)
+        print_json_line(line, stream)
 
-    return lambda progress: print(progress_line(progress), file=stream, flush=True), ended
+    return lambda progress: print_json_line(progress_line(progress), stream), ended
 
 
 def took(seconds: float) -> str:
@@ -154,4 +155,4 @@ def _print_plainly(progress: Progress, stream: TextIO) -> None:
         text = "done before"
     else:
         text = progress.text or progress.kind
-    print(clean(f"{progress.who}  {progress.step:<{_STEP_WIDTH}} {text}"), file=stream, flush=True)
+    write_lines([f"{progress.who}  {progress.step:<{_STEP_WIDTH}} {text}"], stream)

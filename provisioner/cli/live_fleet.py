@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.cli.render import clean
+from provisioner.printable import clean
 from provisioner.progress import Progress
 
 if TYPE_CHECKING:

@@ -46,9 +46,12 @@ def preview(
     if as_json:
         render.print_json("mail", **_document(name, record, letter))
     elif html:
-        print(letter.html, end="")
+        render.print_text(letter.html)
     else:
-        print(f"To: {record.customer.email}\nSubject: {letter.subject}\n\n{letter.text}", end="")
+        render.print_line(f"To: {record.customer.email}")
+        render.print_line(f"Subject: {letter.subject}")
+        render.print_line()
+        render.print_text(letter.text)
 
 
 def _letter(name: str, record: "Record") -> "Letter":

@@ -1,11 +1,13 @@
 """The way in: one command line, and every error as one short block with its exit code."""
 
+import io
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer._click.exceptions import ClickException
 
 from provisioner.cli import (
     demo,
@@ -17,6 +19,7 @@ from provisioner.cli import (
     render,
     server,
     status,
+    terminal,
     tracking,
     upkeep,
 )
@@ -52,36 +55,48 @@ def run() -> NoReturn:
     """The command `provisioner`."""
     # There are none, and looking for them in every installed package takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    terminal.open_streams()
     try:
-        app(prog_name="provisioner")
+        code = terminal.finish(_code())
+    except BrokenPipeError:
+        terminal.hush()
+        code = 1
     except ProvisionerError as error:
         render.print_error(error)
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _code() -> int:
+    """The exit code of the words on the command line, after all has been said."""
+    try:
+        code = app(prog_name="provisioner", standalone_mode=False)
+    except ProvisionerError as error:
+        render.print_error(error)
+        return error.exit_code
+    except ClickException as error:
+        # It knows its own words best, but not what a terminal would do with those that were typed.
+        said = io.StringIO()
+        error.show(file=said)
+        render.say_lines(said.getvalue())
+        return error.exit_code
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
-        _hush()
-        sys.exit(1)
+        raise
     except Exception as error:
         from provisioner.cli.crash import report
 
         report(error)
-        sys.exit(1)
-    sys.exit(0)
-
-
-def _hush() -> None:
-    """Whoever read our output has left: what is still to be written at the end goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        return 1
+    return code if isinstance(code, int) else 0
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(version("provisioner"))
+        render.print_line(version("provisioner"))
         raise typer.Exit
 
 

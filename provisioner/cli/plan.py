@@ -1,6 +1,5 @@
 """`plan`: what `provision` would do for a customer."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,7 +44,7 @@ def plan(
 
 def _print(made: "Plan") -> None:
     for step in made.steps:
-        render.print_line(f"{render.styled(step.step, 'bold', sys.stdout)}{'  done' if step.done else ''}")
+        render.print_line(render.styled(step.step, "bold") + ("  done" if step.done else ""))
         for need in step.missing:
             _print_item("missing", "red", need)
         so_already = sum(not planned.needed for planned in step.planned)
@@ -63,7 +62,7 @@ def _so_already(step: "StepPlan", count: int) -> str:
 
 
 def _print_item(word: str, style: str, text: str) -> None:
-    render.print_wrapped(f"  {render.styled(f'{word:<10}', style, sys.stdout)}  ", text, 14)
+    render.print_wrapped(render.styled(f"  {word:<10}  ", style), text, 14)
 
 
 def _document(step: "StepPlan") -> dict[str, object]:

@@ -1,7 +1,6 @@
 """The commands of the sandbox: bring it up and down, look at it, and get the settings that point at it."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,7 +64,7 @@ def down() -> None:
     from provisioner.sandbox.state import StateFolder
 
     was_up = stop(StateFolder(chosen_state()))
-    _tell("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
+    render.say("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
 
 
 @sandbox_app.command("status")
@@ -76,12 +75,14 @@ def status(json: Json = False) -> None:
         render.print_json("sandboxStatus", **_as_document(found))
         return
     kind = "pretend machines" if found.pretend else "real machines"
-    print(f"up for {found.uptime:.0f} s with {kind}; process {found.pid}, folder {found.state}")
-    print(f"listens on {', '.join(f'{address}:{found.port}' for address in found.addresses)}")
+    render.print_line(f"up for {found.uptime:.0f} s with {kind}; process {found.pid}, folder {found.state}")
+    render.print_line(f"listens on {', '.join(f'{address}:{found.port}' for address in found.addresses)}")
     for droplet in found.droplets:
-        print(f"droplet {droplet.id}  {droplet.status:<7} {droplet.address or '-':<15} {droplet.name}")
+        render.print_line(
+            f"droplet {droplet.id}  {droplet.status:<7} {droplet.address or '-':<15} {droplet.name}"
+        )
     if not found.droplets:
-        print("no droplets")
+        render.print_line("no droplets")
 
 
 @sandbox_app.command("env")
@@ -95,7 +96,7 @@ def env(json: Json = False) -> None:
         render.print_json("sandboxEnv", env=settings)
         return
     for name, value in settings.items():
-        print(f"export {name}={shlex.quote(value)}")
+        render.print_line(f"export {name}={shlex.quote(value)}")
 
 
 @sandbox_app.command("prepare")
@@ -106,7 +107,7 @@ def prepare(
     from provisioner.sandbox.prepare import FOR_TESTS
     from provisioner.sandbox.prepare import prepare as install
 
-    install(_tell, FOR_TESTS if tests else None)
+    install(render.say, FOR_TESTS if tests else None)
 
 
 @sandbox_app.command("image")
@@ -117,7 +118,7 @@ def image() -> None:
     from provisioner.sandbox.image import DEBIAN, ensure
 
     host.require()
-    print(ensure(DEBIAN, DEFAULT_CACHE, _tell))
+    render.print_line(str(ensure(DEBIAN, DEFAULT_CACHE, render.say)))
 
 
 @sandbox_app.command("cloud")
@@ -139,17 +140,17 @@ def cloud(
         render.print_json("sandboxCloud", cloud=knobs)
         return
     for name, value in knobs.items():
-        print(f"{name}={','.join(value) if isinstance(value, tuple) else value}")
+        render.print_line(f"{name}={','.join(value) if isinstance(value, tuple) else value}")
 
 
 def _start(options: "Options") -> None:
     from provisioner.sandbox.launch import up as start
 
-    if start(options, _tell):
-        _tell("the sandbox is up")
-        _tell('point the product at it with: eval "$(provisioner sandbox env)"')
+    if start(options, render.say):
+        render.say("the sandbox is up")
+        render.say('point the product at it with: eval "$(provisioner sandbox env)"')
     else:
-        _tell("the sandbox is up already")
+        render.say("the sandbox is up already")
 
 
 def _stay(options: "Options") -> None:
@@ -176,7 +177,3 @@ def _as_document(found: "Status") -> dict[str, Any]:
         # It holds the private half of a host key.
         del droplet["user_data"]
     return document
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -29,9 +29,9 @@ def _list(json: Json = False) -> None:
         render.print_json("sandboxFaults", faults=[fault.model_dump() for fault in faults])
         return
     for fault in faults:
-        print(_line(fault))
+        render.print_line(_line(fault))
     if not faults:
-        print("no faults")
+        render.print_line("no faults")
 
 
 @_faults.command("kinds")
@@ -40,7 +40,7 @@ def _kinds() -> None:
     from provisioner.sandbox.faults import KINDS
 
     for kind, meaning in KINDS.items():
-        print(f"{kind:<18} {meaning}")
+        render.print_line(f"{kind:<18} {meaning}")
 
 
 @_faults.command("add")
@@ -79,7 +79,7 @@ def _add(
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "fault"
         raise InputError("add the fault", cause=f"{where}: {first['msg']}") from None
-    print(_line(fault))
+    render.print_line(_line(fault))
 
 
 @_faults.command("clear")
@@ -101,7 +101,9 @@ def _counts(
         render.print_json("sandboxCounts", requests=[row.model_dump() for row in rows])
         return
     for row in rows:
-        print(f"{row.count:>6}  {row.service:<9} {row.method:<6} {row.status or 'cut':>4}  {row.route}")
+        render.print_line(
+            f"{row.count:>6}  {row.service:<9} {row.method:<6} {row.status or 'cut':>4}  {row.route}"
+        )
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -37,7 +37,9 @@ def _botfather(
     owner = owner.removeprefix("@")
     if owner.lower() not in {(phone.username or "").lower() for phone in sandbox.phones()}:
         sandbox.add_phone(owner)
-    print(sandbox.create_bot(name, username.removeprefix("@"), owner, can_manage_bots=manages).token)
+    render.print_line(
+        sandbox.create_bot(name, username.removeprefix("@"), owner, can_manage_bots=manages).token
+    )
 
 
 @_phone.command("list")
@@ -48,7 +50,9 @@ def _list(json: Json = False) -> None:
         render.print_json("sandboxPhones", phones=[asdict(phone) for phone in phones])
         return
     for phone in phones:
-        print(f"@{phone.username}  {phone.name}  {' '.join(f'@{bot}' for bot in phone.chats)}".rstrip())
+        render.print_line(
+            f"@{phone.username}  {phone.name}  {' '.join(f'@{bot}' for bot in phone.chats)}".rstrip()
+        )
 
 
 @_phone.command("add")
@@ -68,7 +72,7 @@ def _start(username: Username, bot: Annotated[str, typer.Argument()]) -> None:
 @_phone.command("open")
 def _open(username: Username, url: Annotated[str, typer.Argument(metavar="LINK")]) -> None:
     """Tap a link, and say what opens."""
-    print(_seen(the_sandbox().open_link(_plain(username), url)))
+    render.print_line(_seen(the_sandbox().open_link(_plain(username), url)))
 
 
 @_phone.command("tap")
@@ -78,7 +82,7 @@ def _tap(
     label: Annotated[str, typer.Argument(help="What the button says.")],
 ) -> None:
     """Tap a button of a chat, and say what opens."""
-    print(_seen(the_sandbox().tap(_plain(username), _plain(bot), label)))
+    render.print_line(_seen(the_sandbox().tap(_plain(username), _plain(bot), label)))
 
 
 @_phone.command("confirm")
@@ -89,7 +93,7 @@ def _confirm(
 ) -> None:
     """Tap the Start or Create that is on the screen, and print the bot."""
     chosen = the_sandbox().confirm(_plain(username), name=name, bot=_plain(bot) if bot else None)
-    print(f"@{chosen.username}")
+    render.print_line(f"@{chosen.username}")
 
 
 @_phone.command("say")
@@ -121,7 +125,7 @@ def _read(
         render.print_json("sandboxChat", bot=partner, messages=[asdict(message) for message in chat])
         return
     for message in chat:
-        print(_spoken(message, _plain(username), partner))
+        render.print_text(_spoken(message, _plain(username), partner) + "\n")
 
 
 @_mailbox.callback(invoke_without_command=True)
@@ -134,22 +138,22 @@ def _letters(context: typer.Context, json: Json = False) -> None:
         render.print_json("sandboxMailbox", mails=[asdict(letter) for letter in letters])
         return
     for letter in letters:
-        print(f"{letter.number}  to {', '.join(letter.recipients)}: {letter.subject}")
+        render.print_line(f"{letter.number}  to {', '.join(letter.recipients)}: {letter.subject}")
     if not letters:
-        print("no mail")
+        render.print_line("no mail")
 
 
 @_mailbox.command("show")
 def _show(number: Annotated[int, typer.Argument(min=1)]) -> None:
     """Show one e-mail whole."""
-    print(_opened(_letter(number)))
+    render.print_text(_opened(_letter(number)) + "\n")
 
 
 @_mailbox.command("links")
 def _links(number: Annotated[int, typer.Argument(min=1)]) -> None:
     """Print the links in one e-mail."""
     for link in _letter(number).links:
-        print(link)
+        render.print_line(link)
 
 
 def _letter(number: int) -> "Letter":

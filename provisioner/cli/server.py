@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +121,7 @@ def _print_journal(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
     redact = Redactor()
     for line in lines:
         if as_json:
-            print(redact(json.dumps(line, ensure_ascii=False)), flush=True)
+            render.print_json_line(redact(json.dumps(line, ensure_ascii=False)))
         else:
             _print_entry(line, redact)
 
@@ -135,8 +134,9 @@ def _print_entry(line: dict[str, Any], redact: Callable[[str], str]) -> None:
             render.print_line(f"{line['task']:>3}  again (exit code {line['exit']})  {line['name']}")
         case "end":
             status = _STATUS[line["status"]]
-            shown = render.styled(f"{status:<10}", _STYLES.get(status, "dim"), sys.stdout)
-            render.print_line(f"{line['task']:>3}  {shown}  {took(line['seconds']):>8}  {line['name']}")
+            shown = render.styled(f"{status:<10}", _STYLES.get(status, "dim"))
+            taken = took(line["seconds"])
+            render.print_line(f"{line['task']:>3}  " + shown + f"  {taken:>8}  {line['name']}")
             if line["status"] == "failed":
                 _print_output(redact(line["output"]))
         case "finished":

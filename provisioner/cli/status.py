@@ -1,6 +1,5 @@
 """`status`: where every setup stands now."""
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +25,6 @@ _STYLES = {
 _HEADER = ("STATE", "ADDRESS", "STEP", "FOR", "WHAT")
 _ORDER = tuple(_STYLES)
 _PAUSE_SECONDS = 2.0
-_HOME = "\x1b[H\x1b[2J"
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +49,7 @@ def status(
         while True:
             found = _found()
             # Elsewhere than on a terminal nobody wants to read the same again.
-            if sys.stdout.isatty() or found != before:
+            if render.on_terminal() or found != before:
                 _redraw(found)
             before = found
             time.sleep(_PAUSE_SECONDS)
@@ -67,10 +65,9 @@ def _found() -> "list[Standing]":
 
 
 def _redraw(found: "Sequence[Standing]") -> None:
-    if sys.stdout.isatty():
-        sys.stdout.write(_HOME)
+    render.print_anew()
     _show(found, as_json=False)
-    sys.stdout.flush()
+    render.flush()
 
 
 def _show(found: "Sequence[Standing]", *, as_json: bool) -> None:

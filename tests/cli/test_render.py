@@ -6,6 +6,7 @@ import re
 import pytest
 
 from provisioner.cli import render
+from provisioner.cli.terminal import write_lines
 from provisioner.errors import ProvisionerError
 
 HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
@@ -83,12 +84,13 @@ def test_elsewhere_a_table_is_plain_and_whole(capsys: pytest.CaptureFixture[str]
 def test_colours_are_for_terminals_that_want_them(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert render.styled("x", "green", terminal) == "x"
-    monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "xterm")
-    assert render.styled("x", "green", terminal) == "\x1b[32mx\x1b[0m"
+    write_lines([render.styled("x", "green")], terminal)
+    monkeypatch.delenv("NO_COLOR")
+    write_lines([render.styled("y", "green")], terminal)
     monkeypatch.setenv("TERM", "dumb")
-    assert render.styled("x", "green", terminal) == "x"
+    write_lines(["a " + render.styled("z", "green") + " b"], terminal)
+    assert terminal.text() == "x\n\x1b[32my\x1b[0m\na z b\n"
 
 
 def test_a_terminal_without_the_letters_gets_what_it_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +111,7 @@ def test_a_block_fits_whatever_stands_before_it(monkeypatch: pytest.MonkeyPatch,
     terminal = Terminal("utf-8")
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")
-    first = render.styled("a" * length, "red", terminal) + ": "
+    first = render.styled("a" * length, "red") + ": "
     render.print_block(first, "choose " * 12, terminal)
     before, *rest = re.sub("\x1b[^m]*m", "", terminal.text()).splitlines()
     assert before.startswith("a" * length + ":")

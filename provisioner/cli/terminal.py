@@ -1,0 +1,221 @@
+"""The standard streams: nothing else in the command line writes to them.
+
+All that goes out is cleaned here, whoever wrote it, and styles come after that. So text from a server, a
+service or a record cannot reach a terminal in any form that it would act on.
+"""
+
+import contextlib
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, TextIO
+
+from provisioner.errors import ProvisionerError
+from provisioner.printable import clean, clean_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_CLEAR = "\x1b[H\x1b[2J"
+_LEAST_COLUMNS = 20
+_BROKEN_PIPE = 1
+
+
+class Text:
+    """Words, some of them in a style; plain in an f-string, as only a stream knows whether it shows any."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts: "str | Text | tuple[str, str]") -> None:
+        self.parts: tuple[tuple[str, str], ...] = tuple(one for part in parts for one in _parts(part))
+
+    def __add__(self, other: "str | Text") -> "Text":
+        return Text(self, other)
+
+    def __radd__(self, other: str) -> "Text":
+        return Text(other, self)
+
+    def __str__(self) -> str:
+        return "".join(words for words, _ in self.parts)
+
+
+def _parts(part: str | Text | tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    if isinstance(part, Text):
+        return part.parts
+    return ((part, ""),) if isinstance(part, str) else (part,)
+
+
+def styled(text: str, style: str) -> Text:
+    """The text in a style, for where the stream is a terminal that shows it."""
+    return Text((text, style))
+
+
+def out() -> TextIO:
+    """Where answers go."""
+    return sys.stdout
+
+
+def err() -> TextIO:
+    """Where messages about what is done go, and errors."""
+    return sys.stderr
+
+
+def write_lines(lines: Iterable[str | Text], stream: TextIO) -> None:
+    """Each as one line, whatever is in it."""
+    colours = _shows_styles(stream)
+    _send("".join(f"{_shown(line, colours)}\n" for line in lines), stream)
+
+
+def write_text(text: str, stream: TextIO) -> None:
+    """A text with its own line ends and tabs."""
+    _send(clean_lines(text), stream)
+
+
+def clear_screen(stream: TextIO) -> None:
+    """Begin at the top again, on a terminal."""
+    if moves(stream):
+        _send(_CLEAR, stream)
+
+
+def console(stream: TextIO) -> "Console":
+    """What rich draws live views on, with everything cleaned that it is given to draw."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class CleanConsole(Console):
+        def render(
+            self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+        ) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(clean_lines(segment.text), segment.style)
+
+    return CleanConsole(file=stream, highlight=False, markup=False)
+
+
+def moves(stream: TextIO) -> bool:
+    """Whether what stands on the stream can be drawn anew."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def columns(stream: TextIO) -> int | None:
+    """The terminal's width; None where the stream is none, and nothing is cut."""
+    return max(get_terminal_size().columns, _LEAST_COLUMNS) if stream.isatty() else None
+
+
+def cut(text: str, room: int) -> str:
+    """The text with its end replaced by `…` where it is wider than `room`."""
+    if width(text) <= room:
+        return text
+    while text and width(text) >= room:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def wrap(text: str, room: int, first: int = 0, indent: int = 0) -> list[str]:
+    """Lines that can be copied: an address or a link is broken only where it is longer than a line.
+
+    The first one begins with so many blanks, each other one with `indent`.
+    """
+    return textwrap.wrap(
+        clean(text),
+        max(room, _LEAST_COLUMNS),
+        break_on_hyphens=False,
+        initial_indent=" " * first,
+        subsequent_indent=" " * indent,
+    )
+
+
+def open_streams() -> None:
+    """Give a process that was started with a standard stream closed one that leads nowhere.
+
+    Otherwise the next file that is opened would take its number, and get what is printed.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            _lead_nowhere(number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def finish(code: int) -> int:
+    """Write what is still to be written; the exit code, not 0 where nobody reads it any more."""
+    try:
+        with _explained():
+            sys.stdout.flush()
+    except BrokenPipeError:
+        hush()
+        return code or _BROKEN_PIPE
+    return code
+
+
+def hush() -> None:
+    """Whoever read our output has left: what is still to be written goes nowhere."""
+    for number in (1, 2):
+        _lead_nowhere(number)
+
+
+def _lead_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != number:
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+
+
+def _shown(line: str | Text, colours: bool) -> str:
+    if isinstance(line, str) or not colours:
+        return clean(str(line)).rstrip()
+    return "".join(_painted(clean(words), style) for words, style in line.parts).rstrip()
+
+
+def _painted(words: str, style: str) -> str:
+    return f"\x1b[{_CODES[style]}m{words}\x1b[0m" if style else words
+
+
+def _shows_styles(stream: TextIO) -> bool:
+    return moves(stream) and not os.environ.get("NO_COLOR")
+
+
+def _send(text: str, stream: TextIO) -> None:
+    """BrokenPipeError where nobody reads any more; a message that no disk takes is lost, an answer is not."""
+    encoding = stream.encoding or "utf-8"
+    fitted = text.encode(encoding, "replace").decode(encoding)
+    if stream is not sys.stderr:
+        with _explained():
+            stream.write(fitted)
+        return
+    # So that both stand in their order where they go to the same file; what fails there is seen at the end.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    try:
+        stream.write(fitted)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        # What is still in memory would otherwise be tried again at the end, and fail again.
+        _lead_nowhere(1)
+        raise ProvisionerError("write the answer", cause=problem) from None
