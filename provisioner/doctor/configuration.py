@@ -1,8 +1,10 @@
 """What can be seen of the settings, and of the operator's SSH key, without using any."""
 
+import shlex
 from pathlib import Path
 
 from provisioner.doctor.findings import Findings
+from provisioner.errors import SettingsError
 from provisioner.settings import Settings
 
 
@@ -15,23 +17,21 @@ def look_at_settings(settings: Settings, found: Findings) -> None:
     ):
         if value is None:
             found.note("settings", name, "is not set", "set it in the environment or in .env")
-    path = settings.ssh.key
-    problem = _key_problem(path)
-    if problem:
-        found.note("key", str(path), problem, "run provisioner init, or correct [ssh] key")
+    _look_at_key(settings.ssh.key, found)
 
 
-def _key_problem(path: Path | None) -> str | None:
-    from cryptography.exceptions import UnsupportedAlgorithm
+def _look_at_key(path: Path | None, found: Findings) -> None:
+    from provisioner.remote.keys import foreign_public_file, operator_key
 
-    from provisioner.remote.keys import public_half
-
-    if path is None:
-        return "no SSH key is set"
     try:
-        public_half(path.read_text("ascii"))
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return "is not a private key in OpenSSH form without a passphrase"
-    return "can be read by others" if path.stat().st_mode & 0o077 else None
+        key = operator_key(path)
+    except SettingsError as error:
+        found.note("key", str(path or "[ssh] key"), error.cause or error.summary, error.hint or "")
+        return
+    assert path is not None, "a key was read from it"
+    path = path.expanduser()
+    if path.stat().st_mode & 0o077:
+        found.note("key", str(path), "can be read by others", f"chmod 600 {shlex.quote(str(path))}")
+    if foreign := foreign_public_file(path, key):
+        public = shlex.quote(f"{path}.pub")
+        found.note("key", str(path), foreign, f"ssh-keygen -y -f {shlex.quote(str(path))} > {public}")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
-from provisioner.errors import InputError, RemoteError, SettingsError
+from provisioner.errors import InputError, RemoteError
 from provisioner.remote.execute import Execution
 from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
+from provisioner.remote.keys import operator_key
 from provisioner.remote.playbook import load
 from provisioner.remote.render import render
 from provisioner.remote.ssh import Connection, Host, connect, host_key_lines
@@ -78,9 +79,7 @@ class CustomerServer:
         if result.exit:
             said = self._redact((result.err or result.out).strip()[-400:])
             cause = f"exit code {result.exit}: {said}"
-            raise RemoteError(
-                f"run {command.split()[0]}", whom=self._customer().setup.droplet.ip, cause=cause
-            )
+            raise RemoteError(f"run {command.split()[0]}", whom=str(self._host()), cause=cause)
         return result.out
 
     def prepare_host_key(self) -> str:
@@ -119,20 +118,18 @@ class CustomerServer:
 
 
 def host_of(customer: Customer, settings: Settings) -> Host:
-    """Where the customer's server is and how it proves itself; InputError while there is none."""
-    droplet, key = customer.setup.droplet, settings.ssh.key
+    """Where the customer's server is and how it proves itself; InputError while there is none.
+
+    SettingsError if the operator's key could not log in there.
+    """
+    droplet = customer.setup.droplet
     host_keys = host_key_lines([droplet.host_key, droplet.next_host_key])
     if not droplet.ip or not host_keys:
         hint = command("provision", customer.email)
         cause = "the record has no address" if not droplet.ip else "the record has no host key of it"
         raise InputError("reach the server", whom=customer.email, cause=cause, hint=hint)
-    assert key, "loaded settings name the operator's key"
-    try:
-        private = key.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as problem:
-        hint = "[ssh] key in provisioner.toml names it; provisioner init makes one"
-        raise SettingsError("read the operator's SSH key", whom=str(key), cause=problem, hint=hint) from None
-    return Host(address=droplet.ip, host_keys=host_keys, key=private, port=settings.ssh.port)
+    private = operator_key(settings.ssh.key).private
+    return Host(droplet.ip, host_keys, private, settings.ssh.port, owner=customer.email)
 
 
 class _Narrator:

@@ -9,7 +9,6 @@ again from its first task, because the guards know better than any journal what 
 import contextlib
 import io
 import os
-import shlex
 import tarfile
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from provisioner.boundaries import cross
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
 from provisioner.remote.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
+from provisioner.remote.login import NothingRan, Tries
 from provisioner.remote.render import Script, server_text
 from provisioner.remote.ssh import Connection
 from provisioner.remote.stream import Stream
@@ -30,10 +30,12 @@ RUNS = "/var/lib/provisioner/runs"
 # The server shows a sign of life every 3 seconds.
 _SILENCE_SECONDS = 20
 _MOST_STARTS = 4
+_MOST_OTHERS = 20
+_LEAST_TRIES = 8
+_LONGEST_CAUSE = 1000
 _SLACK_SECONDS = 120
 # Another run is bounded by the timeouts of its own tasks, which are not known here.
 _OTHER_SECONDS = 3600
-_PAUSE_SECONDS = 0.5
 
 
 class Execution:
@@ -61,10 +63,12 @@ class Execution:
         self._redact.learn(*self._secrets.values())
         self._listen = listen or (lambda _: None)
         self._patience = patience
-        self._announced: set[tuple[object, ...]] = set()
+        self._heard: set[tuple[object, ...]] = set()
+        self._tries = Tries(patience, least=_LEAST_TRIES)
         self._mine = "-"
         self._started_here = False
         self._starts = 0
+        self._others = 0
 
     def apply(self) -> Report:
         """Bring the server to the state; returns when the run's end has been read.
@@ -86,11 +90,11 @@ class Execution:
                     return report
                 # The other one has ended: what is left of the time is for ours.
                 until = time.monotonic() + self._script.longest + _SLACK_SECONDS
-            except ConnectionLost as lost:
+            except (ConnectionLost, NothingRan) as lost:
                 if time.monotonic() >= until:
                     raise
-                self._listen(LinkLost(lost.cause or ""))
-                time.sleep(_PAUSE_SECONDS)
+                self._tries.again(lost)
+                self._listen(LinkLost(self._redact(lost.cause or "")))
                 self._connection.reopen(deadline=self._patience, grace=self._patience)
 
     def _once(self, mode: Mode, until: float) -> Report | None:
@@ -99,11 +103,13 @@ class Execution:
         payload = _archive(program, self._script.files, self._secrets)
         playbook = self._script.playbook
         cross(f"before start of {playbook}")
-        with self._connection.stream(self._command(mode, len(payload))) as stream:
+        with self._connection.stream(
+            server_text("bootstrap.bash"), *self._words(mode, len(payload))
+        ) as stream:
             cross(f"before send of {playbook}")
             stream.send(payload)
             cross(f"after send of {playbook}")
-            lines = Lines()
+            lines = Lines(self._whom)
             reader: RunReader | None = None
             ours = False
             while reader is None or reader.ending is None:
@@ -111,7 +117,7 @@ class Execution:
                     if reader is None:
                         ours = self._accept(line)
                         reader = RunReader(line["run"], self._redact)
-                    else:
+                    elif reader.ending is None:
                         self._watch(reader, line, ours=ours)
             cross(f"after end of {playbook}")
             if ours:
@@ -129,27 +135,21 @@ class Execution:
             raise self._error("it takes longer than all timeouts of its tasks together")
         return list(lines.feed(out))
 
-    def _command(self, mode: Mode, size: int) -> str:
-        run = f"{present():%Y%m%dT%H%M%S}-{self._script.playbook}-{os.urandom(3).hex()}"
-        words = (
-            run,
-            self._script.playbook,
-            self._script.digest(self._secrets, mode),
-            str(size),
-            mode,
-            self._mine,
-        )
-        return (
-            f"exec bash --noprofile --norc -c {shlex.quote(server_text('bootstrap.bash'))} provisioner "
-            + (shlex.join(words))
-        )
+    def _words(self, mode: Mode, size: int) -> tuple[str, ...]:
+        """The arguments of `server/bootstrap.bash`."""
+        playbook = self._script.playbook
+        run = f"{present():%Y%m%dT%H%M%S}-{playbook}-{os.urandom(3).hex()}"
+        return run, playbook, self._script.digest(self._secrets, mode), str(size), mode, self._mine
 
     def _accept(self, line: dict[str, Any]) -> bool:
         """Judge the server's first word; whether the run that follows is the one that was asked for."""
         match line["event"]:
             case "refused":
-                raise self._error(f"the server refused: {line['cause']}")
+                raise self._error(f"the server refused: {line['cause'][:_LONGEST_CAUSE]}")
             case "other":
+                self._others += 1
+                if self._others > _MOST_OTHERS:
+                    raise self._error(f"{_MOST_OTHERS} other runs came before it", retry=True)
                 self._listen(OtherRun(line["run"], line["playbook"]))
                 return False
             case "started":
@@ -157,19 +157,30 @@ class Execution:
                 self._started_here = True
                 if self._starts > _MOST_STARTS:
                     raise self._error(f"the run was cut {self._starts - 1} times before its end")
+            case "attached" | "ended":
+                pass
+            case event:
+                raise self._error(f"the server's answer begins with “{event}”")
         self._mine = line["run"]
+        self._news(line["run"], line["event"])
+        return True
+
+    def _news(self, *what: object) -> bool:
+        """Whether this is heard for the first time: after a lost link all is said again."""
+        if what in self._heard:
+            return False
+        self._heard.add(what)
+        self._tries.worked()
         return True
 
     def _watch(self, reader: RunReader, line: dict[str, Any], *, ours: bool) -> None:
+        if ours and line.get("task", 1) not in range(1, len(self._script.tasks) + 1):
+            raise self._error(f"the server speaks of a task {line['task']}, which there is not")
         event: Event | None = reader.read(line)
         if line["event"] == "run":
             event = RunBegan(reader.run, self._script.playbook, reader.total, not self._started_here)
-        if event is None or not ours:
-            return
-        key = (reader.run, line["event"], line.get("task"), line.get("attempt"))
-        # After a link was made again the journal is read again from its beginning.
-        if key not in self._announced:
-            self._announced.add(key)
+        news = self._news(reader.run, line["event"], line.get("task"), line.get("attempt"))
+        if news and ours and event is not None:
             self._listen(event)
 
     def _result(self, reader: RunReader) -> Report:
@@ -209,9 +220,11 @@ class Execution:
 
 def _acknowledge(stream: Stream) -> None:
     """Tell the server that the result has arrived, and wait until it knows: else it is given out again."""
-    with contextlib.suppress(ConnectionLost):
+    until = time.monotonic() + _SILENCE_SECONDS
+    # The result is here: nothing that the server does now takes it away.
+    with contextlib.suppress(RemoteError):
         stream.send(b"taken\n")
-        while any(stream.receive(_SILENCE_SECONDS)):
+        while (left := until - time.monotonic()) > 0 and any(stream.receive(left)):
             pass
 
 

@@ -5,11 +5,60 @@ else: a connection that ends, or an exit code, says nothing about it.
 """
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
+
+from provisioner.errors import RemoteError
+from provisioner.remote.answers import Kinds, load_json, misfit, unfit
 
 Status = Literal["so", "ok", "planned", "failed"]
+
+_STATUSES: Final = get_args(Status)
+RUN_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+"""What the ids of runs look like, which are names of folders too."""
+
+_NUMBER: Final = (int, float)
+_NUMBERS: Final = frozenset({"task", "tasks", "attempt", "exit", "seconds", "at"})
+_LARGEST: Final = 1e12
+_DEPTH: Final = 4
+# One task's last bytes and its registered value, both at their limits and with every character escaped, fit.
+_LONGEST_LINE: Final = 1 << 20
+_MOST_LINES: Final = 100_000
+
+# The fields that are read, of every kind of line that a run or its starter writes.
+_FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
+    "refused": {"cause": str},
+    "started": {"run": str, "playbook": str},
+    "attached": {"run": str, "playbook": str},
+    "ended": {"run": str, "playbook": str},
+    "other": {"run": str, "playbook": str},
+    "run": {"run": str, "playbook": str, "tasks": int},
+    "begin": {"task": int, "name": str},
+    "retry": {"task": int, "name": str, "attempt": int, "exit": int},
+    "end": {
+        "task": int,
+        "name": str,
+        "status": str,
+        "changed": bool,
+        "seconds": _NUMBER,
+        "exit": int,
+        "output": str,
+    },
+    "finished": {"ok": bool},
+    "stopped": {},
+    "gone": {},
+}
+_OPTIONAL: Final[Mapping[str, Kinds]] = {
+    "register": str,
+    "value": str,
+    "seconds": _NUMBER,
+    "cause": str,
+    "result": str,
+    "mode": str,
+    "at": _NUMBER,
+}
 
 
 @dataclass(frozen=True)
@@ -84,26 +133,64 @@ class Report:
 
 
 class Lines:
-    """Whole JSON lines out of bytes that come in pieces; what is none (a torn line) is left out."""
+    """Whole JSON lines out of bytes that come in pieces; what is none (a torn line) is left out.
 
-    def __init__(self) -> None:
+    What comes out has the fields of its kind of line; RemoteError about `whom` where no run of ours could
+    have written it, or where lines have no end.
+    """
+
+    def __init__(self, whom: str) -> None:
+        self._whom = whom
         self._rest = b""
+        self._count = 0
 
     def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
         """The documents that `data` completes."""
         *lines, self._rest = (self._rest + data).split(b"\n")
+        self._count += len(lines)
+        if self._count > _MOST_LINES or len(self._rest) > _LONGEST_LINE:
+            raise self._unfit("it has no end")
         for line in lines:
-            document = _document(line)
+            document = self._document(line)
             if document is not None:
                 yield document
 
+    def _document(self, line: bytes) -> dict[str, Any] | None:
+        if not line.lstrip().startswith(b"{"):
+            return None
+        if len(line) > _LONGEST_LINE:
+            raise self._unfit(f"a line has {len(line)} bytes")
+        try:
+            document = load_json(line.decode("utf-8", "replace"), most=_LONGEST_LINE, depth=_DEPTH)
+        except json.JSONDecodeError:
+            return None
+        except ValueError as problem:
+            raise self._unfit(str(problem)) from None
+        event = document.get("event")
+        if not isinstance(event, str) or event not in _FIELDS:
+            return None
+        if wrong := _misfit(event, document):
+            raise self._unfit(f"in a line “{event}”, {wrong}")
+        return document  # type: ignore[no-any-return]
 
-def _document(line: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(line)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) and isinstance(document.get("event"), str) else None
+    def _unfit(self, cause: str) -> RemoteError:
+        return unfit("read the journal of a run", self._whom, f"what the server sends is no journal: {cause}")
+
+
+def _misfit(event: str, document: dict[str, Any]) -> str | None:
+    """Why a run of ours cannot have written it."""
+    there = {name: kinds for name, kinds in _OPTIONAL.items() if name in document}
+    paired = {"value": str} if "register" in document else {}
+    if wrong := misfit(document, {**_FIELDS[event], **there, **paired}):
+        return wrong
+    if event == "end" and document["status"] not in _STATUSES:
+        return "there is no such status"
+    if not RUN_ID.fullmatch(document.get("run", "r")):
+        return "“run” is no run's id"
+    for name in _NUMBERS & document.keys():
+        if not 0 <= document[name] < _LARGEST:
+            return f"“{name}” cannot be that"
+    return None
 
 
 @dataclass(frozen=True)
@@ -131,24 +218,25 @@ class RunReader:
         """The event in this line, if it is one that somebody watches; sets `ending` at the end of the run."""
         match line["event"]:
             case "run":
-                self.total = int(line["tasks"])
+                self.total = line["tasks"]
             case "begin":
-                return TaskBegan(line["task"], line["name"])
+                return TaskBegan(line["task"], self._redact(line["name"]))
             case "retry":
-                return TaskRetried(line["task"], line["name"], line["attempt"], line["exit"])
+                name = self._redact(line["name"])
+                return TaskRetried(line["task"], name, line["attempt"], line["exit"])
             case "end":
                 return self._end_of_task(line)
             case "finished":
                 self.ending = self._finished(line)
             case "stopped" | "gone" if self.ending is None:
-                how = line.get("result") or "no end was written"
+                how = self._redact(line.get("result") or "no end was written")
                 self.ending = Ending(ok=False, cause=f"the run was ended from outside ({how})")
         return None
 
     def _end_of_task(self, line: dict[str, Any]) -> TaskEnded:
         task = TaskEnded(
             number=line["task"],
-            name=line["name"],
+            name=self._redact(line["name"]),
             status=line["status"],
             changed=line["changed"],
             seconds=line["seconds"],
@@ -162,9 +250,8 @@ class RunReader:
 
     def _finished(self, line: dict[str, Any]) -> Ending:
         failed = next((task for task in self._tasks if task.status == "failed"), None)
-        return Ending(
-            ok=line["ok"], seconds=line.get("seconds", 0), failed=failed, cause=line.get("cause", "")
-        )
+        cause = self._redact(line.get("cause", ""))
+        return Ending(ok=line["ok"], seconds=line.get("seconds", 0), failed=failed, cause=cause)
 
     def report(self, playbook: str) -> Report:
         """What the run came to; only once it has ended."""

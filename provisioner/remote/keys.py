@@ -1,10 +1,22 @@
-"""Ed25519 SSH key pairs: the operator's, and each server's host key."""
+"""SSH key pairs: the operator's, of any kind that a server takes, and each server's Ed25519 host key."""
 
 import base64
 import hashlib
+import io
+import shlex
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.errors import SettingsError
+
+if TYPE_CHECKING:
+    from paramiko import PKey
 
 KEY_TYPE = "ssh-ed25519"
+_OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
+_SET_ANOTHER = "run provisioner init, which makes one, or correct [ssh] key in provisioner.toml"
+_SMALLEST_RSA = 2048
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,88 @@ def public_half(private: str) -> str:
 
     key = load_ssh_private_key(private.encode(), password=None)
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+
+
+def operator_key(path: Path | None) -> KeyPair:
+    """The operator's key, from its file; SettingsError with the reason if it could not log us in anywhere.
+
+    Ed25519, RSA from 2048 bits on, and ECDSA; in OpenSSH form, without a passphrase.
+    """
+    if path is None:
+        raise _unusable("no key is set", _SET_ANOTHER)
+    try:
+        private = path.expanduser().read_text("ascii")
+        return KeyPair(private, _usable_half(private))
+    except _Unfit as problem:
+        hint = problem.hint.format(path=shlex.quote(str(path)))
+        raise _unusable(f"{path} {problem}", hint) from None
+    except UnicodeDecodeError:
+        raise _unusable(f"{path} is no private key", _SET_ANOTHER) from None
+    except (OSError, RuntimeError) as problem:
+        said = problem.strerror if isinstance(problem, OSError) else None
+        raise _unusable(f"{path}: {said or problem}", _SET_ANOTHER) from None
+
+
+def foreign_public_file(path: Path, key: KeyPair) -> str | None:
+    """What is wrong with the `.pub` beside a private key: not that key's; None if it is, or is not there."""
+    public = path.expanduser().with_name(f"{path.name}.pub")
+    try:
+        words = public.read_text("utf-8", "replace").split()
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        return f"{public} cannot be read: {problem.strerror}"
+    return None if words[:2] == key.public.split()[:2] else f"{public} is not the public half of {path.name}"
+
+
+def login_key(private: str) -> "PKey":
+    """The private key as paramiko has it. SettingsError if it is none that we could log in with."""
+    from paramiko import ECDSAKey, Ed25519Key, RSAKey, SSHException
+
+    kinds: dict[str, type[PKey]] = {"ssh-rsa": RSAKey, KEY_TYPE: Ed25519Key}
+    try:
+        kind = _usable_half(private).split()[0]
+        return kinds.get(kind, ECDSAKey).from_private_key(io.StringIO(private))
+    except (_Unfit, SSHException) as problem:
+        raise _unusable(f"the key {problem}", _SET_ANOTHER) from None
+
+
+class _Unfit(Exception):
+    """Why a private key cannot be used, as the end of a sentence about it."""
+
+    def __init__(self, reason: str, hint: str = _SET_ANOTHER) -> None:
+        self.hint = hint
+        super().__init__(reason)
+
+
+def _usable_half(private: str) -> str:
+    """The public line; `_Unfit`."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+    if not private.lstrip().startswith(_OPENSSH):
+        if "PRIVATE KEY-----" in private:
+            raise _Unfit("is not in OpenSSH form", "ssh-keygen -p -f {path} writes it anew in that form")
+        raise _Unfit("is no private key")
+    try:
+        key = load_ssh_private_key(private.encode(), password=None)
+    except UnsupportedAlgorithm:
+        raise _Unfit("is of a kind that cannot be used here (a key on a token?)") from None
+    except TypeError:
+        raise _Unfit("has a passphrase, which nobody could type during a run") from None
+    except ValueError:
+        raise _Unfit("is damaged, or of a kind that cannot be used here") from None
+    if isinstance(key, RSAPrivateKey) and key.key_size < _SMALLEST_RSA:
+        raise _Unfit(f"is an RSA key of {key.key_size} bits, which servers refuse")
+    public = public_half(private)
+    if public.split()[0] == "ssh-dss":
+        raise _Unfit("is a DSA key, which servers refuse")
+    return public
+
+
+def _unusable(cause: str, hint: str) -> SettingsError:
+    return SettingsError("use the operator's SSH key", cause=cause, hint=hint)
 
 
 def md5_fingerprint(public: str) -> str:

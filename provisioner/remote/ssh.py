@@ -5,23 +5,27 @@ which costs 40 ms a command; its keepalive does not notice a dead peer; the wait
 end; unread standard error blocks standard output; a cut link looks like an end of file.
 """
 
-import io
 import logging
-import shlex
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from provisioner.boundaries import cross
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
+from provisioner.remote.answers import MOST_BYTES
+from provisioner.remote.keys import login_key
+from provisioner.remote.login import NothingRan, Tries, marked, new_mark
 from provisioner.remote.stream import Stream, link, reason
 
 if TYPE_CHECKING:
-    from paramiko import Transport
+    from paramiko import PKey, Transport
+    from paramiko.packet import Packetizer
 
 # It logs tracebacks of ordinary refusals, which would come out on the terminal, and at DEBUG every packet.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -31,6 +35,7 @@ _HANDSHAKE_SECONDS = 15
 _CHANNEL_SECONDS = 30
 _PAUSE_SECONDS = 0.25
 _MARGIN_SECONDS = 10
+_MOST_PACKET = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Host:
     """Where a server is, how it proves itself, and how we do.
 
     `host_keys` are the public lines ("ssh-ed25519 AAAA…") that it may show: one, or two while it gets a new
-    one. `key` is the operator's private key in OpenSSH form.
+    one. `key` is the operator's private key in OpenSSH form. `owner` is the customer's address, for messages.
     """
 
     address: str
@@ -46,9 +51,11 @@ class Host:
     key: str = field(repr=False)
     port: int = 22
     user: str = "root"
+    owner: str = ""
 
     def __str__(self) -> str:
-        return self.address if self.port == 22 else f"{self.address}:{self.port}"
+        where = self.address if self.port == 22 else f"{self.address}:{self.port}"
+        return f"{self.owner} ({where})" if self.owner else where
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def connect(
     cross("before connect")
     transport = _connected(host, deadline, grace, waiting, still_there)
     cross("after connect")
-    return Connection(host, transport, still_there)
+    return Connection(host, transport, deadline, waiting, still_there)
 
 
 def _connected(
@@ -99,13 +106,15 @@ def _connected(
 ) -> "Transport":
     if not host.host_keys:
         raise HostKeyError("connect", whom=str(host), cause="the record holds no host key of it")
+    _prepare_paramiko()
+    key = login_key(host.key)
     started = time.monotonic()
     told = ""
     asked: set[type[_NotYet]] = set()
     while True:
         left = deadline - (time.monotonic() - started)
         try:
-            return _open(host, max(left, 1))
+            return _open(host, key, max(left, 1))
         except _NotYet as problem:
             passed = time.monotonic() - started
             patient = grace if isinstance(problem, _WrongKey | _Refused) else deadline
@@ -141,8 +150,7 @@ def _explained(host: Host, problem: _NotYet) -> ProvisionerError:
     return RemoteError("connect", whom=str(host), cause=problem, hint=hint, retry=True)
 
 
-def _open(host: Host, limit: float) -> "Transport":
-    _prepare_paramiko()
+def _open(host: Host, key: "PKey", limit: float) -> "Transport":
     from paramiko import SSHException, Transport
 
     try:
@@ -151,8 +159,8 @@ def _open(host: Host, limit: float) -> "Transport":
         raise _NotYet(f"no answer ({problem.strerror or problem})") from None
     transport: Transport | None = None
     try:
-        transport = Transport(sock)
-        _log_in(transport, host, min(limit, _HANDSHAKE_SECONDS))
+        transport = Transport(sock, packetizer_class=_bounded_packets())
+        _log_in(transport, host, key, min(limit, _HANDSHAKE_SECONDS))
     except (OSError, EOFError, SSHException) as problem:
         _end(transport, sock)
         raise _NotYet(reason(problem)) from None
@@ -184,9 +192,8 @@ def _socket(host: Host, limit: float) -> socket.socket:
     return sock
 
 
-def _log_in(transport: "Transport", host: Host, limit: float) -> None:
+def _log_in(transport: "Transport", host: Host, key: "PKey", limit: float) -> None:
     """The key exchange, the look at the server's key, and only then the login."""
-    from paramiko import AuthenticationException, Ed25519Key
     from paramiko.ssh_exception import IncompatiblePeer
 
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = limit
@@ -199,10 +206,37 @@ def _log_in(transport: "Transport", host: Host, limit: float) -> None:
     shown = transport.get_remote_server_key().get_base64()
     if shown not in {line.split()[1] for line in host.host_keys}:
         raise _WrongKey("it showed another host key than the recorded one")
+    _prove_ourselves(transport, host.user, key)
+
+
+def _prove_ourselves(transport: "Transport", user: str, key: "PKey") -> None:
+    from paramiko import AuthenticationException
+
     try:
-        transport.auth_publickey(host.user, Ed25519Key.from_private_key(io.StringIO(host.key)))
+        more = transport.auth_publickey(user, key)
     except AuthenticationException as problem:
+        # The same error for a refusal, for silence, and for a link that ended meanwhile.
+        if "timeout" in str(problem).lower() or not transport.is_active():
+            raise _NotYet(f"no answer to the login ({reason(problem)})") from None
         raise _Refused(f"it refused the operator's key ({reason(problem)})") from None
+    if more:
+        raise _Refused(f"it wants more than the operator's key ({', '.join(more)})")
+
+
+@cache
+def _bounded_packets() -> type["Packetizer"]:
+    from paramiko import SSHException
+    from paramiko.packet import Packetizer
+
+    class BoundedPackets(Packetizer):
+        """paramiko's own would gather packets of up to 4 GB."""
+
+        def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+            if n > _MOST_PACKET:
+                raise SSHException(f"it announced a packet of {n} bytes")
+            return super().read_all(n, check_rekey)
+
+    return BoundedPackets
 
 
 def _prepare_paramiko() -> None:
@@ -227,10 +261,17 @@ class Connection:
     """An open connection, for one thread; use as a context manager, or `close` it."""
 
     def __init__(
-        self, host: Host, transport: "Transport", still_there: Callable[[], None] | None = None
+        self,
+        host: Host,
+        transport: "Transport",
+        patience: float = 60,
+        waiting: Callable[[str], None] | None = None,
+        still_there: Callable[[], None] | None = None,
     ) -> None:
         self.host = host
         self._transport = transport
+        self._patience = patience
+        self._waiting = waiting
         self._still_there = still_there
 
     def __enter__(self) -> Self:
@@ -259,15 +300,34 @@ class Connection:
         self.close()
         self._transport = _connected(self.host, deadline, grace, None, self._still_there)
 
-    def run(self, command: str, *, timeout: float = 30, input: bytes = b"") -> Result:  # noqa: A002
+    def run(
+        self,
+        command: str,
+        *,
+        timeout: float = 30,
+        input: bytes = b"",  # noqa: A002
+        most: int = MOST_BYTES,
+    ) -> Result:
         """One command in bash, without startup files; killed on the server after `timeout` seconds.
 
-        The exit code is the caller's to judge. RemoteError if it was out of time, ConnectionLost.
+        The exit code is the caller's to judge. What a login file prints is no part of the answer, and a login
+        that ends before the command began is tried again for as long as `connect` was to take. RemoteError if
+        the command was out of time or said more than `most` bytes, ConnectionLost, NothingRan.
         """
-        shell = f"exec timeout --kill-after=5 {timeout:g} bash --noprofile --norc -c {shlex.quote(command)}"
+        tries = Tries(self._patience)
+        while True:
+            try:
+                return self._run(command, timeout, input, most)
+            except NothingRan as refused:
+                tries.again(refused)
+                if self._waiting:
+                    self._waiting(refused.cause or "")
+                self.reopen(deadline=self._patience)
+
+    def _run(self, command: str, timeout: float, data: bytes, most: int) -> Result:
         cross("before command")
-        with self.stream(shell) as stream:
-            out, err = stream.exchange(input, time.monotonic() + timeout + _MARGIN_SECONDS)
+        with self.stream(command, timeout=timeout, most=most) as stream:
+            out, err = stream.exchange(data, time.monotonic() + timeout + _MARGIN_SECONDS)
             code = stream.exit_status(_MARGIN_SECONDS)
         cross("after command")
         if code in (124, 137):
@@ -276,21 +336,37 @@ class Connection:
         return Result(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
     @contextmanager
-    def stream(self, command: str) -> Iterator["Stream"]:
-        """Start a command and exchange bytes with it; its channel is closed at the end of the block."""
+    def stream(
+        self, command: str, *words: str, timeout: float | None = None, most: int = 64 << 20
+    ) -> Iterator["Stream"]:
+        """Start a command in bash, with these arguments, and exchange bytes with it.
+
+        Its channel is closed at the end of the block. `most` is how many bytes it may say.
+        """
         from paramiko import SSHException
 
+        mark = new_mark()
         with link(str(self.host)):
             try:
                 channel = self._transport.open_session(timeout=_CHANNEL_SECONDS)
                 channel.settimeout(_CHANNEL_SECONDS)
-                channel.exec_command(command)
+                channel.event = _Answer()
+                channel.exec_command(marked(command, words, mark, timeout=timeout))
             except SSHException as problem:
                 raise EOFError(reason(problem)) from None
         try:
-            yield Stream(channel, str(self.host))
+            yield Stream(channel, str(self.host), mark, most)
         finally:
             channel.close()
+
+
+class _Answer(threading.Event):
+    """What paramiko waits on for the answer to a request: for ever, if it were its own."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not super().wait(_CHANNEL_SECONDS if timeout is None else timeout):
+            raise TimeoutError("no answer to a request")
+        return True
 
 
 def host_key_lines(lines: Sequence[str | None]) -> tuple[str, ...]:

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from provisioner.errors import ConnectionLost
+from provisioner.errors import ConnectionLost, RemoteError
+from provisioner.remote.login import Gate, nothing_ran
 
 if TYPE_CHECKING:
     from paramiko import Channel
 
 _SILENCE_SECONDS = 30
 _CHUNK = 32768
+_TOO_MUCH = "look at that server: somebody may have changed what it runs for us"
 
 
 @contextmanager
@@ -36,11 +38,18 @@ def reason(problem: BaseException) -> str:
 
 
 class Stream:
-    """A running command's three streams, read and written by one thread, with a deadline on each wait."""
+    """A running command's three streams, read and written by one thread, with a deadline on each wait.
 
-    def __init__(self, channel: "Channel", whom: str) -> None:
+    Standard output and error begin behind `mark`; `most` is how many bytes may come on both together.
+    """
+
+    def __init__(self, channel: "Channel", whom: str, mark: str, most: int) -> None:
         self._channel = channel
         self._whom = whom
+        self._out, self._err = Gate(mark), Gate(mark)
+        self._most = self._room = most
+        self._early: list[tuple[bytes, bytes]] = []
+        channel.setblocking(0)
         # Readable when either of the two streams has something, or both have ended.
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
@@ -48,12 +57,12 @@ class Stream:
     def receive(self, limit: float) -> tuple[bytes, bytes]:
         """What has come on standard output and error, at most `limit` seconds later; both empty at the end.
 
-        ConnectionLost if nothing came, or the link broke.
+        ConnectionLost if nothing came, or the link broke; NothingRan; RemoteError if it says too much.
         """
         with self._guard():
             until = time.monotonic() + limit
             while True:
-                out, err = self._ready()
+                out, err = self._early.pop(0) if self._early else self._ready()
                 if out or err or self._ended():
                     return out, err
                 left = until - time.monotonic()
@@ -62,17 +71,35 @@ class Stream:
                 self._poll.poll(min(left, 1) * 1000)
 
     def send(self, data: bytes, limit: float = _SILENCE_SECONDS) -> None:
-        """Write to its standard input. ConnectionLost if it takes nothing for `limit` seconds."""
+        """Write to its standard input. ConnectionLost if it takes nothing for `limit` seconds.
+
+        What it says meanwhile is kept for `receive`: a server that talks without listening is no reason to
+        hold back, nor to let it fill the memory.
+        """
         with self._guard():
-            self._channel.settimeout(limit)
-            self._channel.sendall(data)
+            rest, until = data, time.monotonic() + limit
+            while rest:
+                left = len(rest)
+                rest = self._take(rest)
+                if len(rest) < left:
+                    until = time.monotonic() + limit
+                    continue
+                self._listen_early()
+                if time.monotonic() >= until:
+                    raise TimeoutError(f"nothing was taken for {limit:g} s")
+                self._poll.poll(10)
+
+    def _listen_early(self) -> None:
+        if any(got := self._ready()):
+            self._early.append(got)
+        elif self._channel.closed or self._ended():
+            raise EOFError("the command ended before it had read its input")
 
     def exchange(self, data: bytes, until: float) -> tuple[bytes, bytes]:
         """Write all, read all, until both streams end or the clock (monotonic) says `until`."""
         out, err = bytearray(), bytearray()
         rest: bytes | None = data
         with self._guard():
-            self._channel.setblocking(0)
             while True:
                 rest = self._push(rest)
                 got = self._ready()
@@ -91,8 +118,7 @@ class Stream:
         if rest is None:
             return None
         try:
-            while rest and self._channel.send_ready():
-                rest = rest[self._channel.send(rest[:_CHUNK]) :]
+            rest = self._take(rest)
             if rest:
                 return rest
             self._channel.shutdown_write()
@@ -101,6 +127,12 @@ class Stream:
             if not self._channel.closed:
                 raise
         return None
+
+    def _take(self, rest: bytes) -> bytes:
+        """Write what there is room for now; what is left."""
+        while rest and self._channel.send_ready():
+            rest = rest[self._channel.send(rest[:_CHUNK]) :]
+        return rest
 
     def exit_status(self, limit: float) -> int:
         """The exit code. ConnectionLost if none comes within `limit` seconds, or the server sent none."""
@@ -111,22 +143,44 @@ class Stream:
         return self._channel.exit_status
 
     def _ready(self) -> tuple[bytes, bytes]:
+        """What is there by now, of the command's own; nothing if it was the login's."""
+        out, err = b"", b""
+        while not out and not err:
+            got = self._read()
+            if not any(got):
+                break
+            out, err = self._out.feed(got[0]), self._err.feed(got[1])
+        return out, err
+
+    def _read(self) -> tuple[bytes, bytes]:
         out, err = b"", b""
         if self._channel.recv_ready():
             out = self._channel.recv(_CHUNK * 8)
         if self._channel.recv_stderr_ready():
             err = self._channel.recv_stderr(_CHUNK * 8)
+        self._room -= len(out) + len(err)
+        if self._room < 0:
+            cause = f"it sent more than {self._most / 1e6:.1f} MB, which is more than any answer has"
+            raise RemoteError("read its answer", whom=self._whom, cause=cause, hint=_TOO_MUCH)
         return out, err
 
     def _ended(self) -> bool:
+        """Whether both streams are at their end. NothingRan if that came before the command."""
         channel = self._channel
         if channel.recv_ready() or channel.recv_stderr_ready():
             return False
-        if channel.eof_received:
-            return True
-        if not channel.get_transport().is_active():
-            raise EOFError("the link broke")
-        return channel.closed
+        if not channel.eof_received:
+            if not channel.get_transport().is_active():
+                raise EOFError("the link broke")
+            if not channel.closed:
+                return False
+        if not self._out.open:
+            raise nothing_ran(self._whom, f"{self._err.words}\n{self._out.words}", self._code())
+        return True
+
+    def _code(self) -> int | None:
+        known = self._channel.status_event.wait(1) and self._channel.exit_status >= 0
+        return self._channel.exit_status if known else None
 
     def _guard(self) -> AbstractContextManager[None]:
         return link(self._whom)

@@ -11,13 +11,11 @@ follows:
     yes                 it was accepted: wait until it is active
 """
 
-from pathlib import Path
-
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
-from provisioner.remote.keys import KeyPair, generate_keypair, public_half
+from provisioner.remote.keys import KeyPair, generate_keypair, operator_key
 from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.settings import Settings
@@ -52,7 +50,7 @@ class CreateDroplet:
         if settings.digitalocean_token is None:
             missing.append("set DIGITALOCEAN_ACCESS_TOKEN in the environment or in .env")
         try:
-            _operator_key(settings)
+            operator_key(settings.ssh.key)
         except SettingsError as error:
             missing.append(f"{error.hint} ({error.cause})")
         return missing
@@ -134,7 +132,7 @@ class CreateDroplet:
         """
         settings, customer, cloud = work.settings, work.customer, work.services.cloud
         work.say("asking DigitalOcean for a droplet")
-        key = cloud.ensure_ssh_key(_operator_key(settings), "provisioner")
+        key = cloud.ensure_ssh_key(operator_key(settings.ssh.key).public, "provisioner")
         cloud.ensure_firewall(FLEET_TAG, settings.ssh.port)
         host_key = generate_keypair(name_of(customer.id))
         spec = _spec(settings, customer, host_key, key.id)
@@ -233,24 +231,3 @@ def _unknown_host_key(customer: Customer, droplet: DropletInfo) -> DropletUnclea
         + command("update", customer.email, "setup.droplet.hostKey", "ssh-ed25519 AAAA…"),
         (droplet.id,),
     )
-
-
-def _operator_key(settings: Settings) -> str:
-    """The public half of the key that may log in; SettingsError if it cannot be used."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    path = settings.ssh.key
-    if path is None:
-        raise _unusable("no key is set", "run provisioner init, or set key under [ssh] in provisioner.toml")
-    try:
-        return public_half(Path(path).expanduser().read_text("ascii"))
-    except OSError as error:
-        raise _unusable(f"{path}: {error.strerror}", "run provisioner init, or correct [ssh] key") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _unusable(
-            f"{path} is not a private key in OpenSSH form without a passphrase", "set another [ssh] key"
-        ) from None
-
-
-def _unusable(cause: str, hint: str) -> SettingsError:
-    return SettingsError("use the operator's SSH key", cause=cause, hint=hint)

@@ -59,11 +59,26 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, port: int | None = None, host_key_type: str = "ed25519") -> Iterator[Sshd]:
-    """An sshd with a fresh host key and one authorized key; ends with everything that it started."""
+def running(
+    folder: Path,
+    *,
+    port: int | None = None,
+    host_key_type: str = "ed25519",
+    operator: KeyPair | None = None,
+    first: str = "",
+) -> Iterator[Sshd]:
+    """An sshd with a fresh host key and one authorized key; ends with everything that it started.
+
+    `first` is a shell text that runs before every command, as a login file would.
+    """
     port = port or free_port()
-    host_key, operator = generate_keypair("host"), generate_keypair("operator")
+    host_key, operator = generate_keypair("host"), operator or generate_keypair("operator")
     config = _configuration(folder, port, host_key, operator, host_key_type)
+    if first:
+        login = folder / "login.sh"
+        login.write_text(f'{first}\neval "$SSH_ORIGINAL_COMMAND"\n')
+        with config.open("a") as lines:
+            lines.write(f"ForceCommand bash --norc {login}\n")
     if os.geteuid() == 0:
         # It stays: every sshd of this machine needs it, those of other tests at the same time too.
         _SEPARATION.mkdir(mode=0o755, exist_ok=True)

@@ -35,14 +35,14 @@ def test_many_commands_on_one_connection(server: Sshd) -> None:
 def test_five_megabytes_on_both_streams_at_once(server: Sshd) -> None:
     command = "head -c 5000000 /dev/zero >&2 & head -c 5000000 /dev/zero; wait"
     with connect(server.host) as connection:
-        result = connection.run(command)
+        result = connection.run(command, most=10_000_100)
     assert (len(result.out), len(result.err)) == (5_000_000, 5_000_000)
 
 
 def test_five_megabytes_in_and_out(server: Sshd) -> None:
     data = os.urandom(5_000_000)
     with connect(server.host) as connection:
-        result = connection.run("sha256sum; head -c 5000000 /dev/zero", input=data)
+        result = connection.run("sha256sum; head -c 5000000 /dev/zero", input=data, most=6_000_000)
     assert len(result.out) > 5_000_000
 
 
@@ -243,6 +243,7 @@ def test_a_server_that_hangs_up_leaves_no_traceback_on_the_terminal(first: str) 
 {first}
 import socket, threading
 from provisioner.errors import RemoteError
+from provisioner.remote.keys import generate_keypair
 from provisioner.remote.ssh import Host, connect
 
 listener = socket.create_server(("127.0.0.1", 0))
@@ -254,7 +255,8 @@ def hang_up():
 threading.Thread(target=hang_up, daemon=True).start()
 port = listener.getsockname()[1]
 try:
-    connect(Host("127.0.0.1", ("ssh-ed25519 AAAA",), "", port=port), deadline=1)
+    key = generate_keypair("nobody").private
+    connect(Host("127.0.0.1", ("ssh-ed25519 AAAA",), key, port=port), deadline=1)
 except RemoteError as error:
     print(error.retry)
 """

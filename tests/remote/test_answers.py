@@ -1,0 +1,64 @@
+"""JSON answers of servers, which may be anything."""
+
+import json
+from types import NoneType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provisioner.errors import RemoteError
+from provisioner.remote.answers import load_json, parse_json, parse_rows
+
+FIELDS = {"id": (str, int), "username": (str, NoneType)}
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    return parse_rows(text, FIELDS, doing="read the requests", whom="192.0.2.7")
+
+
+def test_rows_as_they_should_be() -> None:
+    told = [{"id": 5, "username": "anna", "more": [1]}, {"id": "6", "username": None}]
+    assert rows(json.dumps(told)) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "cannot be read"),
+        ("Welcome", "cannot be read"),
+        ("{}", "not a list"),
+        ("[5]", "no object"),
+        ('[{"id": 5}]', "no “username”"),
+        ('[{"id": 5, "username": 7}]', "“username” is a number"),
+        ('[{"id": true, "username": "x"}]', "“id” is true or false"),
+        (json.dumps([{"id": 1, "username": "x"}] * 1001), "at most 1000"),
+        ("[" * 100_000, "too deep"),
+        ("[" * 40 + "]" * 40, "too deep"),
+        ("[" + "1" * 5000 + "]", "cannot be read"),
+        ("[NaN]", "no number"),
+        ("[1e999]", "no number"),
+        ('["' + "x" * 2_000_000 + '"]', "longer than"),
+    ],
+    ids=range(14),
+)
+def test_other_answers_are_one_error_about_the_server(text: str, says: str) -> None:
+    with pytest.raises(RemoteError, match=says) as caught:
+        rows(text)
+    assert caught.value.whom == "192.0.2.7"
+    assert len(caught.value.summary) < 400
+
+
+def test_half_a_character_is_replaced() -> None:
+    assert load_json('{"\\ud800": ["a\\udc00"]}') == {"?": ["a?"]}
+    assert load_json('"\\ud83d\\ude00"') == "😀"
+
+
+@given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+def test_whatever_comes_can_be_written_down(text: str) -> None:
+    try:
+        document = parse_json(text, doing="read", whom="192.0.2.7")
+    except RemoteError:
+        return
+    json.dumps(document, ensure_ascii=False).encode()
