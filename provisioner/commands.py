@@ -2,6 +2,14 @@
 
 import shlex
 
+_everywhere: list[str] = []
+_WITHOUT_WORKSPACE = frozenset({"init", "sandbox", "demo"})
+
+
+def choose_everywhere(*options: str) -> None:
+    """Options that every printed command needs: the workspace, where the operator has named one."""
+    _everywhere[:] = options
+
 
 def command(name: str, *arguments: str, options: str = "") -> str:
     """`provisioner NAME …` with each argument quoted for a shell, however it was typed in.
@@ -10,7 +18,6 @@ def command(name: str, *arguments: str, options: str = "") -> str:
     """
     quoted = " ".join(map(shlex.quote, arguments))
     guarded = any(argument.startswith("-") and argument != "-" for argument in arguments)
-    words = (
-        ("provisioner", name, options, "--", quoted) if guarded else ("provisioner", name, quoted, options)
-    )
+    program = shlex.join(("provisioner", *(() if name in _WITHOUT_WORKSPACE else _everywhere)))
+    words = (program, name, options, "--", quoted) if guarded else (program, name, quoted, options)
     return " ".join(filter(None, words))

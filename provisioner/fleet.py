@@ -111,17 +111,21 @@ class Fleet:
         def run(who: str, place: "_Place") -> None:
             with place:
                 ending = self._run(who, place, services, clock, until, patience)
-            with self._hearing:
-                self._endings[who] = ending
-                self._ended(ending)
+            self._note(ending, who)
 
         try:
             for who in customers:
                 place = _Place(places, self._tell)
                 place.take()
                 # They must not keep the process alive at a second Ctrl-C.
-                threads.append(threading.Thread(target=run, args=(who, place), name=who, daemon=True))
-                threads[-1].start()
+                thread = threading.Thread(target=run, args=(who, place), name=who, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as problem:
+                    place.leave()
+                    self._note(Ending(who, refusal=_too_many(who, problem)), who)
+                else:
+                    threads.append(thread)
             for thread in threads:
                 thread.join()
         except KeyboardInterrupt:
@@ -162,13 +166,32 @@ class Fleet:
     def _tell(self, progress: Progress) -> None:
         self._stop.check()
         with self._hearing:
-            self._listener(progress)
+            self._show(lambda: self._listener(progress))
+
+    def _note(self, ending: Ending, who: str) -> None:
+        with self._hearing:
+            self._endings[who] = ending
+            self._show(lambda: self._ended(ending))
+
+    def _show(self, show: Callable[[], None]) -> None:
+        """What cannot be shown ends nobody's run; a reader who has left stops all of them, as Ctrl-C does."""
+        try:
+            show()
+        except BrokenPipeError:
+            self._stop.ask()
+        except OSError:
+            return
 
     def _stop_all(self, threads: Sequence[threading.Thread]) -> None:
         self._stop.ask()
         deadline = time.monotonic() + GRACE_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _too_many(who: str, problem: RuntimeError) -> ProvisionerError:
+    hint = "run the same command again with fewer --jobs"
+    return ProvisionerError("begin the setup", whom=who, cause=problem, hint=hint, retry=True)
 
 
 class _Place:

@@ -47,14 +47,19 @@ class RunLog:
     def __init__(self, folder: Path, run: str) -> None:
         self.path = folder / f"{run}.jsonl"
         self._descriptor: int | None = None
+        self._torn = False
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, progress: Progress) -> None:
-        if self._descriptor is not None:
-            with suppress(OSError):
-                os.write(self._descriptor, progress_line(progress).encode() + b"\n")
+        if self._descriptor is None:
+            return
+        line = progress_line(progress).encode("utf-8", "backslashreplace") + b"\n"
+        if self._torn:
+            line = b"\n" + line
+        with suppress(OSError):
+            self._torn = os.write(self._descriptor, line) < len(line)
 
     def close(self) -> None:
         if self._descriptor is not None:

@@ -10,9 +10,12 @@ from typing import Any
 
 from provisioner.timestamps import present
 
-_TAIL_BYTES = 8192
+# A run's last words are few, but a failure's may be many.
+_TAILS = (8192, 1 << 20)
 _STEP = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
+_TOLD = ("who", "step", "kind", "text", "timestamp")
 
 
 def new_run(folder: Path) -> str:
@@ -47,7 +50,7 @@ def _newest_first(folder: Path) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.endswith(".jsonl")]
-    except FileNotFoundError:
+    except OSError:  # none yet, or none that can be seen: no log must end a run, or hide how others stand
         return
     yield from (folder / name for name in sorted(names, reverse=True))
 
@@ -55,24 +58,34 @@ def _newest_first(folder: Path) -> Iterator[Path]:
 def _begun(path: Path) -> datetime:
     """When a run was begun, by its name; long ago if that is no moment."""
     try:
-        return datetime.fromisoformat(path.stem.rpartition("-")[0])
+        moment = datetime.fromisoformat(path.stem.rpartition("-")[0])
     except ValueError:
         return _LONG_AGO
+    return moment if moment.tzinfo is not None and moment < _FAR_AHEAD else _LONG_AGO
 
 
 def _last_event(path: Path) -> dict[str, Any]:
     """The last whole line; a kill may have torn the very last one."""
     try:
+        size = path.stat().st_size
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            lines = file.read().splitlines()
+            for tail in _TAILS:
+                file.seek(max(0, size - tail))
+                if event := _last_of(file.read(tail).splitlines()):
+                    return event
+                if size <= tail:
+                    break
     except OSError:
-        return {}
+        pass
+    return {}
+
+
+def _last_of(lines: list[bytes]) -> dict[str, Any]:
     for line in reversed(lines):
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(event, dict):
+        if isinstance(event, dict) and all(isinstance(event.get(key, ""), str) for key in _TOLD):
             return event
     return {}

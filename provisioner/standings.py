@@ -1,6 +1,6 @@
 """Where each customer's setup stands now: from run locks, records and run logs, never from a stored word."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -9,13 +9,14 @@ from provisioner.commands import command
 from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import Customer
+from provisioner.customers.store import Listing
 from provisioner.run_logs import last_progress
 from provisioner.timestamps import present
 from provisioner.workspace import Workspace
 
 State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
 
-_GONE = ("cancelled", "handed_over")
+GONE = ("cancelled", "handed_over")
 _ENDINGS: Mapping[str, State] = {"failed": "failed", "done": "paused"}
 
 
@@ -49,16 +50,32 @@ class Standing:
         return max(0.0, ((now or present()) - began).total_seconds())
 
 
-def standings(workspace: Workspace) -> Iterator[Standing]:
-    """Of every customer who has not gone; records that cannot be read are left to `check`."""
+def standings(
+    workspace: Workspace, unreadable: Callable[[Listing], None] = lambda _: None
+) -> Iterator[Standing]:
+    """Of every customer who has not gone; `unreadable` is told each file that says nothing of one."""
+    customers: list[Customer] = []
+    for listing in workspace.store().all():
+        if listing.customer is None:
+            unreadable(listing)
+        elif listing.customer.status not in GONE:
+            customers.append(listing.customer)
+    return standings_of(workspace, customers)
+
+
+def standings_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterator[Standing]:
+    """Of each of these, whose records were read a moment ago; no file of anybody else is looked at."""
     store = workspace.store()
-    customers = [listing.customer for listing in store.all() if listing.customer is not None]
-    present = [customer for customer in customers if customer.status not in _GONE]
-    begun = [customer.email for customer in present if _begun(customer) and not _complete(customer)]
-    last = last_progress(workspace.runs_dir, set(begun))
-    for customer in present:
-        holder = None if _complete(customer) else store.holder(customer.id)
+    begun = {customer.email for customer in customers if is_under_way(customer)}
+    last = last_progress(workspace.runs_dir, begun)
+    for customer in customers:
+        holder = None if _complete(customer) else store.holder_by_id(customer.id)
         yield _standing(customer, holder, last)
+
+
+def is_under_way(customer: Customer) -> bool:
+    """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
+    return customer.status not in GONE and _begun(customer) and not _complete(customer)
 
 
 def unfinished(found: Iterable[Standing]) -> list[str]:

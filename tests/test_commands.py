@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.cli.context import choose_workspace
 from provisioner.commands import command
 
 _HOSTILE = [
@@ -36,3 +37,12 @@ def test_a_plain_command_stays_plain() -> None:
     assert command("update", "a@example.com", "setup.messaging.botToken", "-") == (
         "provisioner update a@example.com setup.messaging.botToken -"
     )
+
+
+def test_where_a_workspace_was_named_every_printed_command_names_it() -> None:
+    try:
+        choose_workspace(Path("/a folder"))
+        assert shlex.split(command("list")) == ["provisioner", "--workspace", "/a folder", "list"]
+    finally:
+        choose_workspace(None)
+    assert command("list") == "provisioner list"

@@ -63,3 +63,50 @@ def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
     [line] = (tmp_path / "run.jsonl").read_text().splitlines()
     assert json.loads(line)["text"] == "an “odd”\nline"
     assert (tmp_path / "run.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RunLog(tmp_path, "run")
+    monkeypatch.setattr(os, "write", lambda handle, data: _write(handle, data[:20]))
+    log(Progress(WHO, "droplet", "said", "torn"))
+    monkeypatch.undo()
+    log(Progress(WHO, "droplet", "failed", "whole"))
+    log.close()
+
+    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "whole"
+
+
+_write = os.write
+
+
+def test_what_no_encoding_has_is_no_hindrance(tmp_path: Path) -> None:
+    told(tmp_path, "run", "half of a pair: \ud800")
+    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "half of a pair: \ud800"
+
+
+def test_long_last_words_are_found(tmp_path: Path) -> None:
+    told(tmp_path, "run", "x" * 100_000)
+    assert len(last_progress(tmp_path, {WHO})[WHO]["text"]) == 100_000
+
+
+@pytest.mark.parametrize("name", ["2026-01-29-aa", "9999-12-31T235959.999999Z-aa", "zzz"])
+def test_no_name_of_a_log_hinders_the_next_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.jsonl").write_text("")
+    assert new_run(tmp_path).startswith("2")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[" * 100_000, '{"who": ["a"]}', '{"who": "customer@example.com", "kind": ["failed"]}', "7", "null"],
+)
+def test_no_line_of_a_log_hinders_a_look(tmp_path: Path, line: str) -> None:
+    (tmp_path / "run.jsonl").write_text(line + "\n")
+    assert last_progress(tmp_path, {WHO}) == {}
+
+
+def test_a_folder_that_nobody_may_read_has_no_runs(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    assert last_progress(tmp_path / "runs", {WHO}) == {}
+    assert new_run(tmp_path / "runs")

@@ -4,6 +4,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.commands import choose_everywhere
+
 if TYPE_CHECKING:
     from provisioner.workspace import Workspace
 
@@ -13,6 +15,7 @@ _explicit: ContextVar[Path | None] = ContextVar("explicit_workspace", default=No
 def choose_workspace(folder: Path | None) -> None:
     """Remember what `--workspace` named."""
     _explicit.set(folder)
+    choose_everywhere(*(("--workspace", str(folder)) if folder is not None else ()))
 
 
 def current_workspace() -> "Workspace":

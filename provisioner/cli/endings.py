@@ -10,6 +10,7 @@ from provisioner.commands import command
 from provisioner.secrets import Redactor
 
 if TYPE_CHECKING:
+    from provisioner.customers.store import Listing
     from provisioner.fleet import Ending
     from provisioner.runner import RunResult
 
@@ -45,24 +46,24 @@ def last_word(ending: "Ending") -> str:
     return ending.result.customer.status if ending.result else ""
 
 
-def tell_one(ending: "Ending") -> None:
-    """How the run of the only customer ended."""
+def tell_one(ending: "Ending", options: str = "") -> None:
+    """How the run of the only customer ended; `options` are what the same command has to have again."""
     if ending.bug:
         report(ending.bug)
     elif ending.interrupted:
-        render.say(f"stopped; to go on: {command('provision', ending.who)}")
+        render.say(f"stopped; to go on: {command('provision', ending.who, options=options)}")
     elif ending.error:
         render.print_error(ending.error)
         if ending.result:
-            render.say(f"  again, from this step on: {command('provision', ending.who)}")
+            render.say(f"  again, from this step on: {command('provision', ending.who, options=options)}")
     elif ending.waiting:
         render.say(f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}")
-        render.say(f"  after that: {command('provision', ending.who)}")
+        render.say(f"  after that: {command('provision', ending.who, options=options)}")
     elif ending.result:
         render.say(_success(ending.result))
 
 
-def tell_all(endings: Sequence["Ending"]) -> None:
+def tell_all(endings: Sequence["Ending"], options: str = "") -> None:
     """A table of all, what to do about each cause, and the command that runs the failed ones again."""
     render.print_table(_HEADER, [_row(ending) for ending in endings], _STYLES)
     for ending in endings:
@@ -74,9 +75,9 @@ def tell_all(endings: Sequence["Ending"]) -> None:
     again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
     if again:
         render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")
-        render.say(f"  {command('provision', *again)}")
+        render.say(f"  {command('provision', *again, options=options)}")
     if any(ending.waiting for ending in endings):
-        render.say("for those who wait, when they have acted: provisioner resume")
+        render.say(f"for those who wait, when they have acted: {command('resume', options=options)}")
 
 
 def document(ending: "Ending") -> dict[str, Any]:
@@ -92,6 +93,25 @@ def document(ending: "Ending") -> dict[str, Any]:
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
         "error": render.error_document(error) if error else None,
     }
+
+
+def unreadable(listing: "Listing") -> dict[str, Any]:
+    """One file's part of a JSON document, that says nothing of a customer."""
+    return {"file": listing.name, "cause": str(listing.broken and listing.broken.cause)}
+
+
+def not_begun(listing: "Listing") -> "Ending":
+    """What a file that cannot be read is for the exit code."""
+    from provisioner.fleet import Ending
+
+    return Ending(listing.name, refusal=listing.broken)
+
+
+def tell_unreadable(broken: Sequence["Listing"]) -> None:
+    """Each file that says nothing of a customer, who may be one to be set up."""
+    for listing in broken:
+        if listing.broken is not None:
+            render.print_error(listing.broken)
 
 
 def _hints(endings: Sequence["Ending"]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """How customers are shown: the list, one record, one history. Secrets are cut unless asked for."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +9,9 @@ from provisioner.customers.progress import STEPS, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
 from provisioner.secrets import Redactor, mask_record, secrets_in
+from provisioner.standings import GONE, is_under_way, standings_of
 from provisioner.timestamps import hours_since
+from provisioner.workspace import Workspace
 
 _STATUS_STYLES = {
     "active": "green",
@@ -24,20 +25,27 @@ _UNITS = (("d", 24), ("h", 1), ("min", 1 / 60), ("s", 1 / 3600))
 _HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
 
 
-def print_listing(listings: Iterable[Listing], status: str | None, *, as_json: bool) -> None:
+def print_listing(workspace: Workspace, status: str | None, *, archived: bool = False, as_json: bool) -> None:
     """The customers with this status, or all; a broken file is always among them."""
     # One customer at a time: keeping all of them costs more than reading them.
     chosen = (
         listing
-        for listing in listings
+        for listing in workspace.store().all(archived=archived)
         if listing.customer is None or status is None or listing.customer.status == status
     )
+    under_way: dict[int, Customer] = {}
+    entries: list[Any] = []
+    for listing in chosen:
+        if listing.customer is not None and not archived and is_under_way(listing.customer):
+            under_way[len(entries)] = listing.customer
+        entries.append(_listed(listing) if as_json else _row(listing))
+    # What only locks and run logs tell is looked at for these few, at the end.
+    for number, standing in zip(under_way, standings_of(workspace, list(under_way.values())), strict=True):
+        entries[number] = (_stated if as_json else _row_with_state)(entries[number], standing.state)
     if as_json:
-        render.print_json("customers", customers=list(map(_listed, chosen)))
-        return
-    rows = list(map(_row, chosen))
-    if rows:
-        render.print_table(_HEADER, rows, _STATUS_STYLES)
+        render.print_json("customers", customers=entries)
+    elif entries:
+        render.print_table(_HEADER, entries, _STATUS_STYLES)
     else:
         render.say("No customers.")
 
@@ -117,6 +125,22 @@ def _row(listing: Listing) -> tuple[str, ...]:
     )
 
 
+def _row_with_state(row: tuple[str, ...], state: str) -> tuple[str, ...]:
+    """The last cell, with why nobody goes on where that is no person's turn."""
+    return row if state in ("waiting", "paused") else (*row[:-1], f"{row[-1]}: {state}")
+
+
+def _plain_state(customer: Customer) -> str | None:
+    """As far as the record alone tells it; `status` has more."""
+    if customer.status in GONE:
+        return None
+    return "done" if customer.setup.status == "complete" else "new"
+
+
+def _stated(document: dict[str, Any], state: str) -> dict[str, Any]:
+    return document | {"state": state}
+
+
 def _how_long(customer: Customer) -> str:
     """For how long a person has been waited for."""
     waiting = customer.setup.waiting
@@ -142,6 +166,7 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "status": customer.status,
         "signupDate": customer.signup_date,
         "setup": {"status": customer.setup.status, "done": list(steps_done(customer))},
+        "state": _plain_state(customer),
         "waitsFor": waits_for(customer) or None,
         "waitingSince": customer.setup.waiting.since if customer.setup.waiting else None,
     }

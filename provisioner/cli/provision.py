@@ -1,20 +1,23 @@
 """`provision` and `resume`: customers through the steps, with live progress."""
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
-from provisioner.errors import InputError
+from provisioner.errors import InputError, RecordError, UnknownCustomer
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
     from typer._click.core import Context
 
+    from provisioner.customers.store import Listing
     from provisioner.fleet import Fleet
 
 _PATIENCE = "1h"
@@ -43,12 +46,17 @@ class _OptionalPatience(typer.core.TyperCommand):
     """Lets `--wait` stand alone: typer has no options whose value may be left out."""
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
-        for index, word in enumerate(args):
-            follows = args[index + 1] if index + 1 < len(args) else ""
-            if word == "--wait" and not _DURATION.fullmatch(follows):
-                args = [*args[: index + 1], _PATIENCE, *args[index + 1 :]]
-                break
+        end = args.index("--") if "--" in args else len(args)
+        if "--wait" in args[:end]:
+            after = args.index("--wait") + 1
+            if after >= end or not _is_meant_as_duration(args[after]):
+                args = [*args[:after], _PATIENCE, *args[after:]]
         return super().parse_args(ctx, args)
+
+
+def _is_meant_as_duration(word: str) -> bool:
+    """Anything that begins with a number and is no address, so that `5x` is refused instead of set up."""
+    return word[:1].isdigit() and "@" not in word
 
 
 def register(app: typer.Typer) -> None:
@@ -75,9 +83,10 @@ def provision(
     if bool(customers) == everybody:
         hint = "name the customers, or say --all for everybody whose setup is not complete"
         raise InputError("provision", cause="whom is not clear", hint=hint)
-    workspace = current_workspace()
-    chosen = customers or unfinished(standings(workspace))
-    _provision(workspace, chosen, jobs=jobs, until=until, wait=wait, as_json=as_json)
+    workspace, options = current_workspace(), _Options(jobs, until, wait)
+    broken: list[Listing] = []
+    chosen = _known(workspace, customers) or unfinished(standings(workspace, broken.append))
+    _provision(workspace, chosen, options, broken, as_json=as_json)
 
 
 def resume(
@@ -96,36 +105,90 @@ def resume(
     """
     from provisioner.standings import resumable, standings
 
-    workspace = current_workspace()
-    chosen = customers or resumable(standings(workspace))
-    _provision(workspace, chosen, jobs=jobs, until=until, wait=wait, as_json=as_json)
+    workspace, options = current_workspace(), _Options(jobs, until, wait)
+    broken: list[Listing] = []
+    chosen = _known(workspace, customers) or resumable(standings(workspace, broken.append))
+    _provision(workspace, chosen, options, broken, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How far, how long and how many, as the operator said it."""
+
+    jobs: int
+    until: str | None
+    wait: str | None
+
+    def __post_init__(self) -> None:
+        # Before anybody is looked for, let alone set up.
+        _ = self.patience
+
+    @property
+    def patience(self) -> float:
+        """In seconds; InputError if it is no duration."""
+        return _seconds(self.wait) if self.wait is not None else 0.0
+
+    def again(self) -> str:
+        """The same options for a command line that is printed."""
+        words = []
+        if self.until is not None:
+            words += ["--until", self.until]
+        if self.wait is not None:
+            words += ["--wait", self.wait]
+        if self.jobs != _JOBS:
+            words += ["--jobs", str(self.jobs)]
+        return shlex.join(words)
 
 
 def _provision(
     workspace: Workspace,
-    customers: Sequence[str],
+    chosen: Sequence[str],
+    options: _Options,
+    broken: "Sequence[Listing]",
     *,
-    jobs: int,
-    until: str | None,
-    wait: str | None,
     as_json: bool,
 ) -> None:
     from provisioner.cli import endings as told
     from provisioner.fleet import worst
 
-    patience = _seconds(wait) if wait else 0.0
-    chosen = list(dict.fromkeys(customers))
-    with _fleet(workspace, chosen, jobs, as_json=as_json) as fleet:
-        endings = fleet.provision(chosen, until=until, patience=patience)
+    with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
+        endings = fleet.provision(chosen, until=options.until, patience=options.patience)
     if as_json:
-        render.print_json("provision", customers=[told.document(ending) for ending in endings])
+        customers = [told.document(ending) for ending in endings]
+        render.print_json("provision", customers=customers, unreadable=list(map(told.unreadable, broken)))
     elif len(endings) == 1:
-        told.tell_one(endings[0])
+        told.tell_one(endings[0], options.again())
     elif endings:
-        told.tell_all(endings)
+        told.tell_all(endings, options.again())
     else:
         render.say("There is nobody to set up.")
-    raise typer.Exit(worst(endings))
+    if not as_json:
+        told.tell_unreadable(broken)
+    raise typer.Exit(worst([*endings, *map(told.not_begun, broken)]))
+
+
+def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
+    """The address of each of these, once; InputError that names all who are no customers.
+
+    Whose record cannot be read is left as they were named: that is their own trouble.
+    """
+    addresses: dict[str, None] = {}
+    unknown: list[UnknownCustomer] = []
+    store = workspace.store()
+    for who in whom or ():
+        try:
+            addresses[store.read(who).customer.email] = None
+        except UnknownCustomer as problem:
+            unknown.append(problem)
+        except RecordError:
+            addresses[who] = None
+    if len(unknown) > 1:
+        names = ", ".join(str(problem.whom) for problem in unknown)
+        hints = dict.fromkeys(problem.hint for problem in unknown if problem.hint)
+        raise InputError("find the customers", cause=f"no record is of {names}", hint="\n".join(hints))
+    if unknown:
+        raise unknown[0]
+    return list(addresses)
 
 
 @contextmanager

@@ -9,8 +9,11 @@ import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
+from provisioner.cli.endings import unreadable
+from provisioner.commands import command
 
 if TYPE_CHECKING:
+    from provisioner.customers.store import Listing
     from provisioner.standings import Standing
 
 _STYLES = {
@@ -21,9 +24,10 @@ _STYLES = {
     "paused": "yellow",
     "new": "cyan",
     "done": "dim",
+    "broken": "red",
 }
 _HEADER = ("STATE", "ADDRESS", "STEP", "FOR", "WHAT")
-_ORDER = tuple(_STYLES)
+_ORDER = tuple(state for state in _STYLES if state != "broken")
 _PAUSE_SECONDS = 2.0
 
 
@@ -42,7 +46,7 @@ def status(
     processes and from the records.
     """
     if not watch or as_json:
-        _show(_found(), as_json=as_json)
+        _show(*_found(), as_json=as_json)
         return
     before = None
     try:
@@ -57,37 +61,51 @@ def status(
         return
 
 
-def _found() -> "list[Standing]":
+def _found() -> "tuple[list[Standing], list[Listing]]":
+    """How all stand, and the files that do not say it."""
     from provisioner.standings import standings
 
-    found = list(standings(current_workspace()))
-    return sorted(found, key=lambda one: (_ORDER.index(one.state), one.since or "", one.customer.email))
+    broken: list[Listing] = []
+    found = list(standings(current_workspace(), broken.append))
+    found.sort(key=lambda one: (_ORDER.index(one.state), one.since or "", one.customer.email))
+    return found, broken
 
 
-def _redraw(found: "Sequence[Standing]") -> None:
+def _redraw(found: "tuple[Sequence[Standing], Sequence[Listing]]") -> None:
     render.print_anew()
-    _show(found, as_json=False)
+    _show(*found, as_json=False)
     render.flush()
 
 
-def _show(found: "Sequence[Standing]", *, as_json: bool) -> None:
+def _show(found: "Sequence[Standing]", broken: "Sequence[Listing]", *, as_json: bool) -> None:
     counts = Counter[str](one.state for one in found)
     unfinished = [one for one in found if one.state != "done"]
     if as_json:
         states = {state: counts[state] for state in _ORDER}
-        render.print_json("status", counts=states, customers=[_document(one) for one in unfinished])
+        customers = [_document(one) for one in unfinished]
+        render.print_json(
+            "status", counts=states, customers=customers, unreadable=list(map(unreadable, broken))
+        )
         return
-    if unfinished:
-        render.print_table(_HEADER, [_row(one) for one in unfinished], _STYLES)
-    summary = ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts[state])
-    render.print_line(summary or "No customers.")
+    rows = [_row(one) for one in unfinished] + [_broken_row(one) for one in broken]
+    if rows:
+        render.print_table(_HEADER, rows, _STYLES)
+    numbers = [f"{counts[state]} {state}" for state in _ORDER if counts[state]]
+    numbers += [f"{len(broken)} cannot be read"] * bool(broken)
+    render.print_line(", ".join(numbers) or "No customers.")
+    if broken:
+        render.print_line(f"what is wrong with what cannot be read: {command('check')}")
     again = [one.customer.email for one in unfinished if one.state in ("interrupted", "failed", "paused")]
     if len(again) > 1:
-        render.print_line("to go on with all that were begun: provisioner resume")
+        render.print_line(f"to go on with all that were begun: {command('resume')}")
 
 
 def _row(one: "Standing") -> tuple[str, ...]:
     return one.state, one.customer.email, one.step, _lasting(one), _what(one)
+
+
+def _broken_row(listing: "Listing") -> tuple[str, ...]:
+    return "broken", listing.name, "", "", str(listing.broken and listing.broken.cause)
 
 
 def _what(one: "Standing") -> str:

@@ -87,7 +87,11 @@ class CustomerStore:
 
     def holder(self, who: str) -> Holder | None:
         """The live process that has claimed this customer, if one has."""
-        return holder_of(self._run_lock(self.read(who).customer.id))
+        return self.holder_by_id(self.read(who).customer.id)
+
+    def holder_by_id(self, customer_id: str) -> Holder | None:
+        """The same where the record was read already; no file but the lock is looked at."""
+        return holder_of(self._run_lock(customer_id))
 
     def add(self, record: Record) -> None:
         """Write a new customer's record; InputError if the address or the id is there already."""
