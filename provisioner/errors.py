@@ -24,6 +24,8 @@ failed, whether trying again can help, and what to do next.
 
 from typing import ClassVar, Final
 
+from provisioner.reasons import DISK_FULL_HINT, reason_in, says_disk_full
+
 _LAST_LINES: Final = 12
 
 
@@ -140,13 +142,17 @@ class TaskFailed(RemoteError):
         self.output = output
         self.log = log
         how = "ran out of time" if exit_code == 124 else f"ended with exit code {exit_code}"
+        reason = reason_in(output)
         lines = [line for line in output.splitlines() if line.strip()]
+        correct = "correct the cause and run the same command again"
         super().__init__(
             doing,
             whom=whom,
-            cause=f"the task “{task}” {how}" + (f": {lines[-1]}" if lines else ""),
+            cause=f"the task “{task}” {how}" + (f": {reason}" if reason else ""),
             detail="\n".join(lines[-_LAST_LINES:]) if len(lines) > 1 else None,
-            hint=f"correct the cause and run the same command again; all output is on the server: {log}",
+            hint=DISK_FULL_HINT
+            if says_disk_full(output)
+            else f"{correct}; all output is on the server: {log}",
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from provisioner.boundaries import cross
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
+from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.remote.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
 from provisioner.remote.login import NothingRan, Tries
 from provisioner.remote.render import Script, server_text
@@ -209,13 +210,19 @@ class Execution:
             f"apply the playbook {self._script.playbook}",
             whom=self._whom,
             cause=self._redact(cause),
-            hint="run the same command again" if retry else f"look on the server: {RUNS} has the journals",
+            hint=_hint(cause, retry=retry),
             retry=retry,
         )
 
     @property
     def _whom(self) -> str:
         return str(self._connection.host)
+
+
+def _hint(cause: str, *, retry: bool) -> str:
+    if says_disk_full(cause) or "is the disk full?" in cause:
+        return DISK_FULL_HINT
+    return "run the same command again" if retry else f"look on the server: {RUNS} has the journals"
 
 
 def _acknowledge(stream: Stream) -> None:
