@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -77,48 +78,121 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def held(path: Path, rows: list[tuple[str, str, str | None, str]]) -> None:
+Row = tuple[str, object, str | bytes | None, str]
+
+
+def held(path: Path, rows: Iterable[Row]) -> None:
     database = sqlite3.connect(path)
     with database:
         database.execute(
             "CREATE TABLE channel_pairing_requests (channel_key TEXT, account_id TEXT, request_id TEXT,"
             " code TEXT, created_at TEXT, last_seen_at TEXT, meta_json TEXT)"
         )
-        for channel, sender, about, seen in rows:
-            seen_at = database.execute("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)", (seen,)).fetchone()[
-                0
-            ]
-            database.execute(
-                "INSERT INTO channel_pairing_requests VALUES (?, 'default', ?, 'CODE', ?, ?, ?)",
-                (channel, sender, seen_at, seen_at, about),
-            )
+        database.executemany(
+            "INSERT INTO channel_pairing_requests VALUES (?, 'default', ?, 'CODE', '2026-01-01T00:00:00Z',"
+            " strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), ?)",
+            [(channel, sender, seen, about) for channel, sender, about, seen in rows],
+        )
     database.close()
 
 
+ADA = json.dumps({"username": "Ada_L", "firstName": "Ada", "accountId": "default"})
+
+
+def printed(requests: ModuleType) -> list[dict[str, str]]:
+    """What root prints of what the assistant's user says."""
+    found: list[dict[str, str]] = requests.checked(
+        json.dumps(requests.all_requests(), default=lambda _: None).encode()
+    )
+    return found
+
+
 def test_who_waits_is_read_from_the_gateways_database(requests: ModuleType, tmp_path: Path) -> None:
-    ada = json.dumps({"username": "Ada_L", "firstName": "Ada", "accountId": "default"})
     held(
         tmp_path / "state.sqlite",
         [
-            ("telegram", "111", ada, "-1 minutes"),
             ("telegram", "112", None, "-50 minutes"),
-            ("telegram", "113", ada, "-61 minutes"),
-            ("signal", "114", ada, "-1 minutes"),
+            ("telegram", "111", ADA, "-1 minutes"),
+            ("signal", "114", ADA, "-1 minutes"),
         ],
     )
 
-    found = requests.from_database()
-
-    assert [(one["id"], one["username"], one["name"]) for one in found] == [
+    assert [(one["id"], one["username"], one["name"]) for one in printed(requests)] == [
         ("111", "Ada_L", "Ada"),
         ("112", "", ""),
     ]
 
 
+def test_somebody_who_wrote_days_ago_is_still_known(requests: ModuleType, tmp_path: Path) -> None:
+    held(tmp_path / "state.sqlite", [("telegram", "111", ADA, "-3 days")])
+
+    (found,) = printed(requests)
+
+    assert (found["id"], found["username"]) == ("111", "Ada_L")
+    assert found["at"].endswith("Z")
+    assert found["at"] > "2026-01-02"
+
+
+def test_of_very_many_the_last_ones_are_given(requests: ModuleType, tmp_path: Path) -> None:
+    rows: list[Row] = [("telegram", str(n), ADA, f"-{n} minutes") for n in range(1, 2000)]
+    held(tmp_path / "state.sqlite", rows)
+
+    assert [one["id"] for one in printed(requests)] == [str(n) for n in range(1, 51)]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        json.dumps({"username": 4711, "firstName": ["x"]}),
+        json.dumps({"username": None}),
+        json.dumps([1, 2]),
+        "7",
+        "[" * 1900,
+        "{",
+        b"\xff\xfe",
+        json.dumps({"username": "x" * 1_000_000}),
+        json.dumps({"username": "\x1b[2J\n" + "x" * 500}),
+    ],
+)
+def test_a_row_that_is_none_spoils_no_other(
+    requests: ModuleType, tmp_path: Path, about: str | bytes | None
+) -> None:
+    held(
+        tmp_path / "state.sqlite",
+        [
+            ("telegram", "7", about, "-1 minutes"),
+            ("telegram", b"\xff", ADA, "-2 minutes"),
+            ("telegram", "x" * 3_000_000, ADA, "-2 minutes"),
+            ("telegram", "no number", ADA, "-2 minutes"),
+            ("telegram", "111", ADA, "-3 minutes"),
+        ],
+    )
+
+    first, last = printed(requests)
+
+    assert all(isinstance(value, str) for value in first.values())
+    assert len(first["username"]) <= 100
+    assert first["username"].isprintable()
+    assert (last["id"], last["username"]) == ("111", "Ada_L")
+
+
+@pytest.mark.parametrize("said", [b"", b"7", b"{}", b"[" * 200_000, b"[{}"])
+def test_what_is_no_list_is_an_error_and_not_an_empty_one(requests: ModuleType, said: bytes) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        requests.checked(said)
+
+
 def test_another_database_is_an_error_after_which_the_command_is_asked(
-    requests: ModuleType, tmp_path: Path
+    requests: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sqlite3.connect(tmp_path / "state.sqlite").close()
+    command = tmp_path / "openclaw"
+    rows = [
+        {"id": "1", "lastSeenAt": "2026-01-29T05:00:00Z", "meta": {"username": "old"}},
+        {"id": "2", "lastSeenAt": "2026-01-29T06:00:00Z"},
+    ]
+    command.write_text(f"#!/bin/bash\necho '{json.dumps({'requests': rows})}'\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
-    with pytest.raises(sqlite3.Error):
-        requests.from_database()
+    assert [(one["id"], one["username"]) for one in printed(requests)] == [("2", ""), ("1", "old")]

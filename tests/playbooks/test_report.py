@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.remote.playbook import shipped_playbooks
 from tests.playbooks.programs import program
 
 GOOD: dict[str, Any] = {
@@ -34,7 +35,11 @@ def saying(tmp_path: Path, report: ModuleType, monkeypatch: pytest.MonkeyPatch, 
     stand_in = tmp_path / "as-openclaw"
     stand_in.write_text(f"#!/bin/bash\n{shell}\n")
     stand_in.chmod(0o755)
-    monkeypatch.setattr(report, "AS_OPENCLAW", str(stand_in))
+    hear = (shipped_playbooks() / "moltbot" / "files" / "hear-openclaw").read_text()
+    heard = tmp_path / "hear-openclaw"
+    heard.write_text(hear.replace("/usr/local/sbin/as-openclaw", str(stand_in)))
+    heard.chmod(0o755)
+    monkeypatch.setattr(report, "HEAR", str(heard))
 
 
 def test_it_has_the_shape_that_the_readme_promises(
@@ -94,11 +99,11 @@ def test_whatever_the_assistants_user_says_it_stays_small_and_whole(
 
 
 def test_texts_are_short_and_without_control_characters(openclaw_report: ModuleType) -> None:
-    hostile = "\x1b[2J" + "🦞" * 100_000
+    hostile = "\x1b[2J" + "🦞" * 10_000
     said = {
         "installed": hostile,
-        "gateway": {"version": hostile, "failing": [hostile] * 5000},
-        "channels": {f"{hostile}{n}": {"lastError": hostile, "lifecycle": hostile} for n in range(5000)},
+        "gateway": {"version": hostile, "failing": [hostile] * 50},
+        "channels": {f"{hostile}{n}": {"lastError": hostile, "lifecycle": hostile} for n in range(50)},
         "service": {"NRestarts": "9" * 5000, "ActiveState": hostile, "MemoryCurrent": "[not set]"},
     }
 
