@@ -11,7 +11,7 @@ from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.run_logs import last_progress
-from provisioner.timestamps import present
+from provisioner.timestamps import moment, present
 from provisioner.workspace import Workspace
 
 State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
@@ -43,11 +43,9 @@ class Standing:
         return command("provision", self.customer.email)
 
     def age(self, now: datetime | None = None) -> float | None:
-        """Seconds since `since`."""
-        if self.since is None:
-            return None
-        began = datetime.fromisoformat(self.since)
-        return max(0.0, ((now or present()) - began).total_seconds())
+        """Seconds since `since`; None where that means no moment."""
+        began = moment(self.since) if self.since else None
+        return None if began is None else max(0.0, ((now or present()) - began).total_seconds())
 
 
 def standings(

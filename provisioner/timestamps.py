@@ -1,5 +1,6 @@
 """The one wall clock, and moments as the records have them: text, ISO-8601 in UTC with a final Z."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,10 @@ PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?Z$"
 )
+
+
+APART_SECONDS = 5
+"""How far the clocks of machines that keep time differ at most, with what is rounded away."""
 
 
 def present() -> datetime:
@@ -25,13 +30,34 @@ def in_hours(hours: float) -> str:
     return (present() + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def hours_since(text: str) -> float:
-    """How long ago a moment was; negative for one to come, 0 for a date that no calendar has."""
+def moment(text: str) -> datetime | None:
+    """The moment that a text of `PATTERN` means; None where it has no meaning, as the year 0000.
+
+    A day that its month has not is so many days after the month's first: 2026-02-29 is 2026-03-01, as the
+    owner's script read it. A leap second is the one after the 59th.
+    """
+    if not re.fullmatch(PATTERN, text):
+        return None
+    day, second = int(text[8:10]), text[17:19]
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return 0.0
-    return (present() - moment).total_seconds() / 3600
+        first = datetime.fromisoformat(
+            f"{text[:8]}01{text[10:17]}{'59' if second == '60' else second}{text[19:]}"
+        )
+        return first + timedelta(days=day - 1, seconds=second == "60")
+    except (ValueError, OverflowError):
+        return None
+
+
+def exists(text: str) -> bool:
+    """Whether a calendar has the day of a moment."""
+    found = moment(text[:17] + "00Z")
+    return found is not None and found.strftime("%d") == text[8:10]
+
+
+def hours_since(text: str) -> float:
+    """How long ago a moment was; negative for one to come, 0 for a text that means none."""
+    found = moment(text)
+    return 0.0 if found is None else (present() - found).total_seconds() / 3600
 
 
 def order(text: str) -> str:
@@ -42,6 +68,16 @@ def order(text: str) -> str:
     return text.removesuffix("Z")
 
 
+def went_back(latest: str | None) -> bool:
+    """Whether our clock is so far behind `latest` that one of the two was wrong."""
+    found = moment(latest) if latest else None
+    return found is not None and (found - present()).total_seconds() > APART_SECONDS
+
+
 def now_or_latest(moments: list[str]) -> str:
-    """This moment, or the latest of `moments` where that is ahead of our clock."""
-    return max([*moments, now()], key=order)
+    """This moment, or the latest of `moments` where that is ahead of our clock by no more than clocks differ.
+
+    What a clock that was wrong once has written must not date everything that comes after it.
+    """
+    latest = max(moments, key=order, default=None)
+    return now() if latest is None or went_back(latest) else max(latest, now(), key=order)

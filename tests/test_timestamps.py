@@ -42,6 +42,37 @@ def test_fractions_are_in_order_with_whole_seconds() -> None:
     assert sorted([*moments[2:], *moments[:2]], key=timestamps.order) == moments
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2026-01-29T05:54:00Z", "2026-01-29T05:54:00+00:00"),
+        ("2026-02-29T05:54:00Z", "2026-03-01T05:54:00+00:00"),
+        ("2028-02-29T05:54:00.5Z", "2028-02-29T05:54:00.500000+00:00"),
+        ("2026-04-31T00:00:00Z", "2026-05-01T00:00:00+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+    ],
+)
+def test_a_text_means_a_moment(text: str, meant: str) -> None:
+    assert timestamps.moment(text) == datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize("text", ["0000-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "yesterday", ""])
+def test_or_none(text: str) -> None:
+    assert timestamps.moment(text) is None
+    assert timestamps.hours_since(text) == 0
+
+
+def test_a_link_that_ends_on_a_day_that_its_month_has_not_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timestamps, "present", lambda: datetime(2026, 3, 1, 1, tzinfo=UTC))
+    assert timestamps.hours_since("2026-02-29T00:00:00Z") == 1
+
+
+def test_a_latest_far_ahead_of_our_clock_is_a_wrong_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timestamps, "present", lambda: datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC))
+    assert timestamps.now_or_latest(["2026-01-01T00:00:10Z"]) == "2026-01-01T00:00:10Z"
+    assert timestamps.now_or_latest(["2026-01-01T00:01:05Z"]) == "2026-01-01T00:00:05Z"
+
+
 def test_now_is_never_before_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timestamps, "now", lambda: "2026-01-01T00:00:05Z")
     assert timestamps.now_or_latest([]) == "2026-01-01T00:00:05Z"

@@ -1,19 +1,23 @@
 """Everything that can be wrong with customers' files, looked for at once."""
 
 import itertools
+import re
 import stat
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from provisioner import timestamps
+from provisioner.commands import command
 from provisioner.customers import names
+from provisioner.customers.fields import HISTORY
 from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained
 from provisioner.customers.folders import Folders, Found, shown
 from provisioner.customers.progress import STEPS, steps_done
-from provisioner.customers.record import Customer
+from provisioner.customers.record import CLOCK_SET_BACK, Customer
 from provisioner.errors import RecordError
 
 # A write takes milliseconds: what is older was left by one that was killed.
@@ -24,7 +28,7 @@ _LEFT_OVER_SECONDS = 60
 class Finding:
     """Something wrong with one file; `fixed` says what was done about it.
 
-    `kind` is broken, name, duplicate, status, history, permissions or leftover.
+    `kind` is broken, name, duplicate, status, history, date, permissions or leftover.
     """
 
     file: str
@@ -77,6 +81,8 @@ class Examiner:
             self._note(path, "status", problem)
         for problem in _steps_back(customer):
             self._note(path, "history", problem)
+        for problem in _days_of_no_calendar(customer, found.record.data):
+            self._note(path, "date", problem)
         if names.fits(path.name, customer.email):
             return found
         return Found(self._look_at_name(path, customer.email), found.record, found.content)
@@ -169,10 +175,33 @@ def _steps_back(customer: Customer) -> Iterator[str]:
         "notes": [note.timestamp for note in customer.notes],
         "timeline": [event.timestamp for event in customer.timeline],
     }
+    corrected = [event.timestamp for event in customer.timeline if event.event == CLOCK_SET_BACK]
     for name, moments in histories.items():
-        for earlier, later in itertools.pairwise(moments):
-            if timestamps.order(later) < timestamps.order(earlier):
-                yield f"{name} goes back in time, from {earlier} to {later}"
+        for earlier, later in itertools.pairwise(map(timestamps.order, moments)):
+            explained = any(timestamps.order(moment) <= later for moment in corrected)
+            if later < earlier and not explained:
+                yield f"{name} goes back in time, from {earlier}Z to {later}Z"
+
+
+def _days_of_no_calendar(customer: Customer, data: dict[str, Any]) -> Iterator[str]:
+    """Times such as 2026-02-29T…, wherever they stand; they are read as so many days after the first."""
+    for path, text in _texts_in(data):
+        if not re.fullmatch(timestamps.PATTERN, text) or timestamps.exists(text):
+            continue
+        found = timestamps.moment(text)
+        read = f"; it is read as {found:%Y-%m-%d}" if found else ""
+        history = path.split(".", 1)[0] in HISTORY
+        hint = "correct it in the file" if history else command("update", customer.email, path, "TIME")
+        yield f"{path} is {text}, a day that no calendar has{read}: {hint}"
+
+
+def _texts_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+        return
+    inner = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    for key, one in inner:
+        yield from _texts_in(one, f"{path}.{key}" if path else str(key))
 
 
 def _folded_email(customer: Customer) -> str:

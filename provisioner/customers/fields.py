@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import math
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -191,9 +192,12 @@ def _parse_free_number(field: Field, word: str) -> int | float:
     except InputError:
         pass
     try:
-        return float(word)
+        value = float(word)
     except ValueError:
         raise InputError(f"set {field.path} to {word}", cause="it holds a number") from None
+    if not math.isfinite(value):
+        raise InputError(f"set {field.path} to {word}", cause="it holds a number that JSON can say")
+    return value
 
 
 def _parse_choice(field: Field, word: str) -> str:

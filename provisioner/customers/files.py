@@ -11,6 +11,7 @@ from pathlib import Path
 
 from provisioner.boundaries import cross
 from provisioner.errors import RecordError
+from provisioner.textfiles import LARGEST_BYTES
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -140,8 +141,13 @@ def explained(doing: str, whom: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        cause = f"{problem.strerror or problem}" + (f" ({problem.filename})" if problem.filename else "")
-        raise RecordError(doing, whom=whom, cause=cause, hint=_HINTS.get(problem.errno or 0)) from problem
+        raise refused(problem, doing, whom) from problem
+
+
+def refused(problem: OSError, doing: str, whom: str) -> RecordError:
+    """The system's error with what to do about it."""
+    cause = f"{problem.strerror or problem}" + (f" ({problem.filename})" if problem.filename else "")
+    return RecordError(doing, whom=whom, cause=cause, hint=_HINTS.get(problem.errno or 0))
 
 
 _HINTS = {
@@ -175,6 +181,8 @@ def _plain(handle: int) -> os.stat_result:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
+    if status.st_size > LARGEST_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {LARGEST_BYTES // 1024 // 1024} MB")
     return status
 
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from provisioner.customers import document, names
-from provisioner.customers.files import Content, Files
+from provisioner.customers.files import Content, Files, refused
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError, RecordError
 
@@ -43,6 +41,8 @@ class Folders:
                 return sorted(entry.name for entry in entries if entry.name.endswith(suffix))
         except FileNotFoundError:
             return []
+        except OSError as problem:
+            raise refused(problem, "read the records", str(folder)) from None
 
     def places(self, name: str) -> tuple[Path, Path]:
         """Where a file of this name may be."""
@@ -62,7 +62,7 @@ class Folders:
         """The typed view alone, in half the time of `load`, which looks at what this refuses."""
         try:
             return Customer.model_validate_json(self.files.read_raw(path))
-        except (ValidationError, OSError):
+        except (ValueError, RecursionError, OSError):
             return self.load(Path(path)).record.customer
 
     def customers(self, folder: Path) -> Iterator[tuple[str, Customer | RecordError]]:

@@ -60,6 +60,8 @@ def holder_of(path: Path) -> Holder | None:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as problem:
+        raise files.refused(problem, "see who holds the record", path.name) from problem
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

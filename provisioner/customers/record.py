@@ -17,6 +17,9 @@ Moment = Annotated[
 ]
 
 
+CLOCK_SET_BACK = "clock_set_back"
+
+
 class _Part(BaseModel):
     # The owner's script turned everything numeric into numbers, ids too: they are read as text.
     model_config = ConfigDict(
@@ -203,7 +206,11 @@ class Record:
         self.data = changed
 
     def add_event(self, event: str, details: str) -> None:
-        """Append to the timeline; the time is now, and never before the last one in the document."""
+        """Append to the timeline; the time is now, and never before the last one in the document.
+
+        Where that one is ahead of our clock by more than clocks differ, one of them was wrong: an event
+        CLOCK_SET_BACK says so, and time goes on from here.
+        """
         self._append("timeline", {"event": event, "details": details})
 
     def add_note(self, text: str) -> None:
@@ -213,11 +220,27 @@ class Record:
 
     def _append(self, key: str, entry: Mapping[str, str]) -> None:
         customer = self.customer
-        moments = [note.timestamp for note in customer.notes] + [
-            event.timestamp for event in customer.timeline
-        ]
-        stamped = {"timestamp": timestamps.now_or_latest(moments), **entry}
+        latest = _latest(customer)
+        if latest is not None and timestamps.went_back(latest):
+            details = f"The clock was at {latest} before; one of the two times is wrong"
+            self._put("timeline", timestamps.now(), {"event": CLOCK_SET_BACK, "details": details})
+            latest = None
+        self._put(key, timestamps.now_or_latest([latest] if latest else []), entry)
+
+    def _put(self, key: str, moment: str, entry: Mapping[str, str]) -> None:
+        stamped = {"timestamp": moment, **entry}
         self.data[key] = [*(self.data.get(key) or []), stamped]
+
+
+def _latest(customer: Customer) -> str | None:
+    """The last moment in a customer's history; what was written before their clock was set back is past."""
+    events = [event.timestamp for event in customer.timeline]
+    notes = [note.timestamp for note in customer.notes]
+    corrected = [i for i, event in enumerate(customer.timeline) if event.event == CLOCK_SET_BACK]
+    if corrected:
+        events = events[corrected[-1] :]
+        notes = [moment for moment in notes if not timestamps.went_back(moment)]
+    return max([*events, *notes], key=timestamps.order, default=None)
 
 
 def json_schema() -> dict[str, Any]:

@@ -272,7 +272,9 @@ def test_archive_and_restore_can_be_said_twice(invoke: Invoke, active: Path) -> 
 
 def test_check_tells_by_its_exit_code_and_mends(invoke: Invoke, active: Path) -> None:
     assert invoke("check").code == 0
-    write_old(active, documented(), "odd.json")
+    record = documented()
+    record["subscription"]["currentPeriodEnd"] = "2026-02-28T05:54:00Z"
+    write_old(active, record, "odd.json")
     found = invoke("check", "--json")
     assert found.code == 1
     document = json.loads(found.out)

@@ -20,6 +20,13 @@ def write(folder: Path, data: dict[str, Any], name: str | None = None) -> Path:
     return path
 
 
+def sound() -> dict[str, Any]:
+    """The documented record, whose period ends on a day that its month has."""
+    record = documented()
+    record["subscription"]["currentPeriodEnd"] = "2026-02-28T05:54:00Z"
+    return record
+
+
 def kinds(store: CustomerStore) -> list[tuple[str, str]]:
     return [(finding.file, finding.kind) for finding in store.check().findings]
 
@@ -34,9 +41,9 @@ def changed(**values: Any) -> dict[str, Any]:
 
 
 def test_good_files_are_healthy(store: CustomerStore, active: Path, archive: Path) -> None:
-    write(active, documented())
+    write(active, sound())
     write(active, from_old_script())
-    write(archive, {**documented(), "id": "cust_2", "email": "b@example.com", "status": "cancelled"})
+    write(archive, {**sound(), "id": "cust_2", "email": "b@example.com", "status": "cancelled"})
     checkup = store.check()
     assert checkup.findings == ()
     assert checkup.healthy
@@ -44,12 +51,12 @@ def test_good_files_are_healthy(store: CustomerStore, active: Path, archive: Pat
 
 
 def test_a_broken_file_is_found_with_its_place(store: CustomerStore, active: Path) -> None:
-    write(active, documented())
+    write(active, sound())
     bad = active / "bad_at_example.com.json"
     bad.write_text('{\n  "id": 1,,\n}')
     bad.chmod(0o600)
     wrong = active / "wrong_at_example.com.json"
-    wrong.write_bytes(render({**documented(), "status": "sleeping"}))
+    wrong.write_bytes(render({**sound(), "status": "sleeping"}))
     wrong.chmod(0o600)
     findings = {finding.file: finding for finding in store.check(fix=True).findings}
     assert "line 2, column 11" in findings["active/bad_at_example.com.json"].problem
@@ -58,8 +65,8 @@ def test_a_broken_file_is_found_with_its_place(store: CustomerStore, active: Pat
 
 
 def test_duplicates_are_found_wherever_they_are(store: CustomerStore, active: Path, archive: Path) -> None:
-    write(active, documented())
-    write(archive, documented())
+    write(active, sound())
+    write(archive, sound())
     found = [finding for finding in store.check(fix=True).findings if finding.kind == "duplicate"]
     assert len(found) == 4
     assert {finding.file for finding in found} == {
@@ -70,7 +77,7 @@ def test_duplicates_are_found_wherever_they_are(store: CustomerStore, active: Pa
 
 
 def test_a_wrong_name_is_mended(store: CustomerStore, active: Path) -> None:
-    path = write(active, documented(), "hand-made.json")
+    path = write(active, sound(), "hand-made.json")
     before = path.read_bytes()
     assert kinds(store) == [("active/hand-made.json", "name")]
     checkup = store.check(fix=True)
@@ -83,15 +90,15 @@ def test_a_wrong_name_is_mended(store: CustomerStore, active: Path) -> None:
 
 
 def test_a_wrong_name_never_takes_anothers_place(store: CustomerStore, active: Path) -> None:
-    write(active, {**documented(), "email": "a+b@example.com"})
-    write(active, {**documented(), "id": "cust_2", "email": "a_b@example.com"}, "zzz.json")
+    write(active, {**sound(), "email": "a+b@example.com"})
+    write(active, {**sound(), "id": "cust_2", "email": "a_b@example.com"}, "zzz.json")
     assert store.check(fix=True).healthy
     assert store.read("a+b@example.com").customer.id == "cust_1234567890"
     assert store.read("a_b@example.com").customer.id == "cust_2"
 
 
 def test_permissions_are_mended(store: CustomerStore, active: Path) -> None:
-    path = write(active, documented())
+    path = write(active, sound())
     path.chmod(0o644)
     active.chmod(0o755)
     assert [kind for _, kind in kinds(store)] == ["permissions", "permissions"]
@@ -103,7 +110,7 @@ def test_permissions_are_mended(store: CustomerStore, active: Path) -> None:
 def test_what_killed_writes_left_is_removed_and_what_is_being_written_is_not(
     store: CustomerStore, active: Path
 ) -> None:
-    write(active, documented())
+    write(active, sound())
     old, fresh = active / "a.json.tmp", active / "b.json.tmp"
     for path in (old, fresh):
         path.write_text("{")
@@ -154,7 +161,7 @@ def test_contradictions_are_found(
 
 
 def test_history_that_goes_back_in_time_is_found(store: CustomerStore, active: Path) -> None:
-    data = documented()
+    data = sound()
     data["timeline"].append({"timestamp": "2026-01-29T05:59:59.999Z", "event": "x", "details": ""})
     data["notes"].append({"timestamp": "2026-01-29T06:00:00.001Z", "note": "later by a thousandth"})
     write(active, data)
@@ -170,3 +177,41 @@ def test_how_far_a_customer_is_and_what_they_wait_for() -> None:
     record.set("status", "cancelled")
     assert waits_for(record.customer) == ""
     assert waits_for(Record(documented()).customer) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "moment", "says"),
+    [
+        ("subscription.currentPeriodEnd", "2026-02-29T05:54:00Z", "it is read as 2026-03-01"),
+        ("signupDate", "2026-04-31T00:00:00.5Z", "it is read as 2026-05-01"),
+        ("setup.waiting", {"for": "to tap", "since": "2026-02-30T00:00:00Z"}, "setup.waiting.since"),
+        ("signupDate", "0000-01-01T00:00:00Z", "a day that no calendar has: provisioner update"),
+    ],
+)
+def test_a_day_that_no_calendar_has_is_found_with_what_it_is_taken_for(
+    store: CustomerStore, active: Path, path: str, moment: object, says: str
+) -> None:
+    record = Record(sound())
+    record.set(path, moment)
+    write(active, record.data)
+    (finding,) = store.check().findings
+    assert finding.kind == "date"
+    assert says in finding.problem
+    assert f"provisioner update customer@example.com {path}" in finding.problem
+
+
+def test_a_leap_second_is_a_time(store: CustomerStore, active: Path) -> None:
+    record = Record(sound())
+    record.set("signupDate", "2016-12-31T23:59:60Z")
+    write(active, record.data)
+    assert store.check().findings == ()
+
+
+def test_history_after_a_clock_that_was_wrong_is_healthy(store: CustomerStore, active: Path) -> None:
+    data = sound()
+    data["notes"].append({"timestamp": "2999-01-01T00:00:00Z", "note": "from a wrong clock"})
+    data["timeline"].append({"timestamp": "2999-01-01T00:00:00Z", "event": "note_added", "details": "…"})
+    record = Record(data)
+    record.add_note("from a right one")
+    write(active, record.data)
+    assert store.check().findings == ()

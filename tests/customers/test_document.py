@@ -51,8 +51,19 @@ def test_a_byte_order_mark_is_no_part_of_the_record() -> None:
         ('{"a": "é"}'.encode("utf-16-le"), "a NUL at line 1, column 2"),
         ('{"a": "é"}'.encode("latin-1"), "not UTF-8 at line 1, column 8"),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"a": ' + b"[" * 500 + b"]" * 500 + b"}", "nested too deeply"),
+        (b'{"a": ' + b'{"b": ' * 100 + b"1" + b"}" * 100 + b"}", "nested too deeply"),
+        (b'{"a": -' + b"9" * 5000 + b"}", "has 5001 digits"),
+        (b'{"a": 1' + b"0" * 400 + b"e5000}", "too large"),
     ],
 )
 def test_a_broken_text_is_refused_with_its_place(raw: bytes, says: str) -> None:
     with pytest.raises(BrokenDocument, match=says.replace("(", r"\(")):
         parse(raw)
+
+
+def test_what_is_as_deep_and_as_long_as_it_may_be_is_written_back() -> None:
+    raw = b'{"a": ' + b"[" * 99 + b"9" * 1000 + b"]" * 99 + b"}"
+    assert parse(render(parse(raw))) == parse(raw)
+    many = b'{"a": [' + b"[], " * 500 + b"{}]}"
+    assert len(parse(many)["a"]) == 501

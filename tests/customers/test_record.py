@@ -210,3 +210,43 @@ def test_typed_view_and_document_agree_however_they_are_read() -> None:
         raw = render(data)
         assert Customer.model_validate_json(raw) == Record(parse(raw)).customer
         assert TypeAdapter(Customer).validate_python(data) == Record(data).customer
+
+
+def _at(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Our clock says this from now on."""
+    found = timestamps.moment(text)
+    assert found is not None
+    monkeypatch.setattr(timestamps, "present", lambda: found)
+
+
+def test_a_clock_that_was_ahead_once_dates_nothing_that_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Record(documented())
+    _at(monkeypatch, "2026-03-01T00:01:00Z")
+    record.add_event("from_a_clock_a_minute_ahead", "")
+    _at(monkeypatch, "2026-03-01T00:00:00Z")
+    record.add_note("one")
+    _at(monkeypatch, "2026-03-01T00:00:20Z")
+    record.add_note("two")
+    said = [(event.timestamp, event.event) for event in record.customer.timeline[2:]]
+    assert said == [
+        ("2026-03-01T00:01:00Z", "from_a_clock_a_minute_ahead"),
+        ("2026-03-01T00:00:00Z", "clock_set_back"),
+        ("2026-03-01T00:00:00Z", "note_added"),
+        ("2026-03-01T00:00:20Z", "note_added"),
+    ]
+    assert record.data["timeline"][3]["details"].startswith("The clock was at 2026-03-01T00:01:00Z before")
+    assert [note.timestamp for note in record.customer.notes[-2:]] == [
+        "2026-03-01T00:00:00Z",
+        "2026-03-01T00:00:20Z",
+    ]
+
+
+def test_a_note_of_the_future_in_a_file_of_others_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = documented()
+    data["notes"].append({"timestamp": "2999-01-01T00:00:00Z", "note": "by hand"})
+    record = Record(data)
+    _at(monkeypatch, "2026-03-01T00:00:00Z")
+    for text in ("one", "two", "three"):
+        record.add_note(text)
+    events = [event.event for event in record.customer.timeline[2:]]
+    assert events == ["clock_set_back", "note_added", "note_added", "note_added"]
