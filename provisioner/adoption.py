@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from provisioner.customers.progress import to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
@@ -97,6 +98,9 @@ def _fields(customer: Customer, droplet: DropletInfo, key: str) -> dict[str, obj
         "setup.droplet.region": droplet.region,
         "setup.droplet.size": droplet.size,
     }
+    if customer.setup.droplet.id != droplet.id:
+        fields |= {"setup.droplet.nextHostKey": None, "setup.droplet.hostKeyRenewed": None}
+        fields |= to_do_anew(customer)
     if customer.status == "pending_setup":
         fields |= {"status": "in_progress", "setup.status": "in_progress"}
     return fields

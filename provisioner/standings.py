@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from provisioner.commands import command
 from provisioner.customers.locks import Holder
-from provisioner.customers.progress import STEPS, steps_done
+from provisioner.customers.progress import STEPS, is_complete, steps_done
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.run_logs import last_progress
@@ -67,13 +67,13 @@ def standings_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterato
     begun = {customer.email for customer in customers if is_under_way(customer)}
     last = last_progress(workspace.runs_dir, begun)
     for customer in customers:
-        holder = None if _complete(customer) else store.holder_by_id(customer.id)
+        holder = None if is_complete(customer) else store.holder_by_id(customer.id)
         yield _standing(customer, holder, last)
 
 
 def is_under_way(customer: Customer) -> bool:
     """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
-    return customer.status not in GONE and _begun(customer) and not _complete(customer)
+    return customer.status not in GONE and _begun(customer) and not is_complete(customer)
 
 
 def unfinished(found: Iterable[Standing]) -> list[str]:
@@ -91,7 +91,7 @@ def _standing(customer: Customer, holder: Holder | None, last: Mapping[str, Mapp
     done = steps_done(customer)
     step = next((name for name in STEPS if name not in done), STEPS[-1])
     said = last.get(customer.email, {})
-    if _complete(customer):
+    if is_complete(customer):
         return Standing(customer, "done", step)
     if holder is not None:
         return Standing(customer, "running", step, holder.since, said.get("text", ""), holder)
@@ -106,8 +106,4 @@ def _standing(customer: Customer, holder: Holder | None, last: Mapping[str, Mapp
 
 
 def _begun(customer: Customer) -> bool:
-    return customer.setup.status == "in_progress" or bool(steps_done(customer))
-
-
-def _complete(customer: Customer) -> bool:
-    return customer.setup.status == "complete"
+    return customer.setup.status != "pending" or bool(steps_done(customer))

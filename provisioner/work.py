@@ -1,6 +1,7 @@
 """What a step is handed, backed by the customer's record and their server."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from provisioner.customers.record import Customer, Record
@@ -69,7 +70,12 @@ class CustomerWork:
 
             playbooks = self._workspace.playbooks_dir
             self._server = CustomerServer(
-                lambda: self._customer, playbooks, self.settings, self._redact, self.say
+                lambda: self._customer,
+                playbooks,
+                self.settings,
+                self._redact,
+                self.say,
+                self._demand_server_there,
             )
         return self._server
 
@@ -126,6 +132,16 @@ class CustomerWork:
         """Let go of the connection; what runs on the server goes on."""
         if self._server is not None:
             self._server.close()
+
+    def _demand_server_there(self) -> None:
+        """Why the server does not answer, if the cloud knows: one that cannot be asked explains nothing."""
+        if self.settings.digitalocean_token is None:
+            return
+        from provisioner.services.cloud_errors import CloudCallError
+        from provisioner.steps.droplet_presence import demand_there
+
+        with suppress(CloudCallError):
+            demand_there(self.services.cloud, self._customer)
 
     def _see(self, record: Record) -> None:
         self._redact.learn(*secrets_in(record.data))

@@ -11,6 +11,15 @@ from provisioner.workspace import Workspace, init_workspace
 
 EMAIL = "customer@example.com"
 BEGUN = {"status": "in_progress", "setup.status": "in_progress"}
+COMPLETE: dict[str, object] = {
+    "status": "active",
+    "setup.status": "complete",
+    "setup.droplet.id": "7",
+    "setup.droplet.ip": "192.0.2.7",
+    "setup.moltbot.installed": True,
+    "setup.messaging.connected": True,
+    "setup.handoff.completed": True,
+}
 
 
 @pytest.fixture
@@ -97,7 +106,17 @@ def test_a_wait_is_told_with_its_age_and_a_kill_afterwards_is_an_interruption(wo
 
 
 def test_a_complete_setup_is_done_and_not_to_be_run_again(workspace: Workspace) -> None:
-    put(workspace, {"status": "active", "setup.status": "complete"})
+    put(workspace, COMPLETE)
     found = only(workspace)
     assert found.state == "done"
     assert unfinished([found]) == resumable([found]) == []
+
+
+def test_a_complete_setup_whose_server_was_lost_is_to_be_run_again(workspace: Workspace) -> None:
+    put(workspace, {**COMPLETE, "setup.handoff.dropletId": "7"})
+    put(workspace, {"setup.droplet.id": None})
+
+    found = only(workspace)
+
+    assert (found.state, found.step) == ("interrupted", "droplet")
+    assert unfinished([found]) == resumable([found]) == [EMAIL]

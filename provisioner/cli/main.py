@@ -15,6 +15,7 @@ from provisioner.cli import (
     mail,
     plan,
     provision,
+    rebuild,
     relink,
     render,
     server,
@@ -42,6 +43,7 @@ tracking.register(app)
 upkeep.register(app)
 plan.register(app)
 provision.register(app)
+rebuild.register(app)
 status.register(app)
 doctor.register(app)
 relink.register(app)

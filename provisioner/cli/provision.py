@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -39,10 +39,10 @@ Json = Annotated[
         "--json", help="One JSON document on standard output; progress as JSON lines on standard error."
     ),
 ]
-_JOBS = 50
+JOBS = 50
 
 
-class _OptionalPatience(typer.core.TyperCommand):
+class OptionalPatience(typer.core.TyperCommand):
     """Lets `--wait` stand alone: typer has no options whose value may be left out."""
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
@@ -61,14 +61,14 @@ def _is_meant_as_duration(word: str) -> bool:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(cls=_OptionalPatience)(provision)
-    app.command(cls=_OptionalPatience)(resume)
+    app.command(cls=OptionalPatience)(provision)
+    app.command(cls=OptionalPatience)(resume)
 
 
 def provision(
     customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Everybody whose setup is not complete.")] = False,
-    jobs: Jobs = _JOBS,
+    jobs: Jobs = JOBS,
     until: Until = None,
     wait: Wait = None,
     as_json: Json = False,
@@ -83,10 +83,10 @@ def provision(
     if bool(customers) == everybody:
         hint = "name the customers, or say --all for everybody whose setup is not complete"
         raise InputError("provision", cause="whom is not clear", hint=hint)
-    workspace, options = current_workspace(), _Options(jobs, until, wait)
+    workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
     chosen = _known(workspace, customers) or unfinished(standings(workspace, broken.append))
-    _provision(workspace, chosen, options, broken, as_json=as_json)
+    provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 
 def resume(
@@ -94,7 +94,7 @@ def resume(
         list[str] | None,
         typer.Argument(metavar="EMAIL", help="All who were begun and are not complete, if not given."),
     ] = None,
-    jobs: Jobs = _JOBS,
+    jobs: Jobs = JOBS,
     until: Until = None,
     wait: Wait = None,
     as_json: Json = False,
@@ -105,14 +105,14 @@ def resume(
     """
     from provisioner.standings import resumable, standings
 
-    workspace, options = current_workspace(), _Options(jobs, until, wait)
+    workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
     chosen = _known(workspace, customers) or resumable(standings(workspace, broken.append))
-    _provision(workspace, chosen, options, broken, as_json=as_json)
+    provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 
 @dataclass(frozen=True)
-class _Options:
+class RunOptions:
     """How far, how long and how many, as the operator said it."""
 
     jobs: int
@@ -135,19 +135,22 @@ class _Options:
             words += ["--until", self.until]
         if self.wait is not None:
             words += ["--wait", self.wait]
-        if self.jobs != _JOBS:
+        if self.jobs != JOBS:
             words += ["--jobs", str(self.jobs)]
         return shlex.join(words)
 
 
-def _provision(
+def provision_chosen(
     workspace: Workspace,
     chosen: Sequence[str],
-    options: _Options,
+    options: RunOptions,
     broken: "Sequence[Listing]",
     *,
     as_json: bool,
-) -> None:
+    kind: str = "provision",
+    **more: object,
+) -> NoReturn:
+    """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
     from provisioner.cli import endings as told
     from provisioner.fleet import worst
 
@@ -155,7 +158,8 @@ def _provision(
         endings = fleet.provision(chosen, until=options.until, patience=options.patience)
     if as_json:
         customers = [told.document(ending) for ending in endings]
-        render.print_json("provision", customers=customers, unreadable=list(map(told.unreadable, broken)))
+        unreadable = list(map(told.unreadable, broken))
+        render.print_json(kind, **more, customers=customers, unreadable=unreadable)
     elif len(endings) == 1:
         told.tell_one(endings[0], options.again())
     elif endings:

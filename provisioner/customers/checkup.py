@@ -158,7 +158,11 @@ def contradictions(customer: Customer) -> Iterator[str]:
         yield f"setup.status is complete, but not done: {', '.join(missing)}"
     if setup == "pending" and len(missing) < len(STEPS):
         yield f"setup.status is pending, but done: {', '.join(done)}"
-    if customer.status in ("active", "handed_over") and setup != "complete":
+    if (
+        customer.status in ("active", "handed_over")
+        and setup != "complete"
+        and not _gets_another_server(customer)
+    ):
         yield f"status is {customer.status}, but setup.status is {setup}"
     if customer.status == "pending_setup" and setup != "pending":
         yield f"status is pending_setup, but setup.status is {setup}"
@@ -168,6 +172,13 @@ def contradictions(customer: Customer) -> Iterator[str]:
         yield f"status is {customer.status}, but the timeline has onboarding_complete"
     if customer.status not in ("handed_over", "cancelled") and "handover_complete" in events:
         yield f"status is {customer.status}, but the timeline has handover_complete"
+
+
+def _gets_another_server(customer: Customer) -> bool:
+    """Whether an active customer's setup goes on although it was complete before: their server was lost."""
+    setup = customer.setup
+    was_complete = setup.handoff.completed_at is not None
+    return customer.status == "active" and setup.status == "in_progress" and was_complete
 
 
 def _steps_back(customer: Customer) -> Iterator[str]:

@@ -20,7 +20,8 @@ MOVES: dict[str, tuple[str, ...]] = {
 SETUP_MOVES: dict[str, tuple[str, ...]] = {
     "pending": ("in_progress",),
     "in_progress": ("complete",),
-    "complete": (),
+    # Again, where the server was lost or somebody else had the link.
+    "complete": ("in_progress",),
 }
 
 

@@ -1,17 +1,26 @@
-"""How far a customer's setup is, from their record alone."""
+"""How far a customer's setup is, from their record alone: what is done, and what has to happen next.
 
-import itertools
+What a step leaves on a server is done for that server only, whose id stands beside it.
+"""
 
-from provisioner.customers.record import Customer, Setup
+from collections.abc import Callable, Mapping
 
-STEPS = ("droplet", "moltbot", "messaging", "handoff")
+from provisioner.customers.record import Customer
+
+
+def is_done(customer: Customer, step: str) -> bool:
+    """Whether the results of this step stand in the record, and belong to the server that is there now."""
+    return _DONE[step](customer)
 
 
 def steps_done(customer: Customer) -> tuple[str, ...]:
-    """The steps whose results stand in the record, in their order."""
-    setup = customer.setup
-    done = (_has_server(setup), setup.moltbot.installed, setup.messaging.connected, setup.handoff.completed)
-    return tuple(itertools.compress(STEPS, done))
+    """The steps that are done, in their order."""
+    return tuple(step for step in STEPS if is_done(customer, step))
+
+
+def is_complete(customer: Customer) -> bool:
+    """Whether the customer has all that a setup gives them."""
+    return customer.setup.status == "complete" and all(is_done(customer, step) for step in STEPS)
 
 
 def waits_for(customer: Customer) -> str:
@@ -25,5 +34,66 @@ def waits_for(customer: Customer) -> str:
     return next((f"step {step}" for step in STEPS if step not in done), "")
 
 
-def _has_server(setup: Setup) -> bool:
-    return bool(setup.droplet.id and setup.droplet.ip)
+def to_do_anew(customer: Customer) -> dict[str, object]:
+    """The fields that say that another server has nothing on it yet.
+
+    What is the customer's stays: their bot, its token, who they are, that they were greeted.
+    """
+    setup = customer.setup
+    fields: dict[str, object] = {}
+    if setup.moltbot.installed:
+        fields["setup.moltbot.installed"] = False
+    if setup.messaging.connected:
+        fields["setup.messaging.connected"] = False
+    if setup.handoff.completed:
+        fields["setup.handoff.completed"] = False
+    if setup.status == "complete":
+        fields["setup.status"] = "in_progress"
+    return fields
+
+
+def _has_server(customer: Customer) -> bool:
+    droplet = customer.setup.droplet
+    return bool(droplet.id and droplet.ip and (droplet.host_key or _is_by_hand(customer, droplet.tag)))
+
+
+def _has_moltbot(customer: Customer) -> bool:
+    moltbot = customer.setup.moltbot
+    whole = moltbot.version or _is_by_hand(customer, moltbot.droplet_id)
+    return bool(moltbot.installed and whole) and _is_there(customer, moltbot.droplet_id)
+
+
+def _is_connected(customer: Customer) -> bool:
+    messaging = customer.setup.messaging
+    known = messaging.user_id and messaging.bot_username
+    whole = known or _is_by_hand(customer, messaging.droplet_id)
+    return bool(messaging.connected and whole) and _is_there(customer, messaging.droplet_id)
+
+
+def _is_handed_over(customer: Customer) -> bool:
+    setup = customer.setup
+    return (
+        setup.handoff.completed
+        and setup.status == "complete"
+        and _is_there(customer, setup.handoff.droplet_id)
+    )
+
+
+def _is_there(customer: Customer, done_on: str | None) -> bool:
+    """Whether what was done on that droplet is on the one that is there now; older records name none."""
+    there = customer.setup.droplet.id
+    return there is not None and done_on in (None, there)
+
+
+def _is_by_hand(customer: Customer, ours: str | None) -> bool:
+    """Whether a person did it and said that all is complete: `ours`, which our step writes, is not there."""
+    return customer.setup.status == "complete" and ours is None
+
+
+_DONE: Mapping[str, Callable[[Customer], bool]] = {
+    "droplet": _has_server,
+    "moltbot": _has_moltbot,
+    "messaging": _is_connected,
+    "handoff": _is_handed_over,
+}
+STEPS = tuple(_DONE)

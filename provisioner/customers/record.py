@@ -56,8 +56,8 @@ class Droplet(_Part):
         Annotated[Moment, Field(description="when the server got a key that no user data has held")] | None
     ) = None
     requested_at: Annotated[Moment, Field(description="when its creation was last asked for")] | None = None
-    region: Annotated[str, Field(description="where it was asked for")] | None = None
-    size: Annotated[str, Field(description="the size that was asked for")] | None = None
+    region: Annotated[str, Field(description="where it is; before that, where it is wanted")] | None = None
+    size: Annotated[str, Field(description="its size; before that, the size wanted")] | None = None
 
 
 class Moltbot(_Part):
@@ -66,6 +66,7 @@ class Moltbot(_Part):
     installed: StrictBool = False
     installed_at: Moment | None = None
     version: str | None = None
+    droplet_id: Annotated[str, Field(description="the droplet that it was installed on")] | None = None
 
 
 class Link(_Part):
@@ -94,6 +95,7 @@ class Messaging(_Part):
     managed: Annotated[StrictBool, Field(description="the customer made the bot over the link")] = False
     link: Link | None = None
     told: Annotated[tuple[str, ...], Field(description="what the manager bot has told them already")] = ()
+    droplet_id: Annotated[str, Field(description="the droplet on which it was connected")] | None = None
 
 
 class Handoff(_Part):
@@ -102,6 +104,7 @@ class Handoff(_Part):
     completed: StrictBool = False
     completed_at: Moment | None = None
     onboarding_message_sent: StrictBool = False
+    droplet_id: Annotated[str, Field(description="the droplet on which the customer was told")] | None = None
     message_id: (
         Annotated[
             str, Field(description="of the onboarding message, written when only its beginning is sent")

@@ -56,7 +56,7 @@ def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tu
 
     if droplet is None:
         if customer.status not in GONE:
-            yield f"droplet {recorded.id} is gone", f"{setting('id', 'null')}, then provision again"
+            yield f"droplet {recorded.id} is gone", command("rebuild", customer.email)
         return
     if customer.status in GONE:
         yield (

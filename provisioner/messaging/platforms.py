@@ -20,6 +20,9 @@ class Platform(Protocol):
     def greet(self, work: Work, text: str) -> Waiting | None:
         """Send the first message, once; or what is waited for."""
 
+    def tell(self, work: Work, text: str) -> None:
+        """Send a message that is not worth stopping for: what goes wrong is only said."""
+
 
 def _telegram() -> Platform:
     # What it speaks with takes 70 ms to load, and a customer who is set up needs none of it.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from provisioner.commands import command
-from provisioner.errors import ProvisionerError
+from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import letters
 from provisioner.messaging.requests import user_id_by_request
 from provisioner.messaging.ways import attend, called, way_of
@@ -35,7 +35,11 @@ class Telegram:
         work.record(
             "telegram_connected",
             f"{messaging.username or messaging.user_id} can talk to @{messaging.bot_username}",
-            {"setup.messaging.platform": "telegram", "setup.messaging.connected": True},
+            {
+                "setup.messaging.platform": "telegram",
+                "setup.messaging.connected": True,
+                "setup.messaging.dropletId": work.customer.setup.droplet.id,
+            },
         )
         return Done()
 
@@ -53,6 +57,14 @@ class Telegram:
             return _press_start(work, lambda: _has_started(work, bot, user_id), closed)
         _say_that_it_is_ready(work)
         return None
+
+    def tell(self, work: Work, text: str) -> None:
+        user_id = work.customer.setup.messaging.user_id
+        assert user_id, "messaging is done: it knows the customer"
+        try:
+            work.services.telegram(_token(work)).send(user_id, text)
+        except TelegramError as problem:
+            work.say(problem.summary)
 
     def _find_customer(self, work: Work) -> bool:
         """Have the server hold requests to the bot, and see whether one is the customer's."""

@@ -11,7 +11,8 @@ CloudError
 │   ├── TooManyRequests         429
 │   └── NoAnswer                none, a broken one, or a failure on the other side (5xx)
 ├── DropletUnclear          which droplet is the customer's cannot be told
-└── DropletFailed           an accepted droplet did not come up
+├── DropletFailed           an accepted droplet did not come up, or does not run
+└── DropletGone             the droplet in the record is not in the account
 """
 
 import re
@@ -172,3 +173,10 @@ class DropletFailed(CloudError):
 
     def __init__(self, whom: str, cause: str, hint: str, *, retry: bool = False) -> None:
         super().__init__("bring the droplet up", whom=whom, cause=cause, hint=hint, retry=retry)
+
+
+class DropletGone(CloudError):
+    """The droplet in the record is not in the account: it was deleted, or the token is of another account."""
+
+    def __init__(self, whom: str, cause: str, hint: str) -> None:
+        super().__init__("reach the droplet", whom=whom, cause=cause, hint=hint)

@@ -135,6 +135,14 @@ class DigitalOcean:
                 self._guard(tag, port)
                 self._guarded.add(tag)
 
+    def has_tag(self, tag: str) -> bool:
+        """Whether the account knows this tag: it does from the first droplet that had it on."""
+        try:
+            self._call(f"look for the tag {tag}", f"tags/{tag}")
+        except NotFound:
+            return False
+        return True
+
     def is_guarded(self, tag: str) -> bool:
         """Whether our firewall covers this tag."""
         firewall = self._firewall()

@@ -13,6 +13,7 @@ follows:
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.commands import command
+from provisioner.customers.progress import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
 from provisioner.remote.keys import KeyPair, generate_keypair, operator_key
@@ -24,6 +25,7 @@ from provisioner.steps.cloud_config import cloud_config
 from provisioner.steps.droplet_arrival import DropletArrival
 from provisioner.steps.droplet_identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of
 from provisioner.steps.droplet_search import DropletSearch, several
+from provisioner.steps.droplet_wish import wish_of
 from provisioner.timestamps import now
 
 _REQUESTS = 2
@@ -56,11 +58,10 @@ class CreateDroplet:
         return missing
 
     def done(self, customer: Customer) -> bool:
-        droplet = customer.setup.droplet
-        return bool(droplet.id and droplet.ip and droplet.host_key)
+        return is_done(customer, self.name)
 
     def plan(self, work: Work) -> list[Planned]:
-        droplet, wanted = work.customer.setup.droplet, work.settings.droplet
+        droplet, wanted = work.customer.setup.droplet, wish_of(work.customer, work.settings)
         if droplet.id:
             where = f"droplet {droplet.id}" + (f" at {droplet.ip}" if droplet.ip else ", until it is active")
             return [Planned(where, needed=not self.done(work.customer))]
@@ -106,9 +107,11 @@ class CreateDroplet:
         if droplet is None:
             return False
         details = f"Created DO droplet {droplet.id}; its answer was lost, it was found again"
-        # Its own key: an earlier request may have made it, after which a later one was written down.
-        host_key = stated_host_key(droplet.tags, droplet.name)
-        fields = {"setup.droplet.id": droplet.id, "setup.droplet.hostKey": host_key}
+        fields: dict[str, object] = {"setup.droplet.id": droplet.id}
+        if not _is_described(work.customer, droplet):
+            # Its own key: an earlier request may have made it, after which a later one was written down.
+            fields["setup.droplet.hostKey"] = stated_host_key(droplet.tags, droplet.name)
+            fields |= _without_server(work.customer)
         work.record("droplet_created", details, fields)
         return True
 
@@ -163,6 +166,8 @@ class CreateDroplet:
                 "setup.droplet.provider": "digitalocean",
                 "setup.droplet.ip": droplet.public_ipv4,
                 "setup.droplet.created": droplet.created_at,
+                "setup.droplet.region": droplet.region,
+                "setup.droplet.size": droplet.size,
                 "setup.droplet.hostKey": _known_host_key(work.customer, droplet),
                 **_begun(work.customer),
             },
@@ -170,11 +175,12 @@ class CreateDroplet:
 
 
 def _spec(settings: Settings, customer: Customer, host_key: KeyPair, key_id: int) -> DropletSpec:
+    wish = wish_of(customer, settings)
     return DropletSpec(
         name=name_of(customer.id),
-        region=settings.droplet.region,
-        size=settings.droplet.size,
-        image=settings.droplet.image,
+        region=wish.region,
+        size=wish.size,
+        image=wish.image,
         ssh_keys=(key_id,),
         tags=tags_of(customer.id, host_key.public),
         user_data=cloud_config(host_key),
@@ -189,10 +195,31 @@ def _intent(customer: Customer, spec: DropletSpec, host_key: KeyPair) -> dict[st
         "setup.droplet.name": spec.name,
         "setup.droplet.tag": tag_of(customer.id),
         "setup.droplet.hostKey": host_key.public,
-        "setup.droplet.region": spec.region,
-        "setup.droplet.size": spec.size,
         "setup.droplet.requestedAt": now(),
+        **_without_server(customer),
     }
+
+
+def _is_described(customer: Customer, droplet: DropletInfo) -> bool:
+    """Whether the record tells of this very droplet, which has lost nothing but its id there."""
+    recorded = customer.setup.droplet
+    return recorded.ip is not None and (recorded.ip, recorded.created) == (
+        droplet.public_ipv4,
+        droplet.created_at,
+    )
+
+
+def _without_server(customer: Customer) -> dict[str, object]:
+    """Nothing that an earlier server had is so of the next one."""
+    droplet = customer.setup.droplet
+    earlier = {
+        "setup.droplet.ip": droplet.ip,
+        "setup.droplet.created": droplet.created,
+        "setup.droplet.nextHostKey": droplet.next_host_key,
+        "setup.droplet.hostKeyRenewed": droplet.host_key_renewed,
+    }
+    cleared = {path: None for path, value in earlier.items() if value is not None}
+    return {**cleared, **to_do_anew(customer)}
 
 
 def _begun(customer: Customer) -> dict[str, object]:

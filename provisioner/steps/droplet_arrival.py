@@ -2,9 +2,11 @@
 
 from provisioner.clock import Clock
 from provisioner.commands import command
+from provisioner.errors import CloudError
 from provisioner.services.cloud_errors import DropletFailed, NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
+from provisioner.steps.droplet_presence import gone
 
 _CHECK_SECONDS = 45.0
 """How often the creation's own status is read: it says that it failed where the droplet just stays new."""
@@ -62,15 +64,12 @@ class DropletArrival:
         details = f"DO droplet {self._id} vanished before it was up"
         self._work.record("droplet_failed", details, {"setup.droplet.id": None})
 
-    def _vanished(self) -> DropletFailed:
-        cause = f"droplet {self._id} is not in the account"
+    def _vanished(self) -> CloudError:
         if self._asked_here:
+            cause = f"droplet {self._id} is not in the account"
             hint = "DigitalOcean accepted it and then could not place it; run the same command again"
             return self._failed(cause, hint, retry=True)
-        clear = command("update", self._work.customer.email, "setup.droplet.id", "null")
-        return self._failed(
-            cause, f"if the token is of the right account, it is gone: {clear}, and run it again"
-        )
+        return gone(self._work.customer)
 
     def _demand_coming(self, droplet: DropletInfo) -> None:
         self._missing_since = None
@@ -84,10 +83,10 @@ class DropletArrival:
     def _demand_no_failure(self) -> None:
         if self._work.services.cloud.creation_status(self._id) != "errored":
             return
-        clear = command("update", self._work.customer.email, "setup.droplet.id", "null")
+        again = command("rebuild", self._work.customer.email)
         raise self._failed(
             f"DigitalOcean could not create droplet {self._id}",
-            f"delete it in the control panel, then {clear}, and run the same command again",
+            f"delete it in the control panel, then {again}",
         )
 
     def _demand_time_left(self, droplet: DropletInfo | None) -> None:

@@ -1,5 +1,6 @@
 """The last step: the first message through the customer's own bot, and the record says complete."""
 
+from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.names import spoken_name
 from provisioner.messaging.platforms import platform_of
@@ -21,7 +22,7 @@ class Handoff:
         return []
 
     def done(self, customer: Customer) -> bool:
-        return bool(customer.setup.handoff.completed) and customer.setup.status == "complete"
+        return is_done(customer, self.name)
 
     def plan(self, work: Work) -> list[Planned]:
         handoff = work.customer.setup.handoff
@@ -35,17 +36,28 @@ class Handoff:
             waiting = self._send_onboarding(work)
             if waiting is not None:
                 return waiting
-        work.record(
-            "onboarding_complete",
-            "Setup complete; the customer talks to their own Moltbot",
-            {
-                "setup.handoff.completed": True,
-                "setup.handoff.completedAt": now(),
-                "setup.status": "complete",
-                "status": "active",
-            },
-        )
+        self._close(work)
         return Done()
+
+    def _close(self, work: Work) -> None:
+        """A customer who was handed over before has another server now, and is told that it answers."""
+        droplet, handoff = work.customer.setup.droplet, work.customer.setup.handoff
+        fields: dict[str, object] = {
+            "setup.handoff.completed": True,
+            "setup.handoff.dropletId": droplet.id,
+            "setup.status": "complete",
+            "status": "active",
+        }
+        if handoff.completed_at is None:
+            fields["setup.handoff.completedAt"] = now()
+            words = "Setup complete; the customer talks to their own Moltbot"
+            work.record("onboarding_complete", words, fields)
+            return
+        back = work.text("back.txt", {})
+        work.record(
+            "rebuild_complete", f"The customer talks to their Moltbot on droplet {droplet.id}", fields
+        )
+        platform_of(work.customer).tell(work, back)
 
     def _send_onboarding(self, work: Work) -> Waiting | None:
         work.say("sending the onboarding message")

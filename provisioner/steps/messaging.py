@@ -1,5 +1,6 @@
 """The third step: the customer connected to their Moltbot over the platform of their choice."""
 
+from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.platforms import missing_platform, platform_of
 from provisioner.settings import Settings
@@ -19,8 +20,7 @@ class Messaging:
         return missing_platform(customer)
 
     def done(self, customer: Customer) -> bool:
-        messaging = customer.setup.messaging
-        return bool(messaging.connected and messaging.user_id and messaging.bot_username)
+        return is_done(customer, self.name)
 
     def begin(self, work: Work) -> None:
         platform_of(work.customer).begin(work)

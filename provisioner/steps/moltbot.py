@@ -1,5 +1,6 @@
 """The second step: the server made ready, and Moltbot installed and healthy on it."""
 
+from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.settings import Settings
@@ -22,8 +23,7 @@ class Moltbot:
         return []
 
     def done(self, customer: Customer) -> bool:
-        moltbot = customer.setup.moltbot
-        return bool(moltbot.installed and moltbot.version)
+        return is_done(customer, self.name)
 
     def plan(self, work: Work) -> list[Planned]:
         if not work.customer.setup.droplet.ip:
@@ -48,6 +48,7 @@ class Moltbot:
                 "setup.moltbot.installed": True,
                 "setup.moltbot.installedAt": now(),
                 "setup.moltbot.version": version,
+                "setup.moltbot.dropletId": work.customer.setup.droplet.id,
             },
         )
         return Done()

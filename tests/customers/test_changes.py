@@ -42,7 +42,7 @@ def test_a_word_takes_the_type_of_its_field(path: str, word: str, value: object)
         ("setup.status", "done", "one of pending, in_progress, complete"),
         ("status", "paused", "one of pending_setup"),
         ("status", "in_progress", "from active it may go to handed_over or cancelled"),
-        ("setup.status", "pending", "complete is final"),
+        ("setup.status", "pending", "from complete it may go to in_progress"),
         ("setup.droplet", "x", "is a group"),
         ("setup.droplet", "null", "cannot be null"),
         ("timeline", "x", "only ever grow"),

@@ -127,7 +127,7 @@ CONTRADICTIONS: tuple[tuple[str, Callable[[Record], None]], ...] = (
     ("setup.status is pending, but done", lambda record: record.set("setup.status", "pending")),
     (
         "status is active, but setup.status is in_progress",
-        lambda record: record.set("setup.status", "in_progress"),
+        lambda record: _reopen(record),
     ),
     ("status is pending_setup, but", lambda record: record.set("status", "pending_setup")),
     (
@@ -137,6 +137,11 @@ CONTRADICTIONS: tuple[tuple[str, Callable[[Record], None]], ...] = (
     ("timeline has onboarding_complete", lambda record: _boarded(record)),
     ("timeline has handover_complete", lambda record: record.add_event("handover_complete", "")),
 )
+
+
+def _reopen(record: Record) -> None:
+    record.set("setup.status", "in_progress")
+    record.set("setup.handoff.completedAt", None)
 
 
 def _unset(record: Record) -> None:
@@ -170,8 +175,9 @@ def test_history_that_goes_back_in_time_is_found(store: CustomerStore, active: P
 
 def test_how_far_a_customer_is_and_what_they_wait_for() -> None:
     record = Record(from_old_script())
-    assert steps_done(record.customer) == ("droplet", "moltbot")
-    assert waits_for(record.customer) == "step messaging"
+    # Nobody can work on a droplet whose host key is not known.
+    assert steps_done(record.customer) == ("moltbot",)
+    assert waits_for(record.customer) == "step droplet"
     record.set("setup.waiting", {"for": "to press Start", "of": "@ada"})
     assert waits_for(record.customer) == "@ada to press Start"
     record.set("status", "cancelled")
@@ -215,3 +221,10 @@ def test_history_after_a_clock_that_was_wrong_is_healthy(store: CustomerStore, a
     record.add_note("from a right one")
     write(active, record.data)
     assert store.check().findings == ()
+
+
+def test_an_active_customer_may_get_another_server(store: CustomerStore, active: Path) -> None:
+    record = Record(documented())
+    record.set("setup.status", "in_progress")
+    write(active, record.data)
+    assert kinds(store) == []

@@ -16,6 +16,7 @@ LEGAL = {
 SETUP_LEGAL = {
     ("pending", "in_progress"),
     ("in_progress", "complete"),
+    ("complete", "in_progress"),
     *((status, status) for status in SETUP_STATUSES),
 }
 

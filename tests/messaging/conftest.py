@@ -44,7 +44,8 @@ class Stage:
 
     def sign_up(self, email: str = ADA, name: str = "Ada Lovelace", telegram: str | None = "@ada") -> None:
         self.workspace.store().add(new_record(SignUp(email, "sub_1", name=name, telegram=telegram)))
-        self.change(email, **{"setup.status": "in_progress", "status": "in_progress"})
+        begun = {"setup.status": "in_progress", "status": "in_progress", "setup.droplet.id": "7"}
+        self.change(email, **begun)
 
     def change(self, email: str, **fields: Any) -> None:
         with self.workspace.store().edit(email) as record:

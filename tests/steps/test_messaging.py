@@ -47,7 +47,8 @@ def stage() -> Iterator[Stage]:
         bot = world.create_bot(ada, "Ada's Moltbot", "ada_molt_bot")
         settings = Settings(telegram_api_root=root)
         messaging = {"platform": "telegram", "username": "@ada_l", "botToken": bot.token}
-        record = new_record(setup={"status": "in_progress", "messaging": messaging})
+        setup = {"status": "in_progress", "droplet": {"id": "7"}, "messaging": messaging}
+        record = new_record(setup=setup)
         server = GatewayServer()
         work = MemoryWork(settings, Services(settings), record, server=server)
         yield Stage(world, Phones(world), work, server)

@@ -20,7 +20,8 @@ class Crash(BaseException):
 
 
 def _record(**messaging: Any) -> Any:
-    setup = {"status": "in_progress", "droplet": {"hostKey": "ssh-ed25519 FIRST"}, "messaging": messaging}
+    droplet = {"id": "7", "hostKey": "ssh-ed25519 FIRST"}
+    setup = {"status": "in_progress", "droplet": droplet, "messaging": messaging}
     return new_record(name="Ada 'O\"Neil' $(reboot)", setup=setup)
 
 
@@ -41,6 +42,7 @@ def test_the_record_gets_the_version_that_the_gateway_reports() -> None:
     moltbot = work.customer.setup.moltbot
     assert (moltbot.installed, moltbot.version) == (True, "2026.9.6")
     assert moltbot.installed_at
+    assert moltbot.droplet_id == "7"
     assert work.events == ["host_key_renewed", "moltbot_installed"]
     assert Moltbot().done(work.customer)
 

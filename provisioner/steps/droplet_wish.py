@@ -1,0 +1,32 @@
+"""What kind of droplet a customer shall get: what their record wishes, and the settings for the rest."""
+
+from dataclasses import dataclass
+
+from provisioner.commands import command
+from provisioner.customers.record import Customer
+from provisioner.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A droplet that is wanted. `of` are the names of those that this customer's own record wishes."""
+
+    email: str
+    region: str
+    size: str
+    image: str
+    of_record: frozenset[str] = frozenset()
+
+    def changing(self, name: str, value: str) -> str:
+        """How the operator wishes for another region, size or image (`name`)."""
+        if name in self.of_record:
+            return command("update", self.email, f"setup.droplet.{name}", value)
+        return f'set {name} = "{value}" under [droplet] in provisioner.toml'
+
+
+def wish_of(customer: Customer, settings: Settings) -> Wish:
+    """The record of a customer without a droplet says what is wanted; of one who has it, what it is."""
+    recorded = {"region": customer.setup.droplet.region, "size": customer.setup.droplet.size}
+    wished = {name: value for name, value in recorded.items() if value}
+    usual = {name: getattr(settings.droplet, name) for name in ("region", "size", "image")}
+    return Wish(customer.email, **{**usual, **wished}, of_record=frozenset(wished))

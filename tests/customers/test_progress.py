@@ -1,0 +1,97 @@
+"""What is done: one answer for steps, lists and standings, tied to the server that is there."""
+
+import json
+from typing import Any
+
+import pytest
+
+from provisioner.customers.progress import STEPS, is_complete, is_done, steps_done, to_do_anew
+from provisioner.customers.record import Record
+from provisioner.steps.sequence import STEPS as STEPS_THEMSELVES
+from tests.customers.examples import documented, from_old_script
+from tests.steps.support import new_record
+
+
+def complete(**fields: Any) -> Record:
+    """A customer as a whole setup leaves them."""
+    record = new_record(
+        status="active",
+        setup={
+            "status": "complete",
+            "droplet": {"id": "7", "ip": "192.0.2.7", "hostKey": "ssh-ed25519 A", "tag": "customer:x"},
+            "moltbot": {"installed": True, "version": "1", "dropletId": "7"},
+            "messaging": {"connected": True, "userId": "1", "botUsername": "b", "dropletId": "7"},
+            "handoff": {"completed": True, "onboardingMessageSent": True, "dropletId": "7"},
+        },
+    )
+    for path, value in fields.items():
+        record.set(path.replace("__", "."), value)
+    return record
+
+
+def test_the_names_are_those_of_the_steps() -> None:
+    assert tuple(step.name for step in STEPS_THEMSELVES) == STEPS
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        complete(),
+        complete(setup__droplet__id="8"),
+        complete(setup__droplet__id=None),
+        complete(setup__droplet__hostKey=None),
+        complete(setup__moltbot__version=None),
+        complete(setup__messaging__userId=None),
+        complete(setup__status="in_progress"),
+        Record(documented()),
+        Record(from_old_script()),
+        new_record(),
+    ],
+    ids=lambda record: json.dumps(record.data["setup"])[:60],
+)
+def test_steps_and_progress_give_the_same_answer(record: Record) -> None:
+    customer = record.customer
+
+    assert steps_done(customer) == tuple(one.name for one in STEPS_THEMSELVES if one.done(customer))
+
+
+def test_another_droplet_has_nothing_of_what_was_done_on_the_last_one() -> None:
+    assert is_complete(complete().customer)
+    assert steps_done(complete(setup__droplet__id="8").customer) == ("droplet",)
+    assert steps_done(complete(setup__droplet__id=None).customer) == ()
+    assert not is_complete(complete(setup__droplet__id="8").customer)
+
+
+def test_an_older_record_that_names_no_droplet_is_believed_as_long_as_it_has_one() -> None:
+    older = complete(
+        setup__moltbot__dropletId=None, setup__messaging__dropletId=None, setup__handoff__dropletId=None
+    )
+    assert is_complete(older.customer)
+    older.set("setup.droplet.id", None)
+    assert steps_done(older.customer) == ()
+
+
+def test_a_setup_that_a_person_did_by_hand_is_complete() -> None:
+    assert is_complete(Record(documented()).customer)
+
+
+@pytest.mark.parametrize("name", ["moltbot", "messaging"])
+def test_half_of_what_a_step_writes_is_not_done_while_the_setup_goes_on(name: str) -> None:
+    record = complete(
+        setup__status="in_progress", setup__moltbot__version=None, setup__messaging__userId=None
+    )
+    assert not is_done(record.customer, name)
+
+
+def test_for_another_server_all_is_to_do_and_what_is_the_customers_stays() -> None:
+    record = complete(setup__messaging__botToken="1:AA", setup__moltbot__dropletId=None)
+    for path, value in to_do_anew(record.customer).items():
+        record.set(path, value)
+    record.set("setup.droplet.id", "8")
+
+    customer = record.customer
+    assert steps_done(customer) == ("droplet",)
+    assert (customer.status, customer.setup.status) == ("active", "in_progress")
+    assert customer.setup.messaging.bot_token == "1:AA"
+    assert customer.setup.handoff.onboarding_message_sent
+    assert to_do_anew(customer) == {}
