@@ -76,7 +76,7 @@ def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:
 
 
 def _longest(task: Task) -> float:
-    guard = _GUARD_SECONDS if task.unless else 0
+    guard = _GUARD_SECONDS if task.unless or task.kind != "run" else 0
     return guard + (task.timeout + 5) * (task.retries + 1) + task.delay * task.retries
 
 

@@ -222,6 +222,9 @@ def test_what_others_changed_is_kept_and_what_we_wrote_is_replaced(machine: Mach
     machine.shell("printf theirs > /kept")
     assert [written("two"), written("three")] == [False, False]
     assert machine.shell("cat /kept") == "theirs"
+    machine.shell("chmod 600 /kept")
+    assert [written("three"), written("three")] == [True, False]
+    assert machine.shell("cat /kept; stat -c %a /kept") == "theirs644"
     machine.shell("rm /kept")
     assert written("three")
     assert machine.shell("cat /kept") == "three"
@@ -248,6 +251,72 @@ def test_a_link_laid_in_a_home_does_not_lead_root_astray(machine: Machine, tmp_p
     assert machine.shell("ls /etc/owned 2>/dev/null || echo none") == "none"
 
 
+@pytest.fixture
+def eve(machine: Machine) -> str:
+    """The home of a user who lays things in the way."""
+    machine.shell("id eve 2>/dev/null || useradd --create-home --shell /bin/bash eve; rm -rf /home/eve/*")
+    return "/home/eve"
+
+
+@pytest.mark.parametrize(
+    ("lay", "status"),
+    [
+        ("truncate -s 1T soul", "so"),
+        ("truncate -s 1T soul; chmod 600 soul", "ok"),
+        ("mkfifo soul", "ok"),
+        ("ln -s /dev/zero soul", "ok"),
+        ("ln -s /etc/shadow soul", "ok"),
+        ("printf theirs > soul; chmod 000 soul", "ok"),
+    ],
+)
+def test_what_a_user_lays_in_the_way_costs_nothing(
+    machine: Machine, tmp_path: Path, eve: str, lay: str, status: str
+) -> None:
+    shadow = machine.shell("sha256sum /etc/shadow; stat -c '%U %a' /etc/shadow")
+    machine.shell(f"runuser -u eve -- bash -c 'cd; {lay}'")
+    text = f"  - {{name: A, content: ours, dest: {eve}/soul, owner: eve, keep: true, timeout: 20}}\n"
+    report = apply(machine, tasks(tmp_path, text))
+    assert report.tasks[0].status == status
+    assert machine.shell("sha256sum /etc/shadow; stat -c '%U %a' /etc/shadow") == shadow
+
+
+def test_what_root_changed_by_hand_is_kept_and_given_back(machine: Machine, tmp_path: Path, eve: str) -> None:
+    machine.shell(f"echo edited > {eve}/soul")
+    text = f"  - {{name: A, content: ours, dest: {eve}/soul, owner: eve, keep: true}}\n"
+    assert [apply(machine, tasks(tmp_path, text)).changed for _ in range(2)] == [1, 0]
+    assert machine.shell(f"cat {eve}/soul; stat -c %U {eve}/soul") == "edited\neve"
+    machine.shell(f"echo secret > {eve}/soul; chmod 600 {eve}/soul; chown root {eve}/soul")
+    assert apply(machine, tasks(tmp_path, text)).tasks[0].output == "kept: it was changed by somebody else"
+
+
+def test_a_folder_in_place_of_a_file_is_told(machine: Machine, tmp_path: Path, eve: str) -> None:
+    machine.shell("runuser -u eve -- mkdir -p /home/eve/soul/deep")
+    text = f"  - {{name: A, content: ours, dest: {eve}/soul, owner: eve, keep: true}}\n"
+    with pytest.raises(TaskFailed, match="soul"):
+        apply(machine, tasks(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "content: x, dest: /home/eve/x/file",
+        "content: x, dest: /home/eve/x/file, owner: eve, user: root",
+        "directory: /home/eve/x/y",
+        "directory: /home/eve/link/y",
+        "content: x, dest: /srv/through/file",
+    ],
+)
+def test_root_makes_nothing_in_a_folder_of_somebody_else(
+    machine: Machine, tmp_path: Path, eve: str, task: str
+) -> None:
+    machine.shell(
+        "runuser -u eve -- bash -c 'cd; mkdir -p x; ln -s /etc link'; ln -sfn /home/eve/x /srv/through"
+    )
+    with pytest.raises(TaskFailed, match="belongs to somebody else"):
+        apply(machine, tasks(tmp_path, f"  - {{name: A, {task}}}\n"))
+    assert machine.shell("ls -d /etc/y /home/eve/x/* 2>/dev/null || echo none") == "none"
+
+
 def test_a_folder_that_is_missing_is_told(machine: Machine, tmp_path: Path) -> None:
     with pytest.raises(TaskFailed, match="No such file or directory"):
         apply(machine, tasks(tmp_path, "  - {name: A, content: x, dest: /no/such/folder}\n"))
@@ -265,6 +334,15 @@ def test_an_unfit_secret_is_refused_before_anything_is_sent(
     made = script(tmp_path, "secrets: [KEY]\n" + HEAD + "  - {name: A, run: 'true'}\n")
     with pytest.raises(RemoteError, match="its secret KEY"):
         apply(machine, made, secrets)
+
+
+def test_what_a_run_keeps_is_for_root_alone(machine: Machine, tmp_path: Path) -> None:
+    text = "  - {name: A, run: echo told}\n  - {name: B, content: x, dest: /kept2, keep: true}\n"
+    machine.shell("rm -f /kept2")
+    report = apply(machine, tasks(tmp_path, text))
+    state = "/var/lib/provisioner"
+    assert machine.shell(f"find {state} -perm /077") == ""
+    assert machine.shell(f"ls {state}/runs/{report.run} {state}/kept").count("\n") >= 4
 
 
 def test_only_the_last_runs_are_kept(machine: Machine, tmp_path: Path) -> None:

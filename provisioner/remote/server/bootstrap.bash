@@ -52,7 +52,8 @@ running() { # sets `found` and `its_playbook`, `its_digest` of the unit that is 
 
 begin() { # sets `found` and `how`
   local turn complaint
-  : >"$state/runs/$run/journal.jsonl" || refuse "the journal cannot be written on $state"
+  # systemd would make the second for everybody to read.
+  : >"$state/runs/$run/journal.jsonl" && : >"$state/runs/$run/errors" || refuse "the journal cannot be written on $state"
   for ((turn = 0; turn < 400; turn++)); do
     complaint=$(start_unit) && { found=$run how=started; return; }
     running || { [[ $complaint == *already* ]] || refuse "$complaint"; sleep 0.05; continue; }

@@ -28,7 +28,41 @@ ticket=0 changed_tasks=0
 launcher='while IFS= read -r -d "" -u 3 pair; do declare -- "${pair%%=*}=${pair#*=}"; done
 exec 3<&-; unset pair; set -euo pipefail; cd -- "$1"; shift; eval "$1"'
 
-write_file='umask 077
+# What is done to a path is done by the account that shall own it, so that no link, pipe or file without end
+# that the account has put there costs more than a moment, and none leads root anywhere. Exit codes of the
+# check: 0 it is so; 1 it is not; 3 its content is somebody else's; 4 that, and owner or mode are wrong.
+check_file='IFS="|" read -r kind their_owner their_group their_access size < <(exec stat -c "%F|%U|%G|%a|%s" -- "$dest" 2>/dev/null) || exit 1
+right=0
+[[ $their_owner == "$owner" && $their_access == "$access" && ${group_name:-$their_group} == "$their_group" ]] || right=1
+if ((folder_only)); then
+  [[ $kind == directory ]] || exit 1
+  exit $right
+fi
+[[ $kind == regular* ]] || exit 1
+! cmp -s - "$dest" || exit $right  # which ends with the shorter of the two
+((keep)) || exit 1
+known=0
+if ((size <= 16777216)) && [[ -r $dest ]]; then
+  known=1
+  read -r now _ < <(head -c 16777216 -- "$dest" | sha256sum)
+  while read -r hash; do [[ $hash != "$now" ]] || exit 1; done <<<"$remembered"
+fi
+[[ $their_owner == "$owner" ]] || ((known || !EUID)) || right=0  # which the account cannot put right
+exit $((3 + right))'
+
+# Root makes nothing below a folder of somebody else, who could exchange it for a link at any moment.
+only_ours='if ((!EUID)); then
+  above=()
+  for path in "$dest" "$(realpath -m -- "${dest%/*}/x")"; do
+    while path=${path%/*}; [[ -n $path ]]; do above+=("$path"); done
+  done
+  while read -r uid path; do
+    ((uid == 0)) || { printf "%s belongs to somebody else: root makes nothing below it; name that account as owner\n" "$path"; exit 1; }
+  done < <(stat -c "%u %n" -- "${above[@]}" 2>/dev/null)
+fi
+'
+
+write_file=$only_ours'umask 077
 temporary=${dest%/*}/.${dest##*/}.$$.$RANDOM
 trap '\''rm -f -- "$temporary"'\'' EXIT
 set -o noclobber
@@ -39,10 +73,18 @@ chown -- "$ownership" /proc/self/fd/4
 chmod -- "$access" /proc/self/fd/4
 mv -fT -- "$temporary" "$dest"'
 
-make_directory='[[ ! -L $dest ]] || { printf "%s is a link\n" "$dest"; exit 1; }
+make_directory=$only_ours'[[ ! -L $dest ]] || { printf "%s is a link\n" "$dest"; exit 1; }
 mkdir -p -- "$dest"
 chown --no-dereference -- "$ownership" "$dest"
 chmod -- "$access" "$dest"'
+
+correct_access=$only_ours'if ((EUID)) && [[ ! -O $dest ]]; then
+  exec < <(head -c 16777216 -- "$dest")
+  '$write_file'
+else
+  chown --no-dereference -- "$ownership" "$dest"
+  chmod -- "$access" "$dest"
+fi'
 
 # --- the journal ---------------------------------------------------------------------------------------------
 
@@ -170,7 +212,7 @@ collect() { # what the attempt has printed, now that nobody is left to print mor
 task() { # NUMBER NAME: a new task, everything else at its default; the name is a JSON string
   number=$1 name=$2
   user=root cwd='' timeout=300 retries=0 delay=5 creates='' unless='' plain=0 register='' changes=1 quiet=0
-  values=() environment=() text='' source='' dest='' owner='' group_name='' access='' keep_theirs='' folder_only=0 with_secrets=0
+  values=() environment=() text='' source='' dest='' owner='' group_name='' access='' keep_theirs='' folder_only=0 with_secrets=0 theirs=0
   input=/dev/null
 }
 
@@ -190,33 +232,23 @@ so_already() {
 }
 
 file_so() { # content, owner and mode are as they should be; a file of somebody else's making counts as so
-  local kind their_owner their_group their_access same=1
+  local remembered=
   [[ -z $source ]] || assemble
-  IFS='|' read -r kind their_owner their_group their_access < <(exec stat -c '%F|%U|%G|%a' -- "$dest" 2>/dev/null)
-  if ((folder_only)); then
-    [[ $kind == directory ]] || same=0
-  elif [[ $kind != regular* ]]; then
-    same=0
-  elif ! cmp -s -- "$input" "$dest"; then
-    same=0
-    if [[ -n $keep_theirs ]] && ! written_by_us; then
-      tail='"kept: it was changed by somebody else"'
-      input=$dest same=1
-    fi
-  fi
-  ((same)) && [[ $their_owner == "$owner" && $their_access == "$access" && ${group_name:-$their_group} == "$their_group" ]]
+  [[ -z $keep_theirs || ! -e $state/kept/$keep_theirs ]] || remembered=$(<"$state/kept/$keep_theirs")
+  attempt "$guard_limit" 0 "$check_file" "dest=$dest" "owner=$owner" "group_name=$group_name" "access=$access" \
+    "folder_only=$folder_only" "keep=${keep_theirs:+1}" "remembered=$remembered"
+  case $code in
+    0) return 0 ;;
+    3) tail='"kept: it was changed by somebody else"' ;;
+    4) theirs=1 ;;
+  esac
+  ((code == 3))
 }
 
-written_by_us() { # every content that was ever put there from here is remembered by its hash
-  local remembered now
-  read -r now _ < <(exec sha256sum -- "$dest")
-  while read -r remembered; do [[ $remembered != "$now" ]] || return 0; done <"$state/kept/$keep_theirs"
-  return 1
-} 2>/dev/null
-
-remember() { # before it is put there, so that a crash in between does not make it somebody else's
+remember() { # before it is put there, so that a crash in between does not make it somebody else's: every
+  # content that was ever put there from here is known by its hash
   local now
-  [[ -n $keep_theirs && $input != "$dest" ]] || return 0
+  [[ -n $keep_theirs ]] || return 0
   read -r now _ < <(exec sha256sum -- "$input")
   { [[ -d $state/kept ]] || mkdir -- "$state/kept"; } && printf '%s\n' "$now" >>"$state/kept/$keep_theirs"
 }
@@ -236,10 +268,15 @@ assemble() { # sets `input`: the file as sent, with the secrets between its NUL 
 
 body() { # what is to be attempted: `text` and `values`, for a file made from its words
   [[ -n $dest ]] || return 0
-  remember
-  text=$write_file
-  ((!folder_only)) || text=$make_directory
   values=("dest=$dest" "access=$access" "ownership=$owner:$group_name")
+  if ((theirs)); then
+    text=$correct_access
+  elif ((folder_only)); then
+    text=$make_directory
+  else
+    remember
+    text=$write_file
+  fi
 }
 
 perform() {
