@@ -1,14 +1,16 @@
 """The manager bot's desk: what customers do there goes into their records, and they are answered.
 
 One process at a time reads the manager bot's updates, whoever of the waiting runs comes first; the others
-look at the records. Of each update first the record is written, then that it was dealt with, then it is
-answered, and when all of a batch are, Telegram is told to forget them. Killed anywhere in between, nothing is
-lost and nothing is said twice; what may be lost is an answer, and any word of the customer brings it again.
+look at the records. Of each update first the record is written, then that it was dealt with together with
+what is to be answered, and when all of a batch are, Telegram is told to forget them. Only then is anything
+answered: see `answering`. Killed anywhere in between, nothing is lost and nothing is said twice; what may be
+lost is an answer, and any word of the customer brings it again. An update whose record cannot be written now
+is put off, and keeps no other one waiting.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,18 +20,23 @@ from provisioner.customers.files import PRIVATE_FILE
 from provisioner.customers.locks import locked
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
-from provisioner.errors import BusyError, ProvisionerError, TelegramError
-from provisioner.messaging import links, replies
+from provisioner.errors import BusyError, ProvisionerError
+from provisioner.messaging import links
+from provisioner.messaging.answering import Answering
 from provisioner.messaging.notebook import Notebook
-from provisioner.messaging.replies import Reply
+from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Owed, is_permitted
 from provisioner.messaging.tokens import demand_manager
-from provisioner.services.telegram import BotTokenRefused, TelegramBot, TelegramBusy
-from provisioner.services.telegram_updates import MadeBot, Person, Update, Wrote
+from provisioner.services.telegram import TelegramBot
+from provisioner.services.telegram_updates import MadeBot, Person, Unread, Wrote
 
 _DOING = "take in what customers did at the manager bot"
 REST_SECONDS = 1.0
 """For so long after somebody's look no other one is needed."""
-_NOT_SENT = (TelegramBusy, BotTokenRefused)
+_MOST_BATCHES = 50
+"""Of a hundred updates each: what a flood leaves over is taken in by the next look."""
+_BOT_IS_YOURS = "manager-bot.txt"
+_ONCE = (_BOT_IS_YOURS, "manager-ready.txt")
+"""What a customer reads once only."""
 
 
 class ManagerDesk:
@@ -48,7 +55,8 @@ class ManagerDesk:
         self._looked = folder / "looked"
         self._notebook_path = folder / "notebook.json"
         self._bot = bot
-        self._text = text
+        ours = folder / "answering.lock"
+        self._answering = Answering(store, self._notebook_path, self._lock, ours, bot, text)
 
     def username(self) -> str:
         """The manager bot's; SettingsError if it is a bot that may not make others."""
@@ -61,19 +69,22 @@ class ManagerDesk:
         return self._bot.managed_token(bot_id)
 
     def attend(self, wait: int = 0) -> None:
-        """Take in all that has happened, unless another process is at it or was a moment ago.
+        """Take in all that has happened, unless another process is at it or was a moment ago; then answer.
 
-        Waits up to `wait` seconds for something to happen.
+        Waits up to `wait` seconds for something to happen. What goes wrong for one customer is raised when
+        everybody else has been looked after.
         """
         if self._was_attended():
             return
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(locked(self._lock, _DOING, "the manager bot", 0))
-            except BusyError:
-                return
-            self._looked.touch(PRIVATE_FILE)
-            _Sitting(self._store, Notebook(self._notebook_path), self._bot, self._text).take_in(wait)
+        try:
+            with locked(self._lock, _DOING, "the manager bot", 0):
+                self._looked.touch(PRIVATE_FILE)
+                problem = self._sit().take_in(wait)
+        except BusyError:
+            return
+        self._answering.send_due()
+        if problem is not None:
+            raise problem
 
     def adopt(self, who: str) -> None:
         """Give the customer a bot that is known by now to be theirs, if there is one."""
@@ -81,14 +92,19 @@ class ManagerDesk:
         if not any(_is_theirs(customer, made) for made in Notebook(self._notebook_path).unclaimed):
             return
         with locked(self._lock, _DOING, "the manager bot", 30):
-            _Sitting(self._store, Notebook(self._notebook_path), self._bot, self._text).adopt(who)
+            self._sit().adopt(who)
+        self._answering.send_due()
 
     def tell(self, who: str, template: str) -> None:
         """Write to a customer who has spoken with the manager bot, each text once; others are passed over."""
         customer = self._store.read(who).customer
-        reply = replies.about(customer, template, self._text, once=template)
-        if reply is not None and _mark_told(self._store, reply):
-            _send(self._store, self._bot, reply)
+        if customer.setup.messaging.user_id and template not in customer.setup.messaging.told:
+            with locked(self._lock, _DOING, "the manager bot", 30):
+                self._sit().tell(customer, template)
+        self._answering.send_due()
+
+    def _sit(self) -> "_Sitting":
+        return _Sitting(self._store, Notebook(self._notebook_path), self._bot)
 
     def _was_attended(self) -> bool:
         try:
@@ -104,63 +120,70 @@ class _Sitting:
     store: CustomerStore
     notebook: Notebook
     bot: TelegramBot
-    text: Callable[[str, Mapping[str, object]], str]
 
     def __post_init__(self) -> None:
         self._customers: dict[str, Customer] = {}
 
-    def take_in(self, wait: int) -> None:
+    def take_in(self, wait: int) -> ProvisionerError | None:
+        """Deal with what came, and with what was put off; the first problem that a customer's record made."""
         updates = self.bot.updates(wait=wait)
-        if updates:
+        before = self.notebook.later
+        if updates or before:
             self._customers = {customer.id: customer for customer in self._everybody()}
-        while updates:
-            for update in updates:
-                if not self.notebook.is_handled(update.id):
-                    self._deal_with(update)
+        problems = [self._deal_with(update, again=True) for update in before]
+        for _ in range(_MOST_BATCHES):
+            if not updates:
+                break
+            new = [update for update in updates if not self.notebook.is_handled(update.id)]
+            problems += [self._deal_with(update) for update in new if not isinstance(update, Unread)]
             updates = self.bot.updates(after=updates[-1].id)
         self.notebook.forget_handled()
+        return next(filter(None, problems), None)
 
     def adopt(self, who: str) -> None:
         customer = self.store.read(who).customer
         for made in self.notebook.unclaimed:
             if _is_theirs(customer, made):
-                reply = self._take_bot(customer, made)
-                if reply is not None and _mark_told(self.store, reply):
-                    _send(self.store, self.bot, reply)
+                answer = self._take_bot(customer, made)
+                if answer is not None and self._is_news(answer):
+                    self.notebook.owe(answer)
                 return
 
-    def _deal_with(self, update: Update) -> None:
-        reply = self._recorded(update)
-        if reply is not None and not _mark_told(self.store, reply):
-            reply = None
-        self.notebook.handle(update.id)
-        if reply is None:
-            return
-        try:
-            _send(self.store, self.bot, reply)
-        except ProvisionerError:
-            self.notebook.unhandle(update.id)
-            raise
+    def tell(self, customer: Customer, template: str) -> None:
+        answer = _owed_to(customer, template)
+        if self._is_news(answer):
+            self.notebook.owe(answer)
 
-    def _recorded(self, update: Update) -> Reply | None:
-        """Write down what the update says; what is to be answered."""
-        if isinstance(update, MadeBot):
-            return self._made(update)
-        if isinstance(update, Wrote):
-            return self._wrote(update)
+    def _deal_with(self, update: Wrote | MadeBot, *, again: bool = False) -> ProvisionerError | None:
+        """Write down what the update says, and what is to be answered; the problem, if it has to wait."""
+        try:
+            answer = self._made(update) if isinstance(update, MadeBot) else self._wrote(update)
+            if answer is not None and self._is_news(answer):
+                self.notebook.handle(update.id, answer)
+        except ProvisionerError as problem:
+            self.notebook.put_off(update)
+            return problem
+        if again:
+            self.notebook.caught_up(update)
         return None
 
-    def _wrote(self, update: Wrote) -> Reply:
+    def _is_news(self, answer: Owed) -> bool:
+        """Whether it is to be said at all; what is said once only is written down as said."""
+        if not is_permitted(answer, self.notebook.owed, self.notebook.given):
+            return False
+        return answer.what not in _ONCE or _mark_told(self.store, answer)
+
+    def _wrote(self, update: Wrote) -> Owed | None:
         code = update.payload
         opened = next((one for one in self._customers.values() if code and links.has_code(one, code)), None)
         if code and opened is not None:
             refusal = self._open_link(opened, code, update.who)
             if refusal is not None:
-                return replies.to_stranger(update.who, refusal, self.text)
+                return _owed_to_stranger(update.who, refusal)
             return self._bot_made_before(opened.id, update.who) or self._where_they_are(opened.id)
         theirs = [one for one in self._customers.values() if one.setup.messaging.user_id == update.who.id]
         if not theirs:
-            return replies.to_stranger(update.who, "unknown", self.text)
+            return _owed_to_stranger(update.who, "unknown")
         return self._where_they_are(max(theirs, key=links.wants_bot).id)
 
     def _open_link(
@@ -179,7 +202,7 @@ class _Sitting:
                 record.add_event("link_used", f"{who} opened the link")
         return refusal
 
-    def _bot_made_before(self, customer_id: str, who: Person) -> Reply | None:
+    def _bot_made_before(self, customer_id: str, who: Person) -> Owed | None:
         """The bot that this person made before it was known who they are."""
         customer = self._customers[customer_id]
         made = next((made for made in self.notebook.unclaimed if made.who.id == who.id), None)
@@ -187,12 +210,12 @@ class _Sitting:
             return None
         return self._take_bot(customer, made)
 
-    def _made(self, update: MadeBot) -> Reply | None:
+    def _made(self, update: MadeBot) -> Owed | None:
         everybody = self._customers.values()
         known = next((one for one in everybody if one.setup.messaging.bot_id == update.bot.id), None)
         if known is not None:
             # Killed before it was answered, or the bot has got another token or owner.
-            return replies.about(known, "manager-bot.txt", self.text, once="manager-bot.txt")
+            return _owed_to(known, _BOT_IS_YOURS) if known.setup.messaging.user_id else None
         waiting = [one for one in everybody if links.wants_bot(one)]
         for customer in waiting:
             if links.is_offered(customer, update.bot):
@@ -206,7 +229,7 @@ class _Sitting:
         self.notebook.keep(update)
         return None
 
-    def _take_bot(self, customer: Customer, made: MadeBot) -> Reply | None:
+    def _take_bot(self, customer: Customer, made: MadeBot) -> Owed | None:
         """Make it the customer's; None, and it is kept, if their record says by now that it is not theirs."""
         with self._editing(customer) as record:
             theirs = _is_theirs(record.customer, made)
@@ -221,17 +244,15 @@ class _Sitting:
             self.notebook.keep(made)
             return None
         self.notebook.drop(made.bot.id)
-        return replies.about(
-            self._customers[customer.id], "manager-bot.txt", self.text, once="manager-bot.txt"
-        )
+        return _owed_to(self._customers[customer.id], _BOT_IS_YOURS)
 
     def _note_refusal(self, customer: Customer, made: MadeBot, refusal: links.Refusal) -> None:
         with self._editing(customer) as record:
             details = f"{made.who} created @{made.bot.username} over the link: {refusal}"
             _note_once(record, "link_refused", details)
 
-    def _where_they_are(self, customer_id: str) -> Reply:
-        return replies.where_they_are(self._customers[customer_id], self.text)
+    def _where_they_are(self, customer_id: str) -> Owed:
+        return _owed_to(self._customers[customer_id], WHERE_THEY_ARE)
 
     @contextmanager
     def _editing(self, customer: Customer) -> Iterator[Record]:
@@ -265,28 +286,21 @@ def _note_once(record: Record, event: str, details: str) -> None:
         record.add_event(event, details)
 
 
-def _mark_told(store: CustomerStore, reply: Reply) -> bool:
-    """Write down that it is told, before it is; False if it was told before."""
-    if reply.once is None:
-        return True
-    with store.edit(reply.customer_id, _DOING) as record:
+def _owed_to(customer: Customer, what: str) -> Owed:
+    """For a customer who is known by their id."""
+    user_id = customer.setup.messaging.user_id or ""
+    return Owed(to=user_id, what=what, customer_id=customer.id, since=timestamps.now())
+
+
+def _owed_to_stranger(who: Person, why: str) -> Owed:
+    return Owed(to=who.id, what=f"{STRANGER}{why}", since=timestamps.now())
+
+
+def _mark_told(store: CustomerStore, answer: Owed) -> bool:
+    """Write down that it is told, before it is owed; False if it was told before."""
+    with store.edit(answer.customer_id, _DOING) as record:
         told = record.customer.setup.messaging.told
-        if reply.once in told:
+        if answer.what in told:
             return False
-        record.set("setup.messaging.told", [*told, reply.once])
+        record.set("setup.messaging.told", [*told, answer.what])
     return True
-
-
-def _send(store: CustomerStore, bot: TelegramBot, reply: Reply) -> None:
-    """Send it; where it is certain that nothing was sent, the mark is taken back and the error raised."""
-    try:
-        bot.send(reply.to, reply.text, reply.keyboard)
-    except _NOT_SENT:
-        if reply.once is not None:
-            with store.edit(reply.customer_id, _DOING) as record:
-                told = [word for word in record.customer.setup.messaging.told if word != reply.once]
-                record.set("setup.messaging.told", told)
-        raise
-    except TelegramError:
-        # They have not pressed Start here, or it may have arrived: saying it again helps neither.
-        return

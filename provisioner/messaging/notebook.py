@@ -2,19 +2,29 @@
 
 Which updates were dealt with and not acknowledged yet, by number. An offset alone would not do: after a week
 without updates Telegram may go on with lower numbers, and asking from an old offset on would lose those.
-And the bots that somebody made of whom it is not known yet which customer they are.
+The bots that somebody made of whom it is not known yet which customer they are. The updates that could not be
+written into a record yet. And the answers that are owed, with those that were given lately.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from provisioner import timestamps
 from provisioner.customers.files import Files, explained, write_durably
-from provisioner.services.telegram_updates import BotIdentity, MadeBot, Person
+from provisioner.errors import RecordError
+from provisioner.messaging.owed import Given, Owed
+from provisioner.services.telegram_updates import BotIdentity, MadeBot, Person, Wrote
 
 _UNCLAIMED_HOURS = 24 * 30
 _UNCLAIMED_MOST = 500
+_LATER_HOURS = 24
+_LATER_MOST = 200
+_OWED_MOST = 500
+_GIVEN_HOURS = 24
+_GIVEN_MOST = 2000
+_DOING = "read the manager bot's notebook"
 
 
 class Unclaimed(BaseModel):
@@ -34,35 +44,88 @@ class Unclaimed(BaseModel):
         return MadeBot(0, Person(self.user_id, self.username), bot)
 
 
+class Later(BaseModel):
+    """An update that could not be dealt with when it came, such as for a record that is broken."""
+
+    model_config = ConfigDict(frozen=True)
+
+    update: Wrote | MadeBot
+    since: str
+
+
 class _Page(BaseModel):
     handled: tuple[int, ...] = ()
     unclaimed: tuple[Unclaimed, ...] = ()
+    later: tuple[Later, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    given: tuple[Given, ...] = ()
 
 
 class Notebook:
     """Changed only by who holds the desk's lock; every change is on disk when the call returns."""
 
     def __init__(self, path: Path) -> None:
+        """RecordError if the file holds anything else."""
         self._path = path
         self._files = Files()
         self._page = _Page()
-        with explained("read the manager bot's notebook", str(path)):
+        with explained(_DOING, str(path)):
             if path.exists():
-                self._page = _Page.model_validate_json(path.read_bytes())
+                self._page = _read(path)
 
     @property
     def unclaimed(self) -> list[MadeBot]:
         return [bot.made for bot in self._page.unclaimed]
 
+    @property
+    def later(self) -> list[Wrote | MadeBot]:
+        """What was put off and is still worth dealing with."""
+        return [one.update for one in self._page.later if _is_fresh(one)]
+
+    @property
+    def owed(self) -> tuple[Owed, ...]:
+        return self._page.owed
+
+    @property
+    def given(self) -> tuple[Given, ...]:
+        return self._page.given
+
     def is_handled(self, update_id: int) -> bool:
-        return update_id in self._page.handled
+        """Whether it was dealt with, or put off."""
+        return update_id in self._page.handled or any(one.update.id == update_id for one in self._page.later)
 
-    def handle(self, update_id: int) -> None:
-        self._turn(handled=(*self._page.handled, update_id))
+    def handle(self, update_id: int, answer: Owed) -> None:
+        """The update was dealt with, and this is to be answered."""
+        handled = (*self._page.handled, update_id)
+        self._turn(handled=handled, owed=(*self._page.owed, answer)[-_OWED_MOST:], given=self._given(answer))
 
-    def unhandle(self, update_id: int) -> None:
-        """It could not be dealt with after all, and has to come again."""
-        self._turn(handled=tuple(number for number in self._page.handled if number != update_id))
+    def owe(self, answer: Owed) -> None:
+        """Something is to be said that answers no update."""
+        self._turn(owed=(*self._page.owed, answer)[-_OWED_MOST:], given=self._given(answer))
+
+    def take(self, answer: Owed) -> None:
+        """The answer is about to be sent: it is owed no more."""
+        self._turn(owed=tuple(one for one in self._page.owed if one != answer))
+
+    def put_back(self, answer: Owed) -> None:
+        """It was certainly not sent; what is said to this person later stays behind it."""
+        self._turn(owed=(answer, *self._page.owed)[:_OWED_MOST])
+
+    def forget_owed(self, answers: Iterable[Owed]) -> None:
+        gone = set(answers)
+        if gone:
+            self._turn(owed=tuple(one for one in self._page.owed if one not in gone))
+
+    def put_off(self, update: Wrote | MadeBot) -> None:
+        """Deal with it at another look."""
+        fresh = [one for one in self._page.later if _is_fresh(one)]
+        if all(one.update != update for one in fresh):
+            new = Later(update=update, since=timestamps.now())
+            self._turn(later=(*fresh[1 - _LATER_MOST :], new))
+
+    def caught_up(self, update: Wrote | MadeBot) -> None:
+        """It was put off, and is dealt with by now."""
+        self._turn(later=tuple(one for one in self._page.later if one.update != update))
 
     def forget_handled(self) -> None:
         """All of them are acknowledged: none comes again."""
@@ -87,6 +150,10 @@ class Notebook:
         if any(bot.bot_id == bot_id for bot in self._page.unclaimed):
             self._turn(unclaimed=tuple(bot for bot in self._page.unclaimed if bot.bot_id != bot_id))
 
+    def _given(self, answer: Owed) -> tuple[Given, ...]:
+        recent = [one for one in self._page.given if timestamps.hours_since(one.at) < _GIVEN_HOURS]
+        return (*recent[1 - _GIVEN_MOST :], Given(to=answer.to, what=answer.what, at=timestamps.now()))
+
     def _turn(self, **changes: object) -> None:
         page = self._page.model_copy(update=changes)
         with explained("write the manager bot's notebook", str(self._path)):
@@ -94,3 +161,19 @@ class Notebook:
             stamp = self._files.stamp(self._path)
             write_durably(self._files, self._path, page.model_dump_json().encode(), stamp)
         self._page = page
+
+
+def _is_fresh(one: Later) -> bool:
+    return timestamps.hours_since(one.since) < _LATER_HOURS
+
+
+def _read(path: Path) -> _Page:
+    try:
+        return _Page.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise RecordError(
+            _DOING,
+            whom=str(path),
+            cause="it is not as it was written",
+            hint="remove it; who waits for an answer of the manager bot writes to it again",
+        ) from None

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from provisioner.customers.record import Customer
-from provisioner.messaging.links import Refusal, create_url, wants_bot
+from provisioner.messaging.links import create_url, wants_bot
 from provisioner.messaging.names import bot_name, spoken_name, suggested_username
 from provisioner.services.telegram_updates import BotButton, Keyboard, NoButtons, Person
 
@@ -16,23 +15,21 @@ CREATE_LABEL = "Create my assistant"
 
 @dataclass(frozen=True)
 class Reply:
-    """One message of the manager bot; with `once`, the customer reads it once only."""
+    """One message of the manager bot."""
 
     to: str
     text: str
     keyboard: Keyboard
-    customer_id: str = ""
-    once: str | None = None
 
 
-def about(customer: Customer, template: str, text: Text, *, once: str | None = None) -> Reply | None:
+def about(customer: Customer, template: str, text: Text) -> Reply | None:
     """This text with the customer's particulars; None for a customer who is not known to the bot."""
     messaging = customer.setup.messaging
     if not messaging.user_id:
         return None
     words = text(template, _particulars(customer))
     keyboard = _create_button(customer) if template == "manager-create.txt" else NoButtons()
-    return Reply(messaging.user_id, words, keyboard, customer.id, once)
+    return Reply(messaging.user_id, words, keyboard)
 
 
 def where_they_are(customer: Customer, text: Text) -> Reply:
@@ -42,8 +39,8 @@ def where_they_are(customer: Customer, text: Text) -> Reply:
     return reply
 
 
-def to_stranger(who: Person, why: Refusal | Literal["unknown"], text: Text) -> Reply:
-    """For somebody who may not use the link that they opened, or opened none."""
+def to_stranger(who: Person, why: str, text: Text) -> Reply:
+    """For somebody who may not use the link that they opened, or opened none: "unknown"."""
     return Reply(who.id, text("manager-stranger.txt", {"why": why}), NoButtons())
 
 

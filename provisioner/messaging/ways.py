@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from provisioner.commands import command
-from provisioner.errors import TelegramError
+from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import letters, links
 from provisioner.messaging.tokens import checked_identity
 from provisioner.steps.base import Waiting, Work
@@ -123,11 +123,15 @@ class NothingYet:
 
 
 def attend(work: Work) -> None:
-    """Take in what customers did at the manager bot; a Telegram that does not answer now may do so later."""
+    """Take in what customers did at the manager bot.
+
+    A Telegram that does not answer now may do so later, and another customer's record that cannot be written
+    is no reason to end this run; a bot that cannot be read at all is.
+    """
     try:
         work.manager.attend()
-    except TelegramError as problem:
-        if not problem.retry:
+    except ProvisionerError as problem:
+        if isinstance(problem, TelegramError) and not problem.retry:
             raise
         work.say(problem.summary)
 

@@ -116,6 +116,10 @@ class TelegramBot:
             reraise=True,
         )
 
+    def impatient(self, seconds: float) -> "TelegramBot":
+        """The same bot, of which no call is tried again or takes longer than so many seconds."""
+        return TelegramBot(self._token, self._root, patience=0, deadline=seconds)
+
     def identity(self) -> BotIdentity:
         """Who this bot is; BotTokenRefused if the token is no good."""
         user = self._call("ask Telegram who the bot is", lambda bot: bot.get_me(), repeatable=True)

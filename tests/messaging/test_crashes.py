@@ -13,7 +13,8 @@ from provisioner.customers import files, store
 from provisioner.messaging import notebook
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.mail import Mailer
-from provisioner.services.telegram import TelegramBot
+from provisioner.services.telegram import TelegramBot, TelegramBusy
+from provisioner.services.telegram_updates import Keyboard
 from provisioner.steps.base import Done, Waiting
 from tests.messaging.conftest import MANAGER, Stage
 
@@ -60,7 +61,21 @@ def reaper(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Reaper:
     monkeypatch.setattr(Mailer, "_once", mail)
     monkeypatch.setattr(store, "write_durably", write)
     monkeypatch.setattr(notebook, "write_durably", write)
+    monkeypatch.setattr(TelegramBot, "send", _refusing_first(TelegramBot.send))
     return reaper
+
+
+def _refusing_first(send: Callable[..., str]) -> Callable[..., str]:
+    """The manager bot is asked for a pause when it first writes to somebody: that answer is put back."""
+    asked: set[str] = set()
+
+    def refusing(bot: TelegramBot, to: str, text: str, keyboard: Keyboard | None = None) -> str:
+        if keyboard is not None and to not in asked:
+            asked.add(to)
+            raise TelegramBusy("write", "Telegram asks for a pause", 0)
+        return send(bot, to, text, keyboard)
+
+    return refusing
 
 
 class Ada:

@@ -335,6 +335,9 @@ def test_who_says_anything_else_hears_what_to_do_next(stage: Stage) -> None:
     stage.phones.press_start("grace", MANAGER)
     stage.run()
 
+    assert [text[:10] for text in stage.answers("ada")] == ["Hello Ada!"], "once for what came together"
+    stage.phones.say("ada", MANAGER, "hello?")
+    stage.run()
     assert [text[:10] for text in stage.answers("ada")] == ["Hello Ada!"] * 2
     assert stage.answers("grace")[0].startswith("I set up assistants for customers of StuffPress")
 

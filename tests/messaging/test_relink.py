@@ -1,15 +1,16 @@
 """A stranger used the link first; Telegram is real, the server only remembers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from provisioner.customers import files, store
+from provisioner.customers.record import Customer
 from provisioner.errors import BusyError, InputError
+from provisioner.messaging import manager
 from provisioner.messaging.relink import Relinked, relink
 from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog
-from provisioner.services.telegram import TelegramBot
 from provisioner.steps.base import Done, Waiting
 from tests.messaging.conftest import ADA, MANAGER, Stage
 
@@ -144,18 +145,17 @@ def test_a_sitting_that_has_read_the_old_link_does_not_take_it_any_more(
 ) -> None:
     stage.sign_up(telegram=None)
     stage.run()
-    send = TelegramBot.send
+    everybody = manager._Sitting._everybody
 
-    def meanwhile(bot: TelegramBot, *args: object) -> str:
-        """Answering Grace, with the records read and Mallory's updates to come."""
-        monkeypatch.setattr(TelegramBot, "send", send)
+    def meanwhile(sitting: manager._Sitting) -> Iterator[Customer]:
+        """With the records read and Mallory's update to come."""
+        yield from everybody(sitting)
+        monkeypatch.setattr(manager._Sitting, "_everybody", everybody)
         _relink(stage)
         with stage.workspace.store().edit(ADA) as record:
             record.set("setup.messaging.link", {"code": "new-code", "suggested": "new_one_bot"})
-        return send(bot, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TelegramBot, "send", meanwhile)
-    stage.phones.press_start("grace", MANAGER)
+    monkeypatch.setattr(manager._Sitting, "_everybody", meanwhile)
     if kind == "newbot":
         stage.create("mallory")
     else:

@@ -108,6 +108,16 @@ def test_a_pause_that_is_longer_than_the_patience_is_not_slept_out() -> None:
     assert problem.value.hint == "run the same command again in 10 minutes"
 
 
+def test_an_impatient_bot_sleeps_out_no_pause_and_hangs_on_nobody() -> None:
+    answers = [_asks_for_a_pause(1), _asks_for_a_pause(1)]
+    with _answering(answers) as root, pytest.raises(TelegramBusy):
+        TelegramBot("1:token", root).impatient(5).send("5", "hello")
+    assert len(answers) == 1
+
+    with serving(_dripping()) as root, pytest.raises(TelegramError, match="may have arrived"):
+        TelegramBot("1:token", root).impatient(0.3).send("5", "hello")
+
+
 def test_a_message_whose_answer_got_lost_is_not_sent_again() -> None:
     answers = [JSONResponse({"ok": False, "error_code": 502, "description": "Bad Gateway"}, status_code=502)]
 
@@ -126,12 +136,15 @@ def test_a_bot_says_where_its_messages_go(telegram: Telegram) -> None:
 
 
 def test_a_deadline_is_kept_although_words_come_all_the_time() -> None:
+    with serving(_dripping()) as root, pytest.raises(TelegramBusy, match=r"did not answer \(TimeoutError\)"):
+        TelegramBot("1:token", root, patience=0, deadline=0.3).identity()
+
+
+def _dripping() -> Starlette:
     async def drip(request: Request) -> StreamingResponse:
         return StreamingResponse(_forever())
 
-    dripping = Starlette(routes=[Route("/{path:path}", drip, methods=["GET", "POST"])])
-    with serving(dripping) as root, pytest.raises(TelegramBusy, match=r"did not answer \(TimeoutError\)"):
-        TelegramBot("1:token", root, patience=0, deadline=0.3).identity()
+    return Starlette(routes=[Route("/{path:path}", drip, methods=["GET", "POST"])])
 
 
 async def _forever() -> AsyncIterator[bytes]:
