@@ -24,10 +24,16 @@ bench: venv
 	@.venv/bin/provisioner sandbox prepare --tests
 	.venv/bin/pytest tests/benchmarks -s --timeout 3600
 
-# Kills, faults and contention at length: KILLS=5000, SEED=… repeats one, MINUTES=90 is the most it takes.
-campaign: venv
+# Kills, faults and contention at length, then code that is broken on purpose (tests/mutation).
+# KILLS=5000, SEED=… repeats one, MINUTES=90 and MUTATION_MINUTES=20 are the most that each part takes.
+campaign: .venv/.mutation
 	@.venv/bin/provisioner sandbox prepare --tests
 	.venv/bin/python -m tests.campaigns.forms --kills $(or $(KILLS),5000) --minutes $(or $(MINUTES),90) $(if $(SEED),--seed $(SEED))
+	.venv/bin/python -m tests.mutation --minutes $(or $(MUTATION_MINUTES),20) $(if $(SEED),--seed $(SEED))
+
+.venv/.mutation: tests/mutation/requirements.lock .venv/.ready
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement tests/mutation/requirements.lock
+	@touch .venv/.mutation
 
 # Pins every dependency by version and hash, without the addresses of registries.
 lock: venv
@@ -35,3 +41,6 @@ lock: venv
 	build/lock/bin/pip install --quiet uv==0.13.9
 	build/lock/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url --quiet --output-file requirements.lock
+	build/lock/bin/uv pip compile tests/mutation/requirements.in --constraint requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet \
+		--output-file tests/mutation/requirements.lock

@@ -1,0 +1,68 @@
+"""Which tests notice what is broken where: the fast ones of each package, those named like a module first."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutation.tree import ROOT
+
+
+@dataclass(frozen=True)
+class Group:
+    """Places in the code, and the tests that are asked; `without` are among them and take too long."""
+
+    name: str
+    places: tuple[str, ...]
+    tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+    def tests_of(self, file: str) -> list[str]:
+        """The arguments for pytest, in the order in which they are likely to notice."""
+        known = [one for place in self.tests for one in _files(place) if one not in self.without]
+        stem = Path(file).stem.strip("_")
+        first = sorted(known, key=lambda one: not _about(one, stem))
+        options = [f"--deselect={one}" for one in self.without if "::" in one]
+        return [*first, *options]
+
+
+def _about(test: str, stem: str) -> bool:
+    name = Path(test).stem.removeprefix("test_")
+    return name.startswith(stem) or stem.startswith(name)
+
+
+def _files(place: str) -> list[str]:
+    path = ROOT / place
+    found = [path] if path.is_file() else sorted(path.glob("test_*.py"))
+    assert found, f"there are no tests at {place}"
+    return [str(one.relative_to(ROOT)) for one in found]
+
+
+GROUPS = (
+    Group(
+        "customers",
+        ("provisioner/customers",),
+        ("tests/customers", "tests/cli/test_tracking.py"),
+        (
+            "tests/customers/test_contention.py",
+            "tests/customers/test_real_disks.py",
+            "tests/customers/test_state_machine.py",
+        ),
+    ),
+    Group(
+        "runs",
+        ("provisioner/runner.py", "provisioner/fleet.py"),
+        ("tests/test_runner.py", "tests/test_fleet.py", "tests/test_standings.py"),
+    ),
+    Group("steps", ("provisioner/steps",), ("tests/steps",), ("tests/steps/test_droplet_crashes.py",)),
+    Group("remote", ("provisioner/remote",), ("tests/remote",)),
+    Group(
+        "services",
+        ("provisioner/services",),
+        ("tests/services", "tests/doctor/test_model.py"),
+        ("tests/services/test_rate_budget.py::test_processes_count_together",),
+    ),
+    Group(
+        "secrets",
+        ("provisioner/secrets.py",),
+        ("tests/remote/test_secrecy.py", "tests/test_runner.py", "tests/cli/test_tracking.py"),
+    ),
+)
