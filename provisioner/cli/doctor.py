@@ -40,13 +40,13 @@ def doctor(
     Exit code 1 if anything is wrong; advice alone does not count. Shows what each droplet costs a month.
     """
     from provisioner.doctor.examination import Doctor
-    from provisioner.doctor.servers import host_key_prover
+    from provisioner.doctor.servers import server_visitor
     from provisioner.settings import load_settings
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)
     cloud = _cloud(workspace, settings) if settings.digitalocean_token else None
-    diagnosis = Doctor(workspace, settings, cloud, host_key_prover(settings)).examine()
+    diagnosis = Doctor(workspace, settings, cloud, server_visitor(settings)).examine()
     if as_json:
         render.print_json(
             "doctor",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import Cost, Findings
+from provisioner.doctor.findings import Findings
 from provisioner.errors import CloudError
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
@@ -60,18 +60,13 @@ class CloudLook:
         hint = "the next droplet that is created brings it back: provisioner provision EMAIL"
         self.found.note("firewall", FLEET_TAG, "no firewall of ours covers the droplets", hint)
 
-    def prices(self, customers: Sequence[Customer], droplets: dict[str, DropletInfo]) -> list[Cost]:
-        """What each droplet costs, and whose it is."""
+    def prices(self) -> dict[str, float]:
+        """What each size costs, in dollars a month; empty if that cannot be seen."""
         try:
-            prices = {size.slug: size.monthly for size in self.cloud.sizes()}
+            return {size.slug: size.monthly for size in self.cloud.sizes()}
         except CloudError as error:
             self._note_refusal(error)
-            prices = {}
-        owners = {one.setup.droplet.id: one.email for one in customers}
-        return [
-            Cost(droplet.id, owners.get(droplet.id), droplet.size, prices.get(droplet.size))
-            for droplet in droplets.values()
-        ]
+            return {}
 
     def _note_refusal(self, error: CloudError) -> None:
         self.found.note("token", "DigitalOcean", str(error.cause), error.hint or "")

@@ -1,74 +1,153 @@
-"""The droplets against the records, both ways: what is gone, doubled, unknown, or not as recorded."""
+"""The droplets against the records, both ways: what is gone, doubled, unknown, or not as recorded.
+
+A droplet that carries another workspace's mark is that workspace's, whatever else is seen of it: nobody is
+told to touch it. One that carries none may be anybody's.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import GONE, Findings
+from provisioner.doctor.findings import GONE, Cost, Findings
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.droplet_identity import FLEET_TAG, same_key, stated_host_key, tag_of
+from provisioner.workspace import Workspace
+
+_MARK: Final = "workspace:"
 
 
-def compare(
-    here: Sequence[Customer],
-    archived: Sequence[Customer],
-    droplets: Mapping[str, DropletInfo],
-    found: Findings,
-) -> None:
-    """Note each difference, of every customer and of every droplet."""
-    customers = [*here, *archived]
-    # Of the archived, only a droplet that is still there is of interest.
-    left = [one for one in archived if one.setup.droplet.id in droplets]
-    owners = {one.setup.droplet.id: one for one in (*here, *left) if one.setup.droplet.id}
-    _look_for_doubles(customers, droplets, found)
-    for droplet_id, customer in owners.items():
-        for problem, hint in _differences(customer, droplets.get(droplet_id)):
-            found.note("droplet", customer.email, problem, hint)
-    by_tag = {tag_of(one.id): one for one in customers}
-    for droplet in droplets.values():
-        if droplet.id not in owners:
+@dataclass(frozen=True)
+class Fleet:
+    """All droplets by their ids, and who should have them; `prices` by size, in dollars a month.
+
+    `mark` is this workspace's, None where it has none yet.
+    """
+
+    here: Sequence[Customer]
+    archived: Sequence[Customer]
+    droplets: Mapping[str, DropletInfo]
+    prices: Mapping[str, float]
+    mark: str | None
+
+    def compare(self, found: Findings) -> None:
+        """Note each difference, of every customer and of every droplet."""
+        owners = self._owners()
+        self._look_for_doubles(found)
+        archived = {one.id for one in self.archived}
+        for droplet_id, customer in owners.items():
+            droplet = self.droplets.get(droplet_id)
+            if droplet is None:
+                if customer.status not in GONE:
+                    found.note("droplet", customer.email, f"droplet {droplet_id} is gone", _rebuild(customer))
+            elif customer.status in GONE or customer.id in archived:
+                state = customer.status if customer.status in GONE else "archived"
+                found.note("droplet", customer.email, *self._useless(customer, state, droplet))
+            else:
+                for problem, hint in _differences(customer, droplet):
+                    found.note("droplet", customer.email, problem, hint)
+        self._look_for_unknown(owners, found)
+
+    def costs(self) -> list[Cost]:
+        """What each droplet costs, and whose it is."""
+        owners = self._owners()
+        return [
+            Cost(
+                droplet.id,
+                owners[droplet.id].email if droplet.id in owners else None,
+                droplet.size,
+                self.prices.get(droplet.size),
+                None if droplet.id in owners else self._stranger(droplet),
+            )
+            for droplet in self.droplets.values()
+        ]
+
+    def _owners(self) -> dict[str, Customer]:
+        """By droplet. Of the archived, only a droplet that is still there is of interest."""
+        left = [one for one in self.archived if one.setup.droplet.id in self.droplets]
+        return {one.setup.droplet.id: one for one in (*left, *self.here) if one.setup.droplet.id}
+
+    def _stranger(self, droplet: DropletInfo) -> str | None:
+        """The mark of the other workspace that the droplet is of."""
+        marks = [tag.removeprefix(_MARK) for tag in droplet.tags if tag.startswith(_MARK)]
+        return None if not marks or self.mark in marks else marks[0]
+
+    def _look_for_doubles(self, found: Findings) -> None:
+        tagged: dict[str, list[str]] = defaultdict(list)
+        for droplet in self.droplets.values():
+            if self._stranger(droplet) is None:
+                for tag in droplet.tags:
+                    tagged[tag].append(droplet.id)
+        for customer in (*self.here, *self.archived):
+            theirs = tagged.get(tag_of(customer.id), [])
+            if len(theirs) > 1:
+                problem = f"has several droplets: {', '.join(sorted(theirs))}"
+                hint = f"{command('adopt', customer.email, 'ID')}, and delete the others in the control panel"
+                found.note("droplet", customer.email, problem, hint)
+
+    def _look_for_unknown(self, owners: Mapping[str, Customer], found: Findings) -> None:
+        by_tag = {tag_of(one.id): one for one in (*self.here, *self.archived)}
+        strangers: dict[str, list[str]] = defaultdict(list)
+        for droplet in self.droplets.values():
+            if droplet.id in owners:
+                continue
+            stranger = self._stranger(droplet)
+            if stranger is not None:
+                strangers[stranger].append(droplet.id)
+                continue
             owner = next((by_tag[tag] for tag in droplet.tags if tag in by_tag), None)
-            found.note("droplet", droplet.id, *_unknown(droplet, owner))
+            found.note("droplet", droplet.id, *_unknown(droplet, owner, self.mark))
+        for mark, theirs in strangers.items():
+            problem = f"{len(theirs)} droplets on this account are of another workspace, which has this mark"
+            hint = (
+                "nothing: they are looked after from there (customers/.workspace-id has a workspace's mark)"
+            )
+            found.advise("droplet", f"{_MARK}{mark}", problem, hint)
+
+    def _useless(self, customer: Customer, state: str, droplet: DropletInfo) -> tuple[str, str]:
+        price = self.prices.get(droplet.size)
+        costs = f"${price:.2f} a month" if price is not None else "money"
+        problem = f"is {state}, and droplet {droplet.id} still costs {costs}"
+        hint = "delete it in the control panel, once nobody needs what is on it"
+        if state == "archived":
+            return problem, f"{hint}; if they are still a customer: {command('restore', customer.email)}"
+        return problem, hint
 
 
-def _look_for_doubles(
-    customers: Sequence[Customer], droplets: Mapping[str, DropletInfo], found: Findings
-) -> None:
-    tagged: dict[str, list[str]] = defaultdict(list)
-    for droplet in droplets.values():
-        for tag in droplet.tags:
-            tagged[tag].append(droplet.id)
-    for customer in customers:
-        theirs = tagged.get(tag_of(customer.id), [])
-        if len(theirs) > 1:
-            adopt = command("adopt", customer.email, "ID")
-            hint = f"{adopt}, and delete the others in the control panel"
-            found.note("droplet", customer.email, f"has several droplets: {', '.join(sorted(theirs))}", hint)
+def mark_of(workspace: Workspace) -> str | None:
+    """The workspace's mark, which its droplets carry; None before it has made any."""
+    try:
+        return (workspace.customers_dir / ".workspace-id").read_text("ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
-def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tuple[str, str]]:
+def _rebuild(customer: Customer) -> str:
+    return f"{command('rebuild', customer.email)} makes another one"
+
+
+def _differences(customer: Customer, droplet: DropletInfo) -> Iterator[tuple[str, str]]:
     """Where the record and its droplet do not agree, and what to do."""
     recorded = customer.setup.droplet
 
     def setting(name: str, value: str) -> str:
         return command("update", customer.email, f"setup.droplet.{name}", value)
 
-    if droplet is None:
-        if customer.status not in GONE:
-            yield f"droplet {recorded.id} is gone", command("rebuild", customer.email)
-        return
-    if customer.status in GONE:
-        yield (
-            f"is {customer.status}, and droplet {droplet.id} still costs money",
-            "delete it, or hand it over",
-        )
+    if droplet.status in ("off", "archive"):
+        yield f"droplet {droplet.id} is {droplet.status}, and costs the same", _SWITCH_ON
     if recorded.ip and droplet.public_ipv4 != recorded.ip:
-        now = droplet.public_ipv4 or "none"
-        yield (
-            f"the address of droplet {droplet.id} is {now}, the record has {recorded.ip}",
-            setting("ip", now),
-        )
+        now = droplet.public_ipv4
+        problem = f"the address of droplet {droplet.id} is {now or 'none'}, the record has {recorded.ip}"
+        yield problem, setting("ip", now or "null")
+    for name, here, there in (
+        ("region", recorded.region, droplet.region),
+        ("size", recorded.size, droplet.size),
+    ):
+        if recorded.ip and here and here != there:
+            problem = f"the {name} of droplet {droplet.id} is {there}, the record has {here}"
+            yield problem, f"{setting(name, there)} has the record say so"
     missing = [tag for tag in (tag_of(customer.id), FLEET_TAG) if tag not in droplet.tags]
     if missing:
         hint = "put it on in the control panel: it is how the droplet and its firewall are found"
@@ -79,10 +158,17 @@ def _differences(customer: Customer, droplet: DropletInfo | None) -> Iterator[tu
         yield f"the record has another host key than droplet {droplet.id} was made with", hint
 
 
-def _unknown(droplet: DropletInfo, owner: Customer | None) -> tuple[str, str]:
+_SWITCH_ON: Final = "switch it on in the control panel"
+
+
+def _unknown(droplet: DropletInfo, owner: Customer | None, mark: str | None) -> tuple[str, str]:
     what = f"no record has this droplet ({droplet.name}, created {droplet.created_at})"
-    if owner is None:
-        return what, "delete it in the control panel, or provisioner adopt EMAIL " + droplet.id
-    recorded = owner.setup.droplet.id or "none"
-    hint = f"{command('adopt', owner.email, droplet.id)}, or delete it in the control panel"
-    return f"{what}; its tag says {owner.email}, whose record has {recorded}", hint
+    if owner is not None:
+        recorded = owner.setup.droplet.id or "none"
+        hint = f"{command('adopt', owner.email, droplet.id)}, or delete it in the control panel"
+        return f"{what}; its tag says {owner.email}, whose record has {recorded}", hint
+    adopt = f"{command('adopt', 'EMAIL', droplet.id)}, if it is a customer's"
+    if mark is not None and f"{_MARK}{mark}" in droplet.tags:
+        return what, f"{adopt}; if it is nobody's any more, delete it in the control panel"
+    problem = f"{what}; it does not say which workspace made it"
+    return problem, f"find out whose it is before anything else; {adopt}"

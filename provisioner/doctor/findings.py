@@ -76,8 +76,11 @@ class Findings:
 
     def note(self, kind: str, whom: str, problem: str, hint: str) -> None:
         """Something wrong."""
-        self.noted.append(Trouble(kind, whom, problem, hint))
+        self.add(kind, whom, problem, hint)
 
     def advise(self, kind: str, whom: str, problem: str, hint: str) -> None:
         """Something that is not wrong, and should be known."""
-        self.noted.append(Trouble(kind, whom, problem, hint, "advice"))
+        self.add(kind, whom, problem, hint, "advice")
+
+    def add(self, kind: str, whom: str, problem: str, hint: str, severity: Severity = "problem") -> None:
+        self.noted.append(Trouble(kind, whom, problem, hint, severity))

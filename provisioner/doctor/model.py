@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from provisioner.customers.progress import steps_done
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, GONE, Findings
 from provisioner.errors import ModelError
@@ -36,5 +37,5 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
             f"{settings.moltbot.model} is no model of {_PROVIDER}, and servers get no other provider's key"
         )
         found.note("settings", _MODEL, problem, f"set it to {_PROVIDER}/… in provisioner.toml")
-    if any(one.setup.moltbot.installed and one.status not in GONE for one in customers):
+    if any("moltbot" in steps_done(one) and one.status not in GONE for one in customers):
         found.advise("model", _KEY, _SHARED, _LIMIT)

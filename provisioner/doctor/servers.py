@@ -1,45 +1,80 @@
-"""Whether each server that should answer does, with the host key that the record has."""
+"""Each server that should answer: its host key, its gateway and its channel, over one connection."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from provisioner.customers.progress import steps_done
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, GONE, Findings
-from provisioner.errors import HostKeyError, ProvisionerError
+from provisioner.doctor.gateways import Sign, behind, signs, without_report
+from provisioner.doctor.server_report import PROGRAM, ServerReport, read_report
+from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
+from provisioner.secrets import Redactor
 from provisioner.settings import Settings
 
+REPORT_SECONDS = 15.0
+"""How long a server may take to say how it is; its program gives up after five."""
+_NOT_FOUND = 127
 _LOOK = "look at the droplet's console in the control panel"
 
+Visit = Callable[[Customer], ServerReport | None]
+"""Has a server prove its host key and say how it is; None if it has no program for that. ProvisionerError."""
 
-def look_at_servers(
-    customers: Sequence[Customer], shows: Callable[[Customer], None], found: Findings
-) -> None:
-    """At those on which something should run. `shows` has one prove its host key, or raises."""
-    expected = [one for one in customers if one.setup.moltbot.installed and one.status not in GONE]
+
+def look_at_servers(customers: Sequence[Customer], visit: Visit, settings: Settings, found: Findings) -> None:
+    """At those on which something should run."""
+    expected = [one for one in customers if "moltbot" in steps_done(one) and one.status not in GONE]
     if not expected:
         return
     found.looked.append("servers")
 
-    def refusal(customer: Customer) -> ProvisionerError | None:
-        try:
-            shows(customer)
-        except ProvisionerError as error:
-            return error
-        return None
+    def seen(customer: Customer) -> list[Sign]:
+        return list(_signs(customer, visit, settings))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for customer, error in zip(expected, pool.map(refusal, expected), strict=True):
-            if error is not None:
-                kind = "the host key changed" if isinstance(error, HostKeyError) else "it does not answer"
-                found.note("server", customer.email, f"{kind}: {error.cause}", error.hint or _LOOK)
+        for customer, shown in zip(expected, pool.map(seen, expected), strict=True):
+            redact = Redactor(_secrets(customer, settings))
+            for sign in shown:
+                found.add("server", customer.email, redact(sign.problem), sign.hint, sign.severity)
 
 
-def host_key_prover(settings: Settings) -> Callable[[Customer], None]:
-    """Connects to a customer's server; it proves its host key before anything else happens."""
+def _signs(customer: Customer, visit: Visit, settings: Settings) -> Iterator[Sign]:
+    wanted = settings.moltbot.version
+    try:
+        report = visit(customer)
+    except ProvisionerError as error:
+        kind = "the host key changed" if isinstance(error, HostKeyError) else "it does not answer"
+        yield Sign(f"{kind}: {error.cause}", error.hint or _LOOK)
+        report = None
+    else:
+        if report is None:
+            yield without_report(customer)
+    if report is not None:
+        yield from signs(customer, report, wanted)
+    elif late := behind(customer.setup.moltbot.version, wanted):
+        yield late
+
+
+def _secrets(customer: Customer, settings: Settings) -> list[str]:
+    """What a server's own words could hold."""
+    messaging = customer.setup.messaging
+    theirs = [messaging.bot_token, messaging.link.code if messaging.link else None]
+    return [*settings.secret_values(), *filter(None, theirs)]
+
+
+def server_visitor(settings: Settings) -> Visit:
+    """Visits over SSH."""
     from provisioner.remote.customer_server import host_of
     from provisioner.remote.ssh import connect
 
-    def prove(customer: Customer) -> None:
-        connect(host_of(customer, settings), deadline=ANSWER_SECONDS).close()
+    def visit(customer: Customer) -> ServerReport | None:
+        with connect(host_of(customer, settings), deadline=ANSWER_SECONDS) as connection:
+            said = connection.run(PROGRAM, timeout=REPORT_SECONDS)
+        if said.exit == _NOT_FOUND:
+            return None
+        if said.exit:
+            words = (said.err or said.out).strip()[-200:]
+            raise RemoteError("ask the server how it is", whom=customer.email, cause=f"{PROGRAM}: {words}")
+        return read_report(said.out, customer.email)
 
-    return prove
+    return visit

@@ -11,7 +11,8 @@ from provisioner.customers import fields
 from provisioner.customers.record import Customer
 
 # Words of ours behind a command.
-_BEHIND = re.compile(r"[,;.]( |$)| (or|and|then|prints|tells|once|if|where|which|says) ")
+_WORDS = "or|and|then|again|prints|tells|makes|shows|has|once|if|where|which|says"
+_BEHIND = re.compile(rf"[,;.]( |$)| ({_WORDS}) ")
 
 
 def commands_in(hint: str) -> list[list[str]]:

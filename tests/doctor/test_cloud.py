@@ -1,7 +1,7 @@
 """`doctor` and `adopt` against the sandbox's cloud."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,19 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
+from provisioner.doctor.server_report import ServerReport
 from provisioner.errors import HostKeyError, InputError
 from provisioner.remote.keys import generate_keypair
+from provisioner.sandbox.cloud.catalog import size_named
+from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.model import Model, model_app
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.services.digitalocean import DigitalOcean
-from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, tags_of
+from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
 from tests.doctor.hints import check_hint
+from tests.doctor.test_gateways import WELL
 from tests.serving import serving
 
 EMAIL = "ada@example.com"
@@ -45,6 +49,7 @@ class Stage:
     fast: FastCloud
     cloud: DigitalOcean
     wrong_keys: set[str] = field(default_factory=set)
+    reports: dict[str, ServerReport | None] = field(default_factory=dict)
 
     def customer(self, email: str = EMAIL) -> Customer:
         return self.workspace.store().read(email).customer
@@ -53,6 +58,10 @@ class Stage:
         with self.workspace.store().edit(email) as record:
             for path, value in fields.items():
                 record.set(path.replace("__", "."), value)
+
+    def droplet(self, info: DropletInfo) -> Droplet:
+        """As the cloud itself has it."""
+        return self.fast.cloud.droplets[int(info.id)]
 
     def create(self, email: str = EMAIL, *, tags: tuple[str, ...] | None = None) -> DropletInfo:
         """A droplet as the first step would ask for it."""
@@ -65,23 +74,27 @@ class Stage:
         droplet = self.create(email)
         self.cloud.ensure_firewall(FLEET_TAG)
         adopt(self.workspace.store(), self.cloud, email, droplet.id, host_key=None, force=False)
-        self.set(email, setup__moltbot__installed=True, setup__moltbot__version="1")
+        self.set(email, setup__moltbot__installed=True, setup__moltbot__version=WELL.running)
         self.set(email, setup__messaging__connected=True, setup__handoff__completed=True)
         self.set(email, status="active", setup__status="complete")
         return droplet
+
+    def mark(self, mark: str) -> None:
+        (self.workspace.customers_dir / ".workspace-id").write_text(f"{mark}\n")
 
     def examine(self) -> Diagnosis:
         key = self.workspace.ssh_dir / "id_ed25519"
         model = {"anthropic_key": "sk-ant-12345678", "anthropic_base_url": self.model_root}
         settings = settings_for(self.fast, ssh={"key": key}, **model)
-        return Doctor(self.workspace, settings, self.cloud, self._prove).examine()
+        return Doctor(self.workspace, settings, self.cloud, self._visit).examine()
 
     def troubles(self) -> list[tuple[str, str]]:
         return [(trouble.kind, trouble.problem) for trouble in self.examine().troubles]
 
-    def _prove(self, customer: Customer) -> None:
+    def _visit(self, customer: Customer) -> ServerReport | None:
         if customer.email in self.wrong_keys:
             raise HostKeyError("connect", whom=customer.email, cause="it showed another host key")
+        return self.reports.get(customer.email, WELL)
 
     def _active(self, droplet_id: str) -> DropletInfo:
         while (droplet := self.cloud.droplet(droplet_id)).status != "active":
@@ -115,15 +128,37 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
     "gone": (lambda s, d: s.cloud.delete_droplet(d.id), "droplet", "is gone"),
     "moved": (lambda s, _d: s.set(setup__droplet__ip="192.0.2.1"), "droplet", "the record has 192.0.2.1"),
     "twice": (lambda s, _d: s.create(), "droplet", "has several droplets"),
-    "stranger": (lambda s, _d: s.create(tags=(FLEET_TAG,)), "droplet", "no record has this droplet"),
-    "untagged": (lambda s, d: _untag(s, d), "droplet", "lacks the tag"),
+    "unknown": (lambda s, _d: s.create(tags=(FLEET_TAG,)), "droplet", "no record has this droplet"),
+    "untagged": (lambda s, d: s.droplet(d).tags.clear(), "droplet", "lacks the tag"),
+    "off": (lambda s, d: setattr(s.droplet(d), "status", "off"), "droplet", "is off, and costs the same"),
+    "resized": (
+        lambda s, d: setattr(s.droplet(d), "size", size_named("s-2vcpu-4gb")),
+        "droplet",
+        "the size of droplet",
+    ),
+    "moved away": (
+        lambda s, _d: s.set(setup__droplet__region="ams3"),
+        "droplet",
+        "is sfo3, the record has ams3",
+    ),
+    "stopped": (
+        lambda s, _d: s.reports.update({EMAIL: replace(WELL, active=False, live=False, state="failed")}),
+        "server",
+        "the gateway is stopped (failed)",
+    ),
+    "set up before": (
+        lambda s, _d: s.reports.update({EMAIL: None}),
+        "server",
+        "cannot say how its assistant",
+    ),
+    "archived": (lambda s, _d: s.workspace.store().archive(EMAIL), "droplet", "is archived, and droplet"),
     "other key": (
         lambda s, _d: s.set(setup__droplet__hostKey=generate_keypair("x").public),
         "droplet",
         "another host key",
     ),
     "shows other key": (lambda s, _d: s.wrong_keys.add(EMAIL), "server", "the host key changed"),
-    "cancelled": (lambda s, _d: s.set(status="cancelled"), "droplet", "still costs money"),
+    "cancelled": (lambda s, _d: s.set(status="cancelled"), "droplet", "still costs $12.00 a month"),
     "open": (lambda s, _d: s.fast.cloud.firewalls.clear(), "firewall", "no firewall of ours"),
     "interrupted": (
         lambda s, _d: s.set(OTHER, status="in_progress", setup__status="in_progress"),
@@ -140,10 +175,6 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
 }
 
 
-def _untag(stage: Stage, droplet: DropletInfo) -> None:
-    stage.fast.cloud.droplets[int(droplet.id)].tags.clear()
-
-
 @pytest.mark.parametrize("name", sorted(HARMS))
 def test_each_harm_is_found_with_what_to_do(stage: Stage, name: str) -> None:
     harm, kind, words = HARMS[name]
@@ -158,11 +189,63 @@ def test_each_harm_is_found_with_what_to_do(stage: Stage, name: str) -> None:
         check_hint(trouble.hint)
 
 
-def test_an_archived_customers_droplet_is_no_stranger(stage: Stage) -> None:
-    stage.provisioned()
+def test_an_archived_customers_droplet_is_theirs_and_costs_money(stage: Stage) -> None:
+    droplet = stage.provisioned()
     stage.workspace.store().archive(EMAIL)
 
-    assert stage.troubles() == []
+    diagnosis = stage.examine()
+
+    (trouble,) = diagnosis.troubles
+    assert (trouble.whom, trouble.problem) == (
+        EMAIL,
+        f"is archived, and droplet {droplet.id} still costs $12.00 a month",
+    )
+    assert check_hint(trouble.hint) == [["restore", EMAIL]]
+    assert [cost.email for cost in diagnosis.costs] == [EMAIL]
+
+
+def test_a_droplet_of_another_workspace_is_left_alone_whatever_it_says(stage: Stage) -> None:
+    stage.provisioned()
+    stage.mark("w00000001")
+    # A copy of a workspace has the same customers, and their tags.
+    for tags in ((FLEET_TAG,), (FLEET_TAG, tag_of(stage.customer().id))):
+        stage.create(tags=(*tags, "workspace:w3f9a1c2"))
+
+    diagnosis = stage.examine()
+
+    assert diagnosis.troubles == ()
+    (advice,) = [one for one in diagnosis.advice if one.kind == "droplet"]
+    assert (advice.whom, advice.severity) == ("workspace:w3f9a1c2", "advice")
+    assert "2 droplets on this account are of another workspace" in advice.problem
+    assert "delete" not in advice.hint
+    assert sorted(cost.workspace or "ours" for cost in diagnosis.costs) == ["ours", "w3f9a1c2", "w3f9a1c2"]
+    assert diagnosis.monthly == 12
+
+
+@pytest.mark.parametrize(
+    ("tags", "says", "advises_deletion"),
+    [((), "it does not say which workspace made it", False), (("workspace:w00000001",), "", True)],
+)
+def test_only_a_droplet_with_this_workspaces_mark_may_be_deleted(
+    stage: Stage, tags: tuple[str, ...], says: str, advises_deletion: bool
+) -> None:
+    stage.mark("w00000001")
+    droplet = stage.create(tags=(FLEET_TAG, *tags))
+
+    (trouble,) = [one for one in stage.examine().troubles if one.kind == "droplet"]
+
+    assert trouble.whom == droplet.id
+    assert says in trouble.problem
+    assert ("delete" in trouble.hint) is advises_deletion
+    assert check_hint(trouble.hint) == [["adopt", "EMAIL", droplet.id]]
+
+
+def test_a_server_that_is_off_or_gone_is_not_asked(stage: Stage) -> None:
+    droplet = stage.provisioned()
+    stage.wrong_keys.add(EMAIL)
+    stage.droplet(droplet).status = "off"
+
+    assert [kind for kind, _ in stage.troubles()] == ["droplet"]
 
 
 def test_an_archived_customers_droplet_may_be_gone(stage: Stage) -> None:

@@ -138,7 +138,7 @@ def test_a_provider_that_never_answers_is_given_up(stage: Stage, monkeypatch: py
 
 def test_the_one_key_that_all_servers_hold_is_an_advice_and_no_trouble(stage: Stage) -> None:
     assert stage.examine().advice == ()
-    stage.set(setup__moltbot__installed=True, setup__moltbot__version="1")
+    stage.set(setup__droplet__id="1", setup__moltbot__installed=True, setup__moltbot__version="1")
 
     diagnosis = stage.examine()
 
@@ -150,7 +150,7 @@ def test_the_one_key_that_all_servers_hold_is_an_advice_and_no_trouble(stage: St
 
 
 def test_those_who_left_hold_no_key_of_ours(stage: Stage) -> None:
-    stage.set(setup__moltbot__installed=True, setup__moltbot__version="1")
+    stage.set(setup__droplet__id="1", setup__moltbot__installed=True, setup__moltbot__version="1")
     stage.set(status="cancelled")
 
     assert stage.examine().advice == ()

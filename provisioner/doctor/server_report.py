@@ -1,0 +1,91 @@
+"""What the program `openclaw-report` on a customer's server says, as `playbooks/README.md` has its shape.
+
+Everything in it may be made up by whoever holds the server: it is read within bounds, and believed of that
+server alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from provisioner.remote.answers import misfit, parse_json, unfit
+
+PROGRAM: Final = "/usr/local/sbin/openclaw-report"
+_MOST_BYTES: Final = 65536
+_MOST_CHANNELS: Final = 20
+_DOING: Final = "ask the server how it is"
+_OPTIONAL_TEXT: Final = (str, type(None))
+_SHAPE: Final = {"service": dict, "gateway": dict, "installed": _OPTIONAL_TEXT, "disk": dict}
+_SERVICE: Final = {"active": bool, "state": _OPTIONAL_TEXT, "since": _OPTIONAL_TEXT}
+_GATEWAY: Final = {"live": bool, "ready": bool, "failing": list, "version": _OPTIONAL_TEXT}
+_CHANNEL: Final = {"connected": bool, "state": _OPTIONAL_TEXT, "error": _OPTIONAL_TEXT}
+_DISK: Final = {"total_mb": int, "free_mb": int}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of the gateway; `error` is its last one, in its own words."""
+
+    connected: bool
+    state: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class ServerReport:
+    """How one server is. `since` is when its service was started; sizes are in megabytes.
+
+    `running` is the version that the gateway says it is, `installed` the one that its next start would run.
+    `channels` is None where the gateway does not say.
+    """
+
+    active: bool
+    state: str | None
+    since: str | None
+    live: bool
+    ready: bool
+    failing: tuple[str, ...]
+    running: str | None
+    installed: str | None
+    channels: Mapping[str, Channel] | None
+    reboot_required: bool
+    disk_total: int
+    disk_free: int
+
+
+def read_report(text: str, whom: str) -> ServerReport:
+    """The report in a program's output; RemoteError, naming the server, if it is none."""
+    said = parse_json(text, doing=_DOING, whom=whom, most=_MOST_BYTES)
+    _demand(said, _SHAPE, whom)
+    service, gateway, disk = said["service"], said["gateway"], said["disk"]
+    for part, shape in ((service, _SERVICE), (gateway, _GATEWAY), (disk, _DISK)):
+        _demand(part, shape, whom)
+    return ServerReport(
+        active=service["active"],
+        state=service["state"],
+        since=service["since"],
+        live=gateway["live"],
+        ready=gateway["ready"],
+        failing=tuple(str(one) for one in gateway["failing"][:_MOST_CHANNELS]),
+        running=gateway["version"],
+        installed=said["installed"],
+        channels=_channels(said.get("channels"), whom),
+        reboot_required=said.get("reboot_required") is True,
+        disk_total=disk["total_mb"],
+        disk_free=disk["free_mb"],
+    )
+
+
+def _channels(said: Any, whom: str) -> dict[str, Channel] | None:
+    if not isinstance(said, dict):
+        return None
+    channels = {}
+    for name, account in list(said.items())[:_MOST_CHANNELS]:
+        _demand(account, _CHANNEL, whom)
+        channels[name] = Channel(account["connected"], account["state"], account["error"])
+    return channels
+
+
+def _demand(document: object, shape: Mapping[str, Any], whom: str) -> None:
+    if problem := misfit(document, shape):
+        raise unfit(_DOING, whom, f"the server's answer is not as it should be: {problem}")

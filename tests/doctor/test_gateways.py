@@ -1,0 +1,171 @@
+"""What a server's report says is wrong, and that what is advised is a command."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from provisioner.customers.record import Customer
+from provisioner.doctor.gateways import Sign, behind, signs, without_report
+from provisioner.doctor.server_report import Channel, ServerReport
+from provisioner.timestamps import now
+from tests.doctor.hints import check_hint
+from tests.steps.support import new_record
+
+EMAIL = "customer@example.com"
+WANTED = "2026.9.6"
+RESTART = ["ssh", EMAIL, "--", "openclaw-gateway", "restart"]
+PROVISION = ["provision", EMAIL]
+TALKING = Channel(connected=True, state="ready", error=None)
+WELL = ServerReport(
+    active=True,
+    state="active",
+    since="2026-01-29T05:54:00Z",
+    live=True,
+    ready=True,
+    failing=(),
+    running=WANTED,
+    installed=WANTED,
+    channels={"telegram": TALKING},
+    reboot_required=False,
+    disk_total=50_000,
+    disk_free=40_000,
+)
+
+
+def customer(**messaging: Any) -> Customer:
+    setup = {
+        "moltbot": {"installed": True, "version": WANTED},
+        "messaging": {"connected": True, "platform": "telegram", **messaging},
+    }
+    return new_record(setup=setup).customer
+
+
+def of(report: ServerReport, who: Customer | None = None) -> list[Sign]:
+    return list(signs(who or customer(), report, WANTED))
+
+
+def test_a_server_that_is_well_shows_nothing() -> None:
+    assert of(WELL) == []
+
+
+SILENT = replace(WELL, live=False, ready=False, running=None, channels=None)
+BROKEN = Channel(connected=False, state="blocked", error="401: Unauthorized")
+CASES: dict[str, tuple[ServerReport, str, list[list[str]]]] = {
+    "stopped": (
+        replace(SILENT, active=False, state="failed"),
+        "the gateway is stopped (failed)",
+        [RESTART],
+    ),
+    "no service": (replace(SILENT, active=False, state=None), "stopped (no such service)", [RESTART]),
+    "hung": (SILENT, "the gateway runs and does not answer: it hangs", [RESTART]),
+    "started at no time": (replace(SILENT, since="yesterday"), "it hangs", [RESTART]),
+    "not ready": (
+        replace(WELL, ready=False, failing=("memory", "cron")),
+        "it is not ready: memory, cron",
+        [RESTART],
+    ),
+    "channel broken": (
+        replace(WELL, ready=False, failing=("telegram",), channels={"telegram": BROKEN}),
+        "telegram is not connected: 401: Unauthorized",
+        [RESTART],
+    ),
+    "channel without a word": (
+        replace(WELL, channels={"telegram": Channel(connected=False, state=None, error=None)}),
+        "telegram is not connected",
+        [RESTART],
+    ),
+    "channels unknown": (replace(WELL, channels=None), "whether telegram is connected", [RESTART]),
+    "no channel": (
+        replace(WELL, channels={"whatsapp": TALKING}),
+        "the gateway has no channel telegram",
+        [["update", EMAIL, "setup.messaging.connected", "false"], PROVISION],
+    ),
+    "another version runs": (
+        replace(WELL, running="2026.9.7", installed="2026.9.7"),
+        "Moltbot 2026.9.7 runs there, the record has 2026.9.6",
+        [["update", EMAIL, "setup.moltbot.version", "2026.9.7"]],
+    ),
+    "updated and not started again": (
+        replace(WELL, installed="2026.9.7"),
+        "Moltbot 2026.9.7 is installed, and 2026.9.6 still runs",
+        [RESTART],
+    ),
+    "disk full": (
+        replace(WELL, disk_free=300),
+        "the disk is full: 300 MB of 50000 MB are free",
+        [
+            ["ssh", EMAIL, "--", "journalctl", "--vacuum-size=50M"],
+            ["ssh", EMAIL, "--", "du", "-xhd3", "/"],
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_each_harm_is_one_problem_with_commands_that_there_are(name: str) -> None:
+    report, problem, commands = CASES[name]
+
+    (sign,) = of(report)
+
+    assert problem in sign.problem
+    assert sign.severity == "problem"
+    assert check_hint(sign.hint) == commands
+
+
+def test_a_gateway_that_was_started_just_now_is_left_to_start() -> None:
+    (sign,) = of(replace(SILENT, since=now()))
+
+    assert (sign.severity, "started just now" in sign.problem) == ("advice", True)
+    assert check_hint(sign.hint) == [["doctor"]]
+
+
+def test_a_reboot_that_is_wanted_breaks_nothing_yet() -> None:
+    (sign,) = of(replace(WELL, reboot_required=True))
+
+    assert sign.severity == "advice"
+    assert check_hint(sign.hint) == [["ssh", EMAIL, "--", "systemctl", "reboot"]]
+
+
+def test_a_server_that_is_behind_the_settings_is_named_and_is_no_trouble() -> None:
+    (sign,) = signs(customer(), WELL, "2026.10.1")
+
+    assert sign.severity == "advice"
+    assert sign.problem == "Moltbot 2026.9.6 runs there, new servers get 2026.10.1"
+
+
+@pytest.mark.parametrize(
+    ("version", "late"),
+    [
+        ("2026.9.5", True),
+        ("2025.12.31", True),
+        ("2026.9.6", False),
+        ("2026.9.6-1", False),
+        ("2026.10.0", False),
+        ("edge", False),
+        ("9" * 5000, False),
+        ("٢.1.1", False),
+        (None, False),
+    ],
+)
+def test_who_is_behind(version: str | None, late: bool) -> None:
+    assert (behind(version, WANTED) is not None) is late
+
+
+def test_who_was_never_connected_misses_no_channel() -> None:
+    assert of(replace(WELL, channels={}), customer(connected=False)) == []
+    assert of(replace(WELL, channels=None), customer(connected=False)) == []
+
+
+def test_a_server_without_the_program_is_brought_up_to_date() -> None:
+    sign = without_report(customer())
+
+    assert check_hint(sign.hint) == [["update", EMAIL, "setup.moltbot.installed", "false"], PROVISION]
+
+
+def test_a_command_for_an_address_that_looks_like_an_option_takes_the_id() -> None:
+    odd = new_record(email="-rf@example.com", setup={"moltbot": {"installed": True}}).customer
+
+    (sign,) = of(replace(SILENT, active=False), odd)
+
+    assert check_hint(sign.hint) == [["ssh", odd.id, "--", "openclaw-gateway", "restart"]]
