@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 JOBS = 50
 """How many customers are at work at the same moment, unless the operator says otherwise."""
+MOMENT_SECONDS = 1.0
+"""Runs that take longer to stop are waited for in sight."""
 GRACE_SECONDS = 10.0
 """How long runs may take to stop when the operator asks for it; resuming finds again what they lose."""
 
@@ -82,9 +84,14 @@ class Fleet:
         *,
         jobs: int = JOBS,
         ended: Callable[[Ending], None] = lambda _: None,
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
-        """`listener` and `ended`, which is told each ending, are called from many threads, one at a time."""
+        """`listener` and `ended`, which is told each ending, are called from many threads, one at a time.
+
+        `stopping` is called when runs that were to stop take longer than a moment.
+        """
         self._ended = ended
+        self._stopping = stopping
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
@@ -118,14 +125,13 @@ class Fleet:
                 place = _Place(places, self._tell)
                 place.take()
                 # They must not keep the process alive at a second Ctrl-C.
-                thread = threading.Thread(target=run, args=(who, place), name=who, daemon=True)
+                threads.append(threading.Thread(target=run, args=(who, place), name=who, daemon=True))
                 try:
-                    thread.start()
+                    threads[-1].start()
                 except RuntimeError as problem:
+                    threads.pop()
                     place.leave()
                     self._note(Ending(who, refusal=_too_many(who, problem)), who)
-                else:
-                    threads.append(thread)
             for thread in threads:
                 thread.join()
         except KeyboardInterrupt:
@@ -184,9 +190,19 @@ class Fleet:
 
     def _stop_all(self, threads: Sequence[threading.Thread]) -> None:
         self._stop.ask()
-        deadline = time.monotonic() + GRACE_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        # Ctrl-C may have come before the last one was started.
+        started = [thread for thread in threads if thread.ident is not None]
+        if not _join(started, MOMENT_SECONDS):
+            self._stopping()
+            _join(started, GRACE_SECONDS)
+
+
+def _join(threads: Sequence[threading.Thread], seconds: float) -> bool:
+    """Wait so long for all of them; whether they have ended."""
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _too_many(who: str, problem: RuntimeError) -> ProvisionerError:

@@ -1,7 +1,9 @@
 """Many customers at once, with steps that are told what to do."""
 
+import errno
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
 
+PATIENCE = 300
+"""Seconds; how long a busy machine may take at most for what happens at once."""
 Do = Callable[[Work], Outcome]
 
 
@@ -105,7 +109,7 @@ def test_a_failure_a_wait_a_bug_and_a_stranger_stop_nobody_else(stage: Stage) ->
 def test_no_more_than_the_jobs_are_at_work_at_the_same_moment(stage: Stage) -> None:
     emails = stage.add(*(f"c{number}" for number in range(9)))
     lock, at_work, most = threading.Lock(), 0, 0
-    third = threading.Barrier(3, timeout=20)
+    third = threading.Barrier(3, timeout=PATIENCE)
 
     def count(work: Work) -> Outcome:
         nonlocal at_work, most
@@ -138,21 +142,29 @@ def test_who_waits_for_a_person_leaves_their_place_to_others(stage: Stage) -> No
 
     stage.step.plans = {patient: wait, other: let_them_in}
 
-    endings = stage.fleet(jobs=1).provision([patient, other], patience=60)
+    endings = stage.fleet(jobs=1).provision([patient, other], patience=PATIENCE)
 
     assert outcomes(endings) == [0, 0]
 
 
+@pytest.fixture
+def _endless_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are waited for after Ctrl-C, however busy the machine is."""
+    monkeypatch.setattr(fleet_module, "GRACE_SECONDS", PATIENCE)
+
+
+@pytest.mark.usefixtures("_endless_grace")
 def test_ctrl_c_ends_all_runs_and_what_is_being_written_is_whole(stage: Stage) -> None:
     first, second, third = stage.add("first", "second", "third")
-    at_work = threading.Barrier(2, timeout=20)
+    at_work = threading.Barrier(2, timeout=PATIENCE)
 
     def work_on(work: Work) -> Outcome:
         at_work.wait()
         if work.customer.email == first:
             interrupt()
-        for number in range(10**6):
-            work.say(f"turn {number}")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            work.say("another turn")
         raise AssertionError("it was never stopped")
 
     stage.step.plans = {first: work_on, second: work_on}
@@ -165,6 +177,7 @@ def test_ctrl_c_ends_all_runs_and_what_is_being_written_is_whole(stage: Stage) -
     assert outcomes(stage.fleet().provision([third])) == [0]
 
 
+@pytest.mark.usefixtures("_endless_grace")
 def test_a_connection_that_is_waited_on_is_closed_at_ctrl_c(stage: Stage) -> None:
     [email] = stage.add("first")
     closed = threading.Event()
@@ -176,7 +189,7 @@ def test_a_connection_that_is_waited_on_is_closed_at_ctrl_c(stage: Stage) -> Non
     def follow(work: Work) -> Outcome:
         work._server = Server()  # type: ignore[attr-defined]
         interrupt()
-        assert closed.wait(20)
+        assert closed.wait(PATIENCE)
         raise CloudError("follow the run", cause="the connection is gone")
 
     stage.step.plans = {email: follow}
@@ -190,3 +203,73 @@ def test_a_connection_that_is_waited_on_is_closed_at_ctrl_c(stage: Stage) -> Non
 def test_nobody_to_set_up_is_no_failure(stage: Stage) -> None:
     assert stage.fleet().provision([]) == []
     assert worst([]) == 0
+
+
+def test_what_cannot_be_shown_ends_nobodys_run(stage: Stage) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    emails = stage.add("first", "second")
+    fleet = Fleet(stage.workspace, Settings(), full, ended=full)
+
+    assert outcomes(fleet.provision(emails)) == [0, 0]
+
+
+@pytest.mark.usefixtures("_endless_grace")
+def test_a_reader_that_leaves_ends_all_runs_as_ctrl_c_does(stage: Stage) -> None:
+    emails = stage.add("first", "second")
+    left = threading.Event()
+
+    def leave(*_: object) -> None:
+        left.set()
+        raise BrokenPipeError
+
+    def work_on(work: Work) -> Outcome:
+        assert left.wait(PATIENCE)
+        for _ in range(2):
+            work.say("another turn")
+        raise AssertionError("it was never stopped")
+
+    stage.step.plans = dict.fromkeys(emails, work_on)
+    endings = Fleet(stage.workspace, Settings(), leave).provision(emails)
+
+    assert [ending.interrupted for ending in endings] == [True, True]
+    assert [ending.bug for ending in endings] == [None, None]
+    assert outcomes(stage.fleet().provision(stage.add("third"))) == [0]
+
+
+def test_a_machine_without_threads_refuses_who_is_too_many(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = stage.add("first", "second", "third")
+    start = threading.Thread.start
+
+    def starve(thread: threading.Thread) -> None:
+        if thread.name == second:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starve)
+
+    endings = stage.fleet(jobs=1).provision([first, second, third])
+
+    assert outcomes(endings) == [0, 1, 0]
+    assert "--jobs" in str(endings[1].error and endings[1].error.hint)
+
+
+def test_how_to_end_at_once_is_said_when_runs_take_long_to_stop(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "MOMENT_SECONDS", 0)
+    [email] = stage.add("first")
+    said = threading.Event()
+
+    def follow(work: Work) -> Outcome:
+        interrupt()
+        assert said.wait(PATIENCE)
+        raise CloudError("follow the run", cause="the connection is gone")
+
+    stage.step.plans = {email: follow}
+    fleet = Fleet(stage.workspace, Settings(), stage.heard.append, stopping=said.set)
+
+    assert outcomes(fleet.provision([email])) == [130]

@@ -87,6 +87,10 @@ def _code() -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if terminal.is_full(error):
+            render.print_error(ProvisionerError("write the answer", cause=error))
+            terminal.hush()
+            return 1
         from provisioner.cli.crash import report
 
         report(error)

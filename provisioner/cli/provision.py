@@ -152,10 +152,14 @@ def provision_chosen(
 ) -> NoReturn:
     """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
     from provisioner.cli import endings as told
-    from provisioner.fleet import worst
+    from provisioner.fleet import Ending, worst
 
-    with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
-        endings = fleet.provision(chosen, until=options.until, patience=options.patience)
+    try:
+        with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
+            endings = fleet.provision(chosen, until=options.until, patience=options.patience)
+    except KeyboardInterrupt:
+        # A second one: nobody is waited for, but the way on is the same.
+        endings = [Ending(who, interrupted=True) for who in chosen]
     if as_json:
         customers = [told.document(ending) for ending in endings]
         unreadable = list(map(told.unreadable, broken))
@@ -209,10 +213,14 @@ def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json
         return
     if len(customers) == 1:
         with shown() as listener:
-            yield Fleet(workspace, settings, listener, jobs=jobs)
+            yield Fleet(workspace, settings, listener, jobs=jobs, stopping=_say_how_to_end)
         return
     with shown_together(len(customers)) as (listener, ended):
-        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended)
+        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended, stopping=_say_how_to_end)
+
+
+def _say_how_to_end() -> None:
+    render.say("stopping what is under way; Ctrl-C again ends it at once")
 
 
 def _seconds(duration: str) -> float:

@@ -5,6 +5,7 @@ service or a record cannot reach a terminal in any form that it would act on.
 """
 
 import contextlib
+import errno
 import os
 import sys
 import textwrap
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _CLEAR = "\x1b[H\x1b[2J"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _LEAST_COLUMNS = 20
 _BROKEN_PIPE = 1
 
@@ -149,6 +151,11 @@ def open_streams() -> None:
             _lead_nowhere(number)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def is_full(problem: Exception) -> bool:
+    """Whether standard output takes no more, which typer meets by itself where it prints a help."""
+    return isinstance(problem, OSError) and problem.errno in _FULL and problem.filename is None
 
 
 def finish(code: int) -> int:

@@ -132,7 +132,7 @@ def update(
     """Change one field."""
     from provisioner.customers.changes import change_field
 
-    word = sys.stdin.readline().rstrip("\n") if value == "-" else value
+    word = _typed_in() if value == "-" else value
     if field == _BOT_TOKEN and word != "null":
         _check_bot_token(who, word)
     if field == _USERNAME and word != "null":
@@ -140,6 +140,18 @@ def update(
     with current_workspace().store().edit(who, f"update {field}") as record:
         change = change_field(record, field, word, force=force)
     render.say(f"{record.customer.email}: {change}")
+
+
+def _typed_in() -> str:
+    """One line of standard input; InputError if there is none."""
+    line = sys.stdin.readline()
+    if not line:
+        raise InputError(
+            "read the value",
+            cause="standard input is empty",
+            hint="type the value, or send it through a pipe",
+        )
+    return line.rstrip("\n")
 
 
 def _check_bot_token(who: str, token: str) -> None:

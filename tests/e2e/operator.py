@@ -66,11 +66,11 @@ class Operator:
         assert ended.code == 0, f"{words}: {ended.err}"
         return ended
 
-    def start(self, *words: str) -> "Running":
-        """One command that goes on meanwhile."""
+    def start(self, *words: str, program: str | None = None) -> "Running":
+        """One command that goes on meanwhile; `program` is Python that runs it in its own way."""
         return Running(
             subprocess.Popen(
-                _argv(words),
+                [sys.executable, "-c", program, *words] if program else _argv(words),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -101,6 +101,7 @@ class Running:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self._lines: list[str] = []
+        self._left = False
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -114,8 +115,15 @@ class Running:
     def kill(self) -> None:
         """SIGKILL, as by a power cut."""
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(60)
+        self._reader.join(60)
+
+    def leave(self) -> None:
+        """Read no more of what it says."""
+        assert self._process.stderr is not None
+        self._left = True
+        # Only when its reader lets go of it, at the next line, is the pipe closed.
+        self._reader.join(60)
 
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
@@ -153,6 +161,8 @@ class Running:
                 with self._news:
                     self._lines.append(line)
                     self._news.notify_all()
+                if self._left:
+                    break
         with self._news:
             self._news.notify_all()
 
