@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
-from provisioner.secrets import Redactor
+from provisioner.known_secrets import known_redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.base import Planned, Step
@@ -49,7 +49,8 @@ def plan(
     RemoteError if that server cannot be reached.
     """
     record = workspace.store().read(who)
-    redact = Redactor(settings.secret_values())
+    redact = known_redactor(workspace.root, records=False)
+    redact.learn(*settings.secret_values())
     with closing(
         CustomerWork(workspace, settings, Services(settings, workspace.rates_dir), record, redact)
     ) as work:

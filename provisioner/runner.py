@@ -8,9 +8,9 @@ from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
+from provisioner.known_secrets import known_redactor
 from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
 from provisioner.run_logs import new_run
-from provisioner.secrets import Redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, EarlyStep, Failed, Outcome, Step, Waiting
@@ -76,7 +76,8 @@ class Runner:
         self._check(customer, steps)
         with store.claim(who, doing=f"provision {customer.email}"):
             run = new_run(runs)
-            redact = Redactor(self._settings.secret_values())
+            redact = known_redactor(self._workspace.root, records=False)
+            redact.learn(*self._settings.secret_values())
             log = RunLog(runs, run)
             work = CustomerWork(self._workspace, self._settings, self._services, store.read(who), redact)
             listener = redacted(redact, tell_all(self._listener, log))

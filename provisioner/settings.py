@@ -9,11 +9,11 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from provisioner.errors import SettingsError
+from provisioner.secrets import passwords_in
 from provisioner.textfiles import read_text
 
 DEFAULT_TOML = """\
@@ -116,13 +116,7 @@ class Settings(_Section):
         """Every secret that is set, for a `Redactor`."""
         values = (getattr(self, name) for name in type(self).model_fields)
         secret = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        return [*secret, *_passwords_in(secret)]
-
-
-def _passwords_in(addresses: list[str]) -> list[str]:
-    """A password is a secret without its address too, as it is typed and as it is sent."""
-    found = [urlsplit(address).password for address in addresses if "://" in address]
-    return [form for password in found if password for form in {password, unquote(password)}]
+        return [*secret, *passwords_in(secret)]
 
 
 FROM_ENVIRONMENT = {

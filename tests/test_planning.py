@@ -6,7 +6,7 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.planning import Plan, plan
 from provisioner.settings import Settings
-from provisioner.steps.base import Step
+from provisioner.steps.base import Planned, Step, Work
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.moltbot import Moltbot
@@ -105,3 +105,16 @@ def test_the_handoff_plans_what_is_left() -> None:
         ("send the onboarding message", False),
         ("close the setup", True),
     ]
+
+
+class _Talker(FakeStep):
+    def plan(self, work: Work) -> list[Planned]:
+        work.say("asking with a-key-of-no-known-form")
+        return []
+
+
+def test_what_a_plan_says_has_no_secret_in_it(workspace: Workspace) -> None:
+    (workspace.root / ".env").write_text("ANTHROPIC_API_KEY=a-key-of-no-known-form\n")
+    heard: list[str] = []
+    plan(workspace, Settings(), EMAIL, heard.append, steps=[_Talker("one")])
+    assert heard == ["asking with [hidden]"]

@@ -276,3 +276,34 @@ def test_an_early_error_stops_the_run_only_if_no_retry_mends_it(stage: Stage, re
     else:
         assert (result.outcome, result.step) == (Failed(error), "late")
         assert stage.events() == ["subscription_created"]
+
+
+KEY = "a-key-of-no-known-form"
+
+
+def _tell(work: Work) -> Outcome:
+    work.say(f"said {KEY}")
+    work.record("told", f"An event with {KEY}")
+    raise CloudError("create the droplet", cause=f"refused {KEY}", hint=f"do not use {KEY}")
+
+
+def test_what_env_holds_is_in_no_event_no_log_and_nothing_that_is_told(stage: Stage) -> None:
+    (stage.workspace.root / ".env").write_text(f"ANTHROPIC_API_KEY={KEY}\n")
+    result = stage.runner(FakeStep("one", runs=[_tell])).provision(EMAIL)
+    assert isinstance(result.outcome, Failed)
+    event = stage.workspace.store().read(EMAIL).customer.timeline[-1]
+    assert (event.event, event.details) == ("told", "An event with [hidden]")
+    texts = {progress.kind: progress.text for progress in stage.heard}
+    assert texts["said"] == "said [hidden]"
+    assert texts["failed"] == "could not create the droplet: refused [hidden]"
+    log = (stage.workspace.runs_dir / f"{result.run}.jsonl").read_text("utf-8")
+    assert "refused [hidden]" in log
+    assert KEY not in log
+
+
+def test_what_the_record_holds_is_cut_as_well(stage: Stage) -> None:
+    with stage.workspace.store().edit(EMAIL) as record:
+        record.set("setup.messaging.botToken", KEY)
+    stage.runner(FakeStep("one", runs=[_tell])).provision(EMAIL)
+    assert stage.workspace.store().read(EMAIL).customer.timeline[-1].details == "An event with [hidden]"
+    assert all(KEY not in progress.text for progress in stage.heard)

@@ -8,16 +8,20 @@ from pathlib import Path
 from provisioner import timestamps
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
+from provisioner.cli.redaction import known_redactor
 from provisioner.errors import ProvisionerError
-from provisioner.secrets import Redactor, is_secret_path
 
 
 def report(error: BaseException) -> None:
     """Save the traceback where only the operator can read it, and say where in one line."""
-    redact = Redactor(value for name, value in os.environ.items() if is_secret_path(name))
+    redact = known_redactor()
     text = redact("".join(traceback.format_exception(error)))
     summary = redact(f"{type(error).__name__}: {error}")
-    render.say(f"error: {summary} - this is a bug; its traceback is in {_save(text)}")
+    try:
+        where = f"its traceback is in {_save(text)}"
+    except OSError as problem:
+        where = f"its traceback could not be saved: {problem.strerror}"
+    render.say(f"error: {summary} - this is a bug; {where}")
 
 
 def _save(text: str) -> Path:
@@ -32,6 +36,6 @@ def _folder() -> Path | None:
     """The workspace's own; None, for the system's temporary one, where there is none to write to."""
     try:
         folder = current_workspace().state_dir
-    except ProvisionerError:
+    except (ProvisionerError, OSError):
         return None
     return folder if os.access(folder, os.W_OK) else None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import render
 from provisioner.cli.crash import report
 from provisioner.cli.live import took
+from provisioner.cli.redaction import known_redactor
 from provisioner.commands import command
-from provisioner.secrets import Redactor
 
 if TYPE_CHECKING:
     from provisioner.customers.store import Listing
@@ -38,7 +38,7 @@ def last_word(ending: "Ending") -> str:
     if ending.interrupted:
         return "stopped by the operator"
     if ending.error:
-        return Redactor()(ending.error.cause or ending.error.summary)
+        return known_redactor()(ending.error.cause or ending.error.summary)
     if ending.bug:
         return f"a bug: {type(ending.bug).__name__}"
     if ending.waiting:
@@ -69,9 +69,11 @@ def tell_all(endings: Sequence["Ending"], options: str = "") -> None:
     for ending in endings:
         if ending.bug:
             report(ending.bug)
-    for hint, whom in _hints(endings).items():
+    hints = _hints(endings)
+    redact = known_redactor() if hints else str
+    for hint, whom in hints.items():
         for line in hint.splitlines():
-            render.print_block(f"{whom}: ", Redactor()(line))
+            render.print_block(f"{whom}: ", redact(line))
     again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
     if again:
         render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")

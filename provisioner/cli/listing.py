@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from provisioner.cli import render
+from provisioner.cli.redaction import known_redactor
 from provisioner.customers.checkup import Checkup
 from provisioner.customers.progress import STEPS, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
@@ -98,7 +99,8 @@ def without_secrets(record: Record) -> dict[str, Any]:
 
     The owner's script wrote every value that it changed into the timeline, tokens too.
     """
-    redact = Redactor(secrets_in(record.data))
+    redact = known_redactor(records=False)
+    redact.learn(*secrets_in(record.data))
     return {key: _redacted(value, redact) for key, value in mask_record(record.data).items()}
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from provisioner.cli.redaction import known_redactor
 from provisioner.cli.terminal import (
     Text,
     clear_screen,
@@ -23,7 +24,6 @@ from provisioner.cli.terminal import (
 )
 from provisioner.errors import ProvisionerError
 from provisioner.printable import clean, clean_json
-from provisioner.secrets import Redactor
 
 __all__ = ["Text", "clean", "styled", "width"]
 
@@ -56,7 +56,7 @@ def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
     stream = stream or err()
     whom = f" for {error.whom}" if error.whom else ""
     # A secret typed into the wrong place would otherwise come back in the refusal.
-    redact = Redactor()
+    redact = known_redactor()
     print_block(styled("error", "red") + ": ", redact(f"could not {error.doing}{whom}"), stream)
     if error.cause:
         print_block("  ", redact(error.cause), stream)
@@ -81,15 +81,10 @@ def print_block(first: str | Text, text: str, stream: TextIO | None = None) -> N
 
 def error_document(error: ProvisionerError) -> dict[str, object]:
     """An error as a part of a JSON document."""
-    return {
-        "doing": error.doing,
-        "whom": error.whom,
-        "cause": error.cause,
-        "detail": error.detail,
-        "hint": error.hint,
-        "retry": error.retry,
-        "exitCode": error.exit_code,
-    }
+    redact = known_redactor()
+    texts = {name: getattr(error, name) for name in ("doing", "whom", "cause", "detail", "hint")}
+    shown = {name: text and redact(text) for name, text in texts.items()}
+    return {**shown, "retry": error.retry, "exitCode": error.exit_code}
 
 
 def say(text: str | Text) -> None:

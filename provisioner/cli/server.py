@@ -116,9 +116,9 @@ def _last(connection: "Connection") -> str:
 
 
 def _print_journal(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
-    from provisioner.secrets import Redactor
+    from provisioner.cli.redaction import known_redactor
 
-    redact = Redactor()
+    redact = known_redactor()
     for line in lines:
         if as_json:
             render.print_json_line(redact(json.dumps(line, ensure_ascii=False)))

@@ -78,6 +78,65 @@ def test_a_bug_is_one_line_and_a_private_file_without_secrets(
         assert secret not in text + result.err
 
 
+def _stumble(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Every command that asks for the records ends as a bug that says this."""
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError(text)
+
+    monkeypatch.setattr("provisioner.workspace.Workspace.store", stumble)
+
+
+@pytest.mark.parametrize("dotenv", [b"ANTHROPIC_API_KEY=key-of-odd-form\n", b"\xff\xfe not a line", None])
+def test_a_bug_shows_nothing_that_dotenv_and_records_hold(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, dotenv: bytes | None
+) -> None:
+    active = workspace.customers_dir / "active"
+    (active / "a.json").write_text('{"setup": {"messaging": {"botToken": "token-of-a"}}}')
+    (active / "broken.json").write_text('{"botToken": "token-of-b",,')
+    (workspace.root / ".env").unlink(missing_ok=True)
+    if dotenv is None:
+        (workspace.root / ".env").symlink_to("nowhere")
+    else:
+        (workspace.root / ".env").write_bytes(dotenv)
+    _stumble(monkeypatch, "key-of-odd-form with token-of-a and token-of-b")
+    result = invoke("list")
+    assert result.code == 1
+    said = result.err + Path(result.err.split()[-1]).read_text("utf-8")
+    assert "this is a bug" in said
+    assert "token-of" not in said
+    assert ("key-of-odd-form" in said) == (dotenv is None or b"odd-form" not in dotenv)
+
+
+def test_a_bug_is_told_where_nothing_can_be_saved(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    _stumble(monkeypatch, "over")
+    monkeypatch.setattr("provisioner.cli.crash.tempfile.mkstemp", full)
+    result = invoke("list")
+    assert result.code == 1
+    assert "ZeroDivisionError: over - this is a bug; its traceback could not be saved: No space" in result.err
+
+
+def test_an_error_shows_nothing_that_dotenv_and_records_hold(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ProvisionerError("ask key-of-odd-form", cause="token-of-a", hint="do not use key-of-odd-form")
+
+    (workspace.customers_dir / "active" / "a.json").write_text('{"botToken": "token-of-a"}')
+    (workspace.root / ".env").write_text("ANTHROPIC_API_KEY=key-of-odd-form\n")
+    monkeypatch.setattr("provisioner.workspace.Workspace.store", refuse)
+    result = invoke("list")
+    assert result.code == 1
+    assert "could not ask [hidden]" in result.err
+    assert "key-of-odd-form" not in result.err
+    assert "token-of-a" not in result.err
+
+
 def _no_workspace() -> Workspace:
     raise ProvisionerError("find the workspace")
 

@@ -304,3 +304,22 @@ def test_nobody_is_nobody(invoke: Invoke, words: tuple[str, ...]) -> None:
     assert result.code == 2
     assert "could not find the customer" in result.err
     assert result.out == ""
+
+
+def test_show_hides_groups_and_lists_of_secrets_and_their_copies_in_notes(
+    invoke: Invoke, workspace: Workspace, active: Path
+) -> None:
+    record = documented()
+    record["credentials"] = {"value": "swordfish-1", "all": ["swordfish-2", {"deep": "swordfish-3"}]}
+    record["passphrase"] = "swordfish-4"
+    record["bots"] = [{"token": "swordfish-5"}]
+    for number in range(1, 6):
+        record["notes"].append({"timestamp": "2026-02-01T00:00:00Z", "note": f"it is swordfish-{number}, ok"})
+    record["notes"].append({"timestamp": "2026-02-01T00:00:00Z", "note": "the key is swordfish-6"})
+    write_old(active, record)
+    (workspace.root / ".env").write_text("ANTHROPIC_API_KEY=swordfish-6\n")
+    for words in (("show", EMAIL), ("show", EMAIL, "--json"), ("timeline", EMAIL), ("list", "--json")):
+        shown = invoke(*words)
+        assert shown.code == 0
+        assert "swordfish" not in shown.out
+    assert "swordfish-3" in invoke("show", EMAIL, "--json", "--reveal").out

@@ -1,0 +1,19 @@
+"""The redactor for what a command prints when something went wrong."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from provisioner.secrets import Redactor
+
+
+def known_redactor(*, records: bool = True) -> "Redactor":
+    """One that knows the environment, and what this call's workspace, if there is one, holds."""
+    from provisioner.cli.context import current_workspace
+    from provisioner.errors import ProvisionerError
+    from provisioner.known_secrets import known_redactor as known
+
+    try:
+        root = current_workspace().root
+    except (ProvisionerError, OSError):
+        root = None
+    return known(root, records=records)
