@@ -117,6 +117,7 @@ class Letter(_Part):
     """An e-mail to the customer; noted before it is sent, so that none goes out twice."""
 
     reason: str
+    to: Annotated[str, Field(description="the address; in older records the one of that time")] | None = None
     begun_at: Moment | None = None
     sent_at: Moment | None = None
 

@@ -1,6 +1,7 @@
-"""The e-mails to a customer: each reason once, noted in the record before it is sent and after.
+"""The e-mails to a customer: each reason once to each address, noted in the record before and after.
 
-One that was noted and not sent may have gone out before a crash: it is not sent again.
+One that was noted and not sent may have gone out before a crash: it is not sent again. A customer whose
+address was corrected gets at the new one what they still need.
 """
 
 import html
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioner import timestamps
+from provisioner.customers.names import fold
 from provisioner.customers.record import Customer
 from provisioner.customers.record import Letter as SentLetter
 from provisioner.errors import InputError, MailError
@@ -18,6 +20,8 @@ from provisioner.services.mail import Letter, MailUncertain
 from provisioner.steps.base import Work
 
 LETTERS = ("contact", "ready", "reminder", "handover", "cancelled")
+_TOLD_BY = {"contact": "contact", "start": "ready"}
+"""Which letter told the customer what they are reminded of."""
 
 _LABELLED = re.compile(r"(?P<label>[^\n]{1,80}): (?P<link>https://\S+)")
 _LINK = re.compile(r"https://[^\s<>\"]+[^\s<>\".,;:!?)]")
@@ -69,41 +73,65 @@ def particulars(customer: Customer) -> dict[str, object]:
 
 
 def send(work: Work, name: str, reason: str | None = None) -> bool:
-    """Send the letter `name`, unless one went out for this reason; whether it is known to be sent.
+    """Send the letter `name`, unless one went there for this reason; whether it is known to be sent.
 
     What goes wrong is said and does not stop the setup: a letter that certainly was not sent is tried again
     by the next run.
     """
     reason = reason or name
-    known = next((one for one in work.customer.setup.letters if one.reason == reason), None)
+    known = known_letter(work.customer, reason)
     if known is not None:
         return known.sent_at is not None
-    mailer = work.services.mail
-    if mailer is None:
+    if work.services.mail is None:
         return False
-    letter = letter_to(work, name)
-    begun = {"reason": reason, "begunAt": timestamps.now()}
-    work.write({"setup.letters": _with(work, begun)})
     try:
-        mailer.send(work.customer.email, letter)
+        send_now(work, name, reason)
     except MailUncertain as problem:
         work.say(f"{problem.summary}; it is not sent again")
         return False
     except MailError as problem:
-        forget(work, reason)
         work.say(problem.summary)
         return False
-    sent = {**begun, "sentAt": timestamps.now()}
-    work.record(f"{name}_sent", f"E-mail: {letter.subject}", {"setup.letters": _with(work, sent)})
     return True
 
 
+def send_now(work: Work, name: str, reason: str) -> Letter:
+    """Send the letter whatever went out before, and note it; there has to be a mail server.
+
+    MailError if it certainly was not sent, which is then as if it had not been begun; MailUncertain if it
+    may have been.
+    """
+    mailer, to = work.services.mail, work.customer.email
+    assert mailer is not None, "whoever asks has looked before"
+    letter = letter_to(work, name)
+    elsewhere = _sent_elsewhere(work.customer, reason)
+    begun = {"reason": reason, "to": to, "begunAt": timestamps.now()}
+    before = [_document(one) for one in work.customer.setup.letters]
+    work.write({"setup.letters": _letters_with(work.customer, begun, reason)})
+    try:
+        mailer.send(to, letter)
+    except MailUncertain:
+        raise
+    except MailError:
+        work.write({"setup.letters": before})
+        raise
+    sent = _letters_with(work.customer, {**begun, "sentAt": timestamps.now()}, reason)
+    earlier = f" (an earlier one went to {elsewhere})" if elsewhere else ""
+    work.record(f"{name}_sent", f"E-mail to {to}: {letter.subject}{earlier}", {"setup.letters": sent})
+    return letter
+
+
 def remind(work: Work, of_what: str) -> None:
-    """Remind a customer who has been waited for since long, once for each time that the settings name."""
+    """Remind a customer who has been waited for since long, once for each time that the settings name.
+
+    They are given that time from the letter that told them, which may be newer than the wait.
+    """
     waiting = work.customer.setup.waiting
     if waiting is None or not waiting.since:
         return
-    waited = timestamps.hours_since(waiting.since)
+    told = known_letter(work.customer, _TOLD_BY[of_what])
+    since = [moment for moment in (waiting.since, told and told.sent_at) if moment]
+    waited = min(timestamps.hours_since(moment) for moment in since)
     due = [hours for hours in work.settings.messaging.reminder_hours if hours <= waited]
     if due:
         send(work, "reminder", f"reminder of {of_what} after {max(due):g} h")
@@ -121,9 +149,17 @@ def without(customer: Customer, *reasons: str) -> list[dict[str, Any]]:
     return [_document(one) for one in customer.setup.letters if not one.reason.startswith(reasons)]
 
 
+def known_letter(customer: Customer, reason: str) -> SentLetter | None:
+    """What was noted of a letter for this reason to the customer's address of today."""
+    return next(
+        (one for one in customer.setup.letters if one.reason == reason and _is_to(one, customer)), None
+    )
+
+
 def was_sent(customer: Customer, reason: str) -> bool:
-    """Whether a letter is known to be sent for this reason."""
-    return any(one.reason == reason and one.sent_at for one in customer.setup.letters)
+    """Whether a letter for this reason is known to be sent to the customer's address of today."""
+    known = known_letter(customer, reason)
+    return known is not None and known.sent_at is not None
 
 
 def uncertain(customer: Customer) -> list[str]:
@@ -131,12 +167,26 @@ def uncertain(customer: Customer) -> list[str]:
     needless = {"contact"} if customer.setup.messaging.bot_id else set[str]()
     if customer.setup.status == "complete":
         needless.update(LETTERS)
-    begun = (one.reason.split()[0] for one in customer.setup.letters if one.sent_at is None)
-    return [name for name in dict.fromkeys(begun) if name not in needless]
+    begun = [one for one in customer.setup.letters if one.sent_at is None and _is_to(one, customer)]
+    names = (one.reason.split()[0] for one in begun)
+    return [name for name in dict.fromkeys(names) if name not in needless]
 
 
-def _with(work: Work, letter: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    others = [_document(one) for one in work.customer.setup.letters if one.reason != letter["reason"]]
+def _is_to(letter: SentLetter, customer: Customer) -> bool:
+    """Older records do not say where a letter went: it is taken for the address that the customer has."""
+    return letter.to is None or fold(letter.to) == fold(customer.email)
+
+
+def _sent_elsewhere(customer: Customer, reason: str) -> str | None:
+    """The address to which the last letter for this reason went, if that is not the customer's any more."""
+    others = [one for one in customer.setup.letters if one.reason == reason and not _is_to(one, customer)]
+    return others[-1].to if others else None
+
+
+def _letters_with(customer: Customer, letter: Mapping[str, str], reason: str) -> list[Mapping[str, Any]]:
+    """The field `setup.letters` with this letter in the place of the one for its reason and address."""
+    letters = customer.setup.letters
+    others = [_document(one) for one in letters if one.reason != reason or not _is_to(one, customer)]
     return [*others, letter]
 
 

@@ -48,6 +48,14 @@ def is_expired(link: Link) -> bool:
     return link.expires_at is not None and timestamps.hours_since(link.expires_at) > 0
 
 
+def needs_link(customer: Customer) -> bool:
+    """Whether the next run makes a link for a customer who makes their bot themselves."""
+    messaging = customer.setup.messaging
+    if messaging.bot_id:
+        return False
+    return messaging.link is None or (is_expired(messaging.link) and not messaging.link.used_at)
+
+
 def wants_bot(customer: Customer) -> bool:
     """Whether this customer has a link over which their bot is still to be made."""
     messaging = customer.setup.messaging

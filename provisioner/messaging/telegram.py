@@ -22,10 +22,10 @@ class Telegram:
     def begin(self, work: Work) -> None:
         if work.services.mail is None:
             work.say("SMTP_URL is not set: the customer gets no e-mail")
-        way_of(work).begin(work)
+        way_of(work.settings, work.customer).begin(work)
 
     def connect(self, work: Work) -> Outcome:
-        waiting = way_of(work).bot(work)
+        waiting = way_of(work.settings, work.customer).bot(work)
         if waiting is not None:
             return waiting
         if not work.customer.setup.messaging.user_id and not self._find_customer(work):

@@ -3,9 +3,11 @@
 from typing import Protocol
 
 from provisioner.commands import command
+from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import letters, links
 from provisioner.messaging.tokens import checked_identity
+from provisioner.settings import Settings
 from provisioner.steps.base import Waiting, Work
 
 
@@ -15,14 +17,17 @@ class Way(Protocol):
     def begin(self, work: Work) -> None:
         """What can be done before the server is there."""
 
+    def prepare(self, work: Work) -> None:
+        """Have in the record what the contact letter says."""
+
     def bot(self, work: Work) -> Waiting | None:
         """Have the bot and its token in the record; or what is waited for."""
 
 
-def way_of(work: Work) -> Way:
+def way_of(settings: Settings, customer: Customer) -> Way:
     """The way of this customer, as things stand."""
-    messaging = work.customer.setup.messaging
-    if work.settings.telegram_manager_token and (messaging.managed or not messaging.bot_token):
+    messaging = customer.setup.messaging
+    if settings.telegram_manager_token and (messaging.managed or not messaging.bot_token):
         return ManagedBot()
     return GivenToken() if messaging.bot_token else NothingYet()
 
@@ -31,12 +36,13 @@ class ManagedBot:
     """The customer makes the bot over their personal link, and we fetch its token."""
 
     def begin(self, work: Work) -> None:
-        messaging = work.customer.setup.messaging
-        if messaging.bot_id:
-            return
-        if messaging.link is None or (links.is_expired(messaging.link) and not messaging.link.used_at):
+        if not work.customer.setup.messaging.bot_id:
+            self.prepare(work)
+            letters.send(work, "contact")
+
+    def prepare(self, work: Work) -> None:
+        if links.needs_link(work.customer):
             self._make_link(work)
-        letters.send(work, "contact")
 
     def bot(self, work: Work) -> Waiting | None:
         self.begin(work)
@@ -64,7 +70,7 @@ class ManagedBot:
             return f"to create their bot in the chat with @{link.manager}"
         if letters.was_sent(work.customer, "contact"):
             return "to open the link in our e-mail and create their bot"
-        preview = f"provisioner mail preview contact {work.customer.email}"
+        preview = command("mail", "preview", "contact", work.customer.email)
         return f"to open their link and create their bot; no e-mail was sent, {preview} prints it"
 
     def _fetch_token(self, work: Work) -> None:
@@ -98,6 +104,9 @@ class GivenToken:
         if not _is_known(work):
             letters.send(work, "contact")
 
+    def prepare(self, work: Work) -> None:
+        pass
+
     def bot(self, work: Work) -> Waiting | None:
         self.begin(work)
         return None if _is_known(work) else _wait_for_username(work)
@@ -109,6 +118,9 @@ class NothingYet:
     def begin(self, work: Work) -> None:
         if not _is_known(work):
             letters.send(work, "contact")
+
+    def prepare(self, work: Work) -> None:
+        pass
 
     def bot(self, work: Work) -> Waiting | None:
         self.begin(work)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
+from provisioner.sandbox.mailbox import Mailbox
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.world import World
 from provisioner.timestamps import in_hours
@@ -49,6 +50,133 @@ def test_a_preview_shows_the_letter_with_the_customers_own_link(invoke: Invoke, 
     document = json.loads(invoke("mail", "preview", "ready", ADA, "--json").out)
     assert (document["kind"], document["name"], document["to"]) == ("mail", "ready", ADA)
     assert "s3cr3t-c0de" not in invoke("show", ADA).out
+
+
+MANAGED = "123456789:AAbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+
+@pytest.mark.parametrize("link", [None, {"code": "0ld", "manager": "b", "suggested": "s_bot"}])
+def test_before_the_run_the_letter_is_the_one_that_it_would_send(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, link: dict[str, str] | None
+) -> None:
+    monkeypatch.setenv("TELEGRAM_MANAGER_TOKEN", MANAGED)
+    if link is not None:
+        with workspace.store().edit(ADA) as record:
+            record.set("setup.messaging.link", {**link, "expiresAt": in_hours(-1)})
+    before = workspace.store().read(ADA).data
+
+    shown = invoke("mail", "preview", "contact", ADA)
+
+    assert shown.code == 0
+    assert "Subject: Your assistant is being set up: two taps are yours\n" in shown.out
+    assert "Create my assistant: https://t.me/THIS-IS-NO-LINK-YET" in shown.out
+    assert "0ld" not in shown.out
+    assert f"until {in_hours(168)[:10]}" in shown.out
+    assert "The links in it are not made yet" in shown.err
+    assert json.loads(invoke("mail", "preview", "contact", ADA, "--json").out)["linksMade"] is False
+    assert workspace.store().read(ADA).data == before, "looking makes nothing"
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    mailbox.start()
+    monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{mailbox.port}")
+    yield mailbox
+    mailbox.stop()
+
+
+def test_a_letter_is_sent_by_hand_once_to_each_address(
+    invoke: Invoke, workspace: Workspace, mailbox: Mailbox
+) -> None:
+    sent = invoke("mail", "send", "contact", ADA)
+    assert (sent.code, sent.err) == (0, f"Sent “Your assistant is being set up” to {ADA}.\n")
+    repeated = invoke("mail", "send", "contact", ADA)
+    assert repeated.code == 0
+    assert "nothing was sent" in repeated.err
+    assert f"provisioner mail send contact {ADA} --again" in repeated.err
+    assert [mail.recipients for mail in mailbox.messages] == [(ADA,)]
+
+    document = json.loads(invoke("mail", "send", "contact", ADA, "--again", "--json").out)
+    assert (document["sent"], document["to"]) == (True, ADA)
+    assert json.loads(invoke("mail", "send", "contact", ADA, "--json").out)["sent"] is False
+    new = "ada@example.net"
+    assert invoke("update", ADA, "email", new).code == 0
+    assert invoke("mail", "send", "contact", new).code == 0
+
+    assert [mail.recipients for mail in mailbox.messages] == [(ADA,), (ADA,), (new,)]
+    customer = workspace.store().read(new).customer
+    told = [event.details for event in customer.timeline if event.event == "contact_sent"]
+    subject = "Your assistant is being set up"
+    assert told == [
+        f"E-mail to {ADA}: {subject}",
+        f"E-mail to {ADA}: {subject}",
+        f"E-mail to {new}: {subject} (an earlier one went to {ADA})",
+    ]
+    assert [letter.to for letter in customer.setup.letters] == [ADA, new]
+
+
+def test_the_link_that_a_letter_needs_is_made_first(
+    invoke: Invoke, workspace: Workspace, mailbox: Mailbox, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = world.create_bot("operator", "StuffPress", "stuffpress_bot", can_manage_bots=True)
+    monkeypatch.setenv("TELEGRAM_MANAGER_TOKEN", manager.token)
+
+    assert invoke("mail", "send", "contact", ADA).code == 0
+
+    link = workspace.store().read(ADA).customer.setup.messaging.link
+    assert link is not None
+    assert f"https://t.me/stuffpress_bot?start={link.code}" in mailbox.messages[0].text
+    assert f"/{link.suggested}?" in mailbox.messages[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "why"),
+    [
+        ("ready", {}, "not ready yet"),
+        ("cancelled", {}, "the status is pending_setup, not cancelled"),
+        ("handover", {}, "the status is pending_setup, not handed_over"),
+        ("contact", {"status": "cancelled"}, "the status is cancelled"),
+        ("reminder", {"setup.status": "complete"}, "the setup is complete"),
+        (
+            "contact",
+            {
+                "setup.messaging.botId": "7",
+                "setup.messaging.botUsername": "x_bot",
+                "setup.messaging.managed": True,
+            },
+            "made their bot already: @x_bot",
+        ),
+    ],
+)
+def test_a_letter_that_would_not_be_true_is_refused(
+    invoke: Invoke, workspace: Workspace, mailbox: Mailbox, name: str, fields: dict[str, object], why: str
+) -> None:
+    with workspace.store().edit(ADA) as record:
+        for path, value in fields.items():
+            record.set(path, value)
+
+    refused = invoke("mail", "send", name, ADA)
+
+    assert refused.code == 2
+    assert why in " ".join(refused.err.split())
+    assert mailbox.messages == []
+
+
+def test_what_cannot_be_sent_says_why(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unset = invoke("mail", "send", "contact", ADA)
+    assert (unset.code, "SMTP_URL" in unset.err) == (2, True)
+    assert invoke("mail", "send", "invoice", ADA).code == 2
+
+    monkeypatch.setenv("SMTP_URL", "smtp://127.0.0.1:9")
+    failed = invoke("mail", "send", "contact", ADA)
+    assert failed.code == 1
+    assert workspace.store().read(ADA).customer.setup.letters == ()
+
+    with workspace.store().claim(ADA, doing="provision"):
+        assert invoke("mail", "send", "contact", ADA).code == 4
 
 
 def test_an_operators_own_words_are_previewed(invoke: Invoke, workspace: Workspace) -> None:

@@ -346,7 +346,7 @@ def test_a_customer_who_never_comes_is_reminded_twice(stage: Stage) -> None:
     stage.sign_up()
     stage.run()
     for hours, mails in ((2, 1), (25, 2), (80, 3)):
-        stage.change(ADA, **{"setup.waiting.since": _hours_ago(hours)})
+        _let_hours_go_by(stage, hours)
         for _ in range(3):
             assert isinstance(stage.run().outcome, Waiting)
         assert len(stage.subjects()) == mails
@@ -354,6 +354,53 @@ def test_a_customer_who_never_comes_is_reminded_twice(stage: Stage) -> None:
     assert stage.events().count("reminder_sent") == 2
     assert stage.events().count("waiting_for_customer") == 1
     assert stage.link("newbot") in stage.mailbox.messages[-1].text
+
+
+def test_a_new_link_after_a_long_wait_is_not_reminded_of_at_once(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    _let_hours_go_by(stage, 200)
+    stage.change(ADA, **{"setup.messaging.link.expiresAt": _hours_ago(1)})
+
+    stage.run()
+
+    assert stage.subjects() == ["Your assistant is being set up: two taps are yours"] * 2
+
+
+def test_after_a_corrected_address_the_next_run_writes_to_the_new_one_and_says_so(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    _let_hours_go_by(stage, 80)
+    new = "ada@example.net"
+    _correct_address(stage, ADA, new)
+
+    waiting = stage.run(new).outcome
+    stage.run(new)
+
+    subject = "Your assistant is being set up: two taps are yours"
+    assert (stage.subjects(ADA), stage.subjects(new)) == ([subject], [subject])
+    assert stage.link("newbot", new) == stage.link("newbot", ADA)
+    assert isinstance(waiting, Waiting)
+    assert waiting.to_do == "to open the link in our e-mail and create their bot"
+    sent = [event.details for event in stage.customer(new).timeline if event.event == "contact_sent"]
+    assert sent == [
+        f"E-mail to {ADA}: {subject}",
+        f"E-mail to {new}: {subject} (an earlier one went to {ADA})",
+    ]
+    _correct_address(stage, new, ADA)
+    stage.run(ADA)
+    assert len(stage.subjects(ADA)) == 1, "it went there before"
+
+
+def test_a_letter_that_an_older_record_has_is_not_sent_again(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    stage.mailbox.clear()
+    stage.change(ADA, **{"setup.letters": [{"reason": "contact", "sentAt": _hours_ago(2)}]})
+
+    stage.run()
+
+    assert stage.subjects() == []
 
 
 def test_a_patient_run_goes_on_by_itself(stage: Stage) -> None:
@@ -381,6 +428,19 @@ def _raising(error: BaseException) -> Callable[[str], None]:
 
 def _hours_ago(hours: float) -> str:
     return timestamps.in_hours(-hours)
+
+
+def _correct_address(stage: Stage, old: str, new: str) -> None:
+    with stage.workspace.store().edit(old) as record:
+        record.set("email", new)
+
+
+def _let_hours_go_by(stage: Stage, hours: float) -> None:
+    """Since the wait began, and since the e-mail that told them."""
+    letters = stage.workspace.store().read(ADA).get("setup.letters")
+    told = [{**letter, "sentAt": _hours_ago(hours)} for letter in letters if letter["reason"] == "contact"]
+    others = [letter for letter in letters if letter["reason"] != "contact"]
+    stage.change(ADA, **{"setup.waiting.since": _hours_ago(hours), "setup.letters": [*told, *others]})
 
 
 def _attend(stage: Stage) -> None:
