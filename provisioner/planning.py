@@ -8,7 +8,7 @@ from provisioner.customers.record import Customer
 from provisioner.known_secrets import known_redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Planned, Step
+from provisioner.steps.base import AskingStep, Planned, Step
 from provisioner.steps.sequence import STEPS
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
@@ -43,6 +43,7 @@ def plan(
     say: Callable[[str], None],
     *,
     steps: Sequence[Step] = STEPS,
+    services: Services | None = None,
 ) -> Plan:
     """Ask each step what it would do; a server that is there is asked too, by the guards of its playbooks.
 
@@ -52,14 +53,25 @@ def plan(
     redact = known_redactor(workspace.root, records=False)
     redact.learn(*settings.secret_values())
     with closing(
-        CustomerWork(workspace, settings, Services(settings, workspace.rates_dir), record, redact)
+        CustomerWork(workspace, settings, services or Services(settings, workspace.rates_dir), record, redact)
     ) as work:
         work.tell(say)
         return Plan(record.customer, tuple(_plan_step(step, work) for step in steps))
 
 
+def missing_for(step: Step, settings: Settings, services: Services, customer: Customer) -> tuple[str, ...]:
+    """What a step needs and what outside services would refuse it, each as an instruction.
+
+    A ProvisionerError if one of them cannot be asked.
+    """
+    missing = step.needs(settings, customer)
+    if not missing and isinstance(step, AskingStep):
+        missing = step.refusals(settings, services, customer)
+    return tuple(missing)
+
+
 def _plan_step(step: Step, work: CustomerWork) -> StepPlan:
     done = step.done(work.customer)
-    missing = () if done else tuple(step.needs(work.settings, work.customer))
+    missing = () if done else missing_for(step, work.settings, work.services, work.customer)
     planned = () if missing else tuple(step.plan(work))
     return StepPlan(step.name, done, missing, planned)

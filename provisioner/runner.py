@@ -13,7 +13,7 @@ from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
 from provisioner.run_logs import new_run
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, EarlyStep, Failed, Outcome, Step, Waiting
+from provisioner.steps.base import AskingStep, Done, EarlyStep, Failed, Outcome, Step, Waiting
 from provisioner.steps.sequence import STEPS
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
@@ -101,8 +101,21 @@ class Runner:
             raise _refused(customer, f"the status is {customer.status}", again)
         wanting = [step for step in steps if not step.done(customer)]
         missing = [need for step in wanting for need in step.needs(self._settings, customer)]
+        # Outside services are asked only with all that it takes to ask them.
+        missing = missing or [one for step in wanting for one in self._refusals(step, customer)]
         if missing:
             raise _refused(customer, "something is missing", "\n".join(missing))
+
+    def _refusals(self, step: Step, customer: Customer) -> list[str]:
+        """What outside services would refuse; one that does not answer now may when its turn comes."""
+        if not isinstance(step, AskingStep):
+            return []
+        try:
+            return step.refusals(self._settings, self._services, customer)
+        except ProvisionerError as error:
+            if not error.retry:
+                raise
+            return []
 
 
 def _refused(customer: Customer, cause: str, hint: str) -> InputError:

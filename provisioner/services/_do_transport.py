@@ -197,17 +197,20 @@ def _in_form(body: dict[str, Any] | None) -> bool:
 
 def _report(response: requests.Response, body: Mapping[str, Any], now: float) -> CallReport:
     status = response.status_code
-    message = body.get("message")
+    said = body.get("message")
+    message = said if isinstance(said, str) else None
     ratelimit = _ratelimit(response.headers)
     return CallReport(
         status=status,
         code=str(body.get("id", "")).lower(),
-        message=message if isinstance(message, str) else _without_message(response),
+        message=_without_message(response) if message is None else message,
         request_id=str(body.get("request_id") or response.headers.get("x-request-id") or ""),
         retry_after=_retry_after(response, ratelimit, now),
         ratelimit=ratelimit,
-        sent=status not in _REFUSALS,
+        # What somebody else refuses may have arrived before it came to that.
+        sent=status not in _REFUSALS or message is None,
         helps=status == 429 or status >= 500 or status < 300 or "try again" in str(message).lower(),
+        from_api=message is not None,
     )
 
 

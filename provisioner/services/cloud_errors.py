@@ -10,6 +10,7 @@ CloudError
 │   ├── NotFound                404
 │   ├── TooManyRequests         429
 │   └── NoAnswer                none, a broken one, or a failure on the other side (5xx)
+│       └── NotTheApi               something on the way refused (4xx), and not the API
 ├── DropletUnclear          which droplet is the customer's cannot be told
 ├── DropletFailed           an accepted droplet did not come up, or does not run
 └── DropletGone             the droplet in the record is not in the account
@@ -35,7 +36,8 @@ class CallReport:
     """What is known of a request that did not succeed.
 
     `sent` False means that it surely had no effect; True that it may have had one. `retry_after` is in
-    seconds; `code` is what the API calls an error's id; `helps` says whether the same request may succeed.
+    seconds; `code` is what the API calls an error's id; `helps` says whether the same request may succeed;
+    `from_api` False means that the answer is not in the form in which the API refuses.
     """
 
     status: int | None = None
@@ -46,6 +48,7 @@ class CallReport:
     ratelimit: RateLimit | None = None
     sent: bool = True
     helps: bool = False
+    from_api: bool = True
 
 
 class CloudCallError(CloudError):
@@ -65,9 +68,12 @@ class TokenRefused(CloudCallError):
 
 
 class ScopeMissing(CloudCallError):
-    """The token may not do this."""
+    """The token, or its account, may not do this."""
 
-    default_hint = "give the token read and write access to droplets, tags, SSH keys and firewalls"
+    default_hint = (
+        "see in the control panel that the account is in order (payment, verification), and that the token "
+        "has all scopes that docs/going-live.md names"
+    )
 
 
 class AccountLocked(CloudCallError):
@@ -106,6 +112,15 @@ class NoAnswer(CloudCallError):
     default_hint = "run the same command again; https://status.digitalocean.com shows known trouble"
 
 
+class NotTheApi(NoAnswer):
+    """A gateway or a proxy refused: that says nothing about the token, the account or an id."""
+
+    default_hint = (
+        "look at the network and at DIGITALOCEAN_END_POINT: a proxy, a firewall or DigitalOcean's own "
+        "gateway does not let this address through; then run the same command again"
+    )
+
+
 def named(doing: str, report: CallReport) -> CloudCallError:
     """The error for what happened to a call."""
     return _kind(report)(doing, report)
@@ -128,6 +143,8 @@ _OFFER = re.compile(
 def _kind(report: CallReport) -> type[CloudCallError]:
     if report.status is None or report.status < 400 or report.status >= 500:
         return NoAnswer
+    if not report.from_api:
+        return NotTheApi
     if report.status in (401, 403) and _LOCKED.search(report.message):
         return AccountLocked
     if report.status == 422:

@@ -126,6 +126,33 @@ class Size:
         )
 
 
+@dataclass(frozen=True)
+class Region:
+    """A place where droplets can be; `available` says whether new ones can be made there."""
+
+    slug: str
+    available: bool
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Region":
+        """From an answer; KeyError if it lacks something."""
+        return cls(raw["slug"], bool(raw["available"]))
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a droplet begins with; `min_disk` in GB, `regions` where it can be had."""
+
+    name: str
+    min_disk: int
+    regions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Image":
+        """From an answer; KeyError or TypeError if it lacks something."""
+        return cls(raw["slug"] or str(raw["id"]), int(raw["min_disk_size"]), tuple(raw["regions"]))
+
+
 def _public_ipv4(networks: Mapping[str, Any]) -> str | None:
     """Empty until the droplet is active, and the private address may come first."""
     addresses = networks.get("v4") or ()

@@ -7,8 +7,8 @@ once (the operator's key, the firewall) is asked for once among them.
 import re
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
@@ -23,10 +23,22 @@ from provisioner.services.cloud_errors import (
     in_strange_form,
     named,
 )
-from provisioner.services.cloud_models import Account, ActionStatus, DropletInfo, DropletSpec, Size, SshKey
+from provisioner.services.cloud_models import (
+    Account,
+    ActionStatus,
+    DropletInfo,
+    DropletSpec,
+    Image,
+    Region,
+    Size,
+    SshKey,
+)
 from provisioner.services.rate_budget import RateBudget
 
-__all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Size", "SshKey"]
+__all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Image", "Region", "Size", "SshKey"]
+
+if TYPE_CHECKING:
+    from provisioner.services.cloud_offer import CloudOffer
 
 _T = TypeVar("_T")
 
@@ -68,6 +80,45 @@ class DigitalOcean:
     def sizes(self) -> list[Size]:
         """Every size on offer, with its price."""
         return self._list("list the sizes", "sizes", Size.of, {})
+
+    def regions(self) -> list[Region]:
+        """Every place that there is."""
+        return self._list("list the regions", "regions", Region.of, {})
+
+    def image(self, name: str) -> Image | None:
+        """The image with this slug or id; None if the account has none."""
+        try:
+            return self._read(f"look for the image {name}", f"images/{name}", "image", Image.of)
+        except NotFound:
+            return None
+
+    def distributions(self) -> list[Image]:
+        """The images that DigitalOcean offers to everybody."""
+        return self._list("list the images", "images", Image.of, {"type": "distribution"})
+
+    def count_droplets(self) -> int:
+        """How many droplets the account has, of whomever."""
+        doing = "count the droplets"
+        data = self._call(doing, "droplets", "GET", {"per_page": 1, "page": 1})
+        return _parsed(doing, lambda: int(data["meta"]["total"]))
+
+    def has_ssh_key(self, public: str) -> bool:
+        """Whether the account knows the key with this public half."""
+        fingerprint = md5_fingerprint(public)
+        with self._lock:
+            if fingerprint not in self._keys:
+                found = self._find_key(fingerprint)
+                if found is None:
+                    return False
+                self._keys[fingerprint] = found
+        return True
+
+    @cached_property
+    def offer(self) -> "CloudOffer":
+        """What the account can have now, asked for once among all who want to know."""
+        from provisioner.services.cloud_offer import CloudOffer
+
+        return CloudOffer(self)
 
     def droplet(self, droplet_id: str) -> DropletInfo:
         """One droplet; NotFound if there is none (any more, or yet)."""
@@ -263,7 +314,7 @@ def _parsed(doing: str, read: Callable[[], _T]) -> _T:
 
 
 def _is_whole(data: Mapping[str, Any], key: str) -> bool:
-    """Whether every item is there once; sizes have a slug in the place of an id."""
+    """Whether every item is there once; sizes and regions have a slug in the place of an id."""
     names = {item["slug"] if "id" not in item else item["id"] for item in data[key]}
     return len(names) == len(data[key]) == int(data["meta"]["total"])
 

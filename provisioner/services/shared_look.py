@@ -58,7 +58,7 @@ class SharedLook(Generic[_T]):
             self._clock.sleep(max(0.0, due) + _GATHER_SECONDS)
             with self._change:
                 self._begun += 1
-            result = _outcome(self._look)
+            result = outcome(self._look)
             with self._change:
                 self._result, self._ended = result, self._begun
         finally:
@@ -68,7 +68,7 @@ class SharedLook(Generic[_T]):
                 self._change.notify_all()
 
 
-def _outcome(look: Callable[[], _T]) -> Callable[[], _T]:
+def outcome(look: Callable[[], _T]) -> Callable[[], _T]:
     """What the look ended with, to be had again by each."""
     try:
         value = look()

@@ -134,6 +134,18 @@ class Step(Protocol):
 
 
 @runtime_checkable
+class AskingStep(Protocol):
+    """A step for which outside services can say beforehand what will be refused."""
+
+    def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
+        """What is in the way, each as an instruction; asked where nothing is missing, before any effect.
+
+        It only reads, and gives nothing where the step needs no new effect there. A ProvisionerError if a
+        service cannot be asked now: a plan ends with it, and a run goes on if that may pass.
+        """
+
+
+@runtime_checkable
 class EarlyStep(Protocol):
     """A step that has something to do before its turn, so that a person's part goes on at the same time."""
 

@@ -17,6 +17,7 @@ from provisioner.customers.progress import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
 from provisioner.remote.keys import KeyPair, generate_keypair, operator_key
+from provisioner.services import Services
 from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.settings import Settings
@@ -56,6 +57,19 @@ class CreateDroplet:
         except SettingsError as error:
             missing.append(f"{error.hint} ({error.cause})")
         return missing
+
+    def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
+        droplet = customer.setup.droplet
+        if droplet.id or droplet.requested_at:
+            # It is there, or may be: then nothing is asked for before that is seen.
+            return []
+        from provisioner.steps.droplet_preflight import preflight
+
+        wishes = [wish_of(customer, settings)]
+        return [
+            str(problem)
+            for problem in preflight(services.cloud, wishes, operator_key(settings.ssh.key).public)
+        ]
 
     def done(self, customer: Customer) -> bool:
         return is_done(customer, self.name)

@@ -91,14 +91,26 @@ class DropletArrival:
 
     def _demand_time_left(self, droplet: DropletInfo | None) -> None:
         passed = self._clock.monotonic() - self._began
+        without_address = droplet is not None and droplet.status == "active"
         status = droplet.status if droplet else "not known yet"
+        if without_address:
+            status = "active, but without a public IPv4 address"
         if passed >= self._settings.active_seconds:
+            hint = "run the same command again to wait longer; the control panel shows what it does"
+            if without_address:
+                hint = self._without_address()
             raise self._failed(
-                f"droplet {self._id} is {status} after {passed:.0f} s",
-                "run the same command again to wait longer; the control panel shows what it does",
-                retry=True,
+                f"droplet {self._id} is {status} after {passed:.0f} s", hint, retry=not without_address
             )
         self._work.say(f"waiting for droplet {self._id}: {status}, {passed:.0f} s")
+
+    def _without_address(self) -> str:
+        rebuild = command("rebuild", self._work.customer.email)
+        return (
+            "see in the control panel whether public networking is on, for this droplet and for new ones of "
+            "the team, then run the same command again; if this droplet cannot get a public IPv4 address, "
+            f"delete it there, then {rebuild}"
+        )
 
     def _failed(self, cause: str, hint: str, *, retry: bool = False) -> DropletFailed:
         return DropletFailed(self._work.customer.email, cause, hint, retry=retry)

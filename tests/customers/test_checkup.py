@@ -224,7 +224,7 @@ def test_history_after_a_clock_that_was_wrong_is_healthy(store: CustomerStore, a
 
 
 def test_an_active_customer_may_get_another_server(store: CustomerStore, active: Path) -> None:
-    record = Record(documented())
+    record = Record(sound())
     record.set("setup.status", "in_progress")
     write(active, record.data)
     assert kinds(store) == []

@@ -15,6 +15,7 @@ from provisioner.services.cloud_errors import (
     NoAnswer,
     NotFound,
     NotOffered,
+    NotTheApi,
     ScopeMissing,
     TokenRefused,
     TooManyRequests,
@@ -250,7 +251,28 @@ def test_a_token_that_may_only_read_is_named(cloud: FastCloud) -> None:
     with pytest.raises(ScopeMissing, match="could not create the droplet") as error:
         cloud.client().create_droplet(SPEC)
 
-    assert "write access" in (error.value.hint or "")
+    assert "scopes" in (error.value.hint or "")
+    assert "payment" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+def test_a_gateways_page_says_nothing_about_token_account_or_id(cloud: FastCloud, status: int) -> None:
+    cloud.fault("html", count=None, params={"status": status})
+
+    for call in (cloud.client().account, lambda: cloud.client().droplet("7")):
+        with pytest.raises(NotTheApi, match="does not come from the API itself") as error:
+            call()
+        assert "network" in (error.value.hint or "")
+        assert "token" not in (error.value.hint or "")
+
+
+def test_a_creation_that_a_gateway_refused_is_uncertain(cloud: FastCloud) -> None:
+    cloud.fault("html", "POST", "droplets$", params={"status": 403})
+
+    with pytest.raises(NotTheApi) as error:
+        cloud.client().create_droplet(SPEC)
+
+    assert error.value.report.sent
 
 
 def test_a_locked_account_is_named(cloud: FastCloud) -> None:

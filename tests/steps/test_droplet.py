@@ -18,6 +18,7 @@ from provisioner.services.cloud_errors import (
     DropletUnclear,
     NoAnswer,
     NotOffered,
+    NotTheApi,
     TokenRefused,
     TooManyRequests,
 )
@@ -459,6 +460,39 @@ def test_a_droplet_that_takes_too_long_is_waited_for_by_the_next_run(
     assert any("waiting for droplet" in line for line in work.said)
     cloud.droplets[0].status, cloud.droplets[0].address = "active", "127.77.0.9"
     step(cloud).run(work)
+    demand_whole(cloud, work)
+
+
+def test_an_active_droplet_without_a_public_address_is_named(cloud: FastCloud, operator_key: Path) -> None:
+    cloud.cloud.knobs.public_networking = False
+    work = new_work(cloud, operator_key, active_seconds=20)
+
+    with pytest.raises(
+        DropletFailed, match="is active, but without a public IPv4 address after 20 s"
+    ) as error:
+        step(cloud).run(work)
+
+    assert not error.value.retry
+    assert "public networking" in (error.value.hint or "")
+    assert any("without a public IPv4 address" in line for line in work.said)
+    cloud.cloud.knobs.public_networking = True
+    step(cloud).run(work)
+    demand_whole(cloud, work)
+
+
+def test_a_gateways_404_does_not_take_a_droplet_out_of_the_record(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    cloud.fault("html", "GET", r"/droplets/\d+", count=None, params={"status": 404})
+    work = new_work(cloud, operator_key, settle_seconds=5)
+
+    with pytest.raises(NotTheApi):
+        step(cloud).run(work)
+
+    assert work.customer.setup.droplet.id == str(cloud.droplets[0].id)
+    assert work.events == ["droplet_created"]
+    cloud.book.clear()
+    step(cloud).run(new_work(cloud, operator_key, work.store))
     demand_whole(cloud, work)
 
 

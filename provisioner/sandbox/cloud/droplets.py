@@ -140,7 +140,7 @@ def render(call: Call, droplet: Droplet) -> dict[str, Any]:
         "volume_ids": [],
         "size": render_size(droplet.size, sold_out),
         "size_slug": droplet.size.slug,
-        "networks": _networks(droplet),
+        "networks": _networks(droplet, public=cloud.knobs.public_networking),
         "region": render_region(droplet.region, sold_out),
         "tags": cloud.tags_of(droplet),
         "vpc_uuid": droplet.vpc_uuid,
@@ -246,7 +246,7 @@ def _action_link(call: Call, action: Action) -> dict[str, Any]:
     return {"id": action.id, "rel": action.type, "href": call.link(f"actions/{action.id}")}
 
 
-def _networks(droplet: Droplet) -> dict[str, Any]:
+def _networks(droplet: Droplet, *, public: bool) -> dict[str, Any]:
     """Nothing while it is new; then the private address first, as the real answers have it."""
     if droplet.status == "new" or droplet.address is None:
         return {"v4": [], "v6": []}
@@ -256,13 +256,15 @@ def _networks(droplet: Droplet) -> dict[str, Any]:
         "gateway": "nil",
         "type": "private",
     }
-    public = {
+    if not public:
+        return {"v4": [private], "v6": []}
+    reachable = {
         "ip_address": droplet.address,
         "netmask": "255.255.240.0",
         "gateway": droplet.address.rpartition(".")[0] + ".1",
         "type": "public",
     }
-    return {"v4": [private, public], "v6": []}
+    return {"v4": [private, reachable], "v6": []}
 
 
 ENDPOINTS = (

@@ -28,5 +28,7 @@ class CloudKnobs(BaseModel):
     """Listings of the account's keys in 60 seconds."""
     page_size: int = Field(default=200, ge=1, le=200)
     """The most items on a page of a list, whatever is asked for: a small number makes many pages."""
+    public_networking: bool = True
+    """Whether droplets show a public address; a team can switch that off, and new ones have a private one."""
     sold_out: tuple[str, ...] = ()
     """Slugs of sizes and regions that cannot be had."""
