@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, GONE, Findings
+from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.errors import SettingsError, TelegramError
 from provisioner.messaging.links import wants_bot
 from provisioner.messaging.platforms import name_of
@@ -19,6 +19,7 @@ from provisioner.messaging.tokens import demand_manager, holders_of
 from provisioner.services.telegram import BotTokenRefused, TelegramBot
 from provisioner.services.telegram_updates import BotIdentity
 from provisioner.settings import Settings
+from provisioner.standings import GONE
 
 _MANAGER = "TELEGRAM_MANAGER_TOKEN"
 _AGAIN = "run provisioner doctor again in a minute"

@@ -11,8 +11,9 @@ from typing import Final
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import GONE, Cost, Findings
+from provisioner.doctor.findings import Cost, Findings
 from provisioner.services.cloud_models import DropletInfo
+from provisioner.standings import GONE
 from provisioner.steps.droplet_identity import FLEET_TAG, same_key, stated_host_key, tag_of
 from provisioner.workspace import Workspace
 

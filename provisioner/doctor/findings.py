@@ -7,9 +7,6 @@ ANSWER_SECONDS = 5.0
 """How long one answer may take."""
 AT_ONCE = 16
 """How many servers or bots are asked at the same time."""
-GONE = ("cancelled", "handed_over")
-"""Of whom nothing is expected to answer any more."""
-
 Severity = Literal["problem", "advice"]
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from provisioner.customers.progress import steps_done
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import ANSWER_SECONDS, GONE, Findings
+from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError
 from provisioner.services.model_provider import ModelProvider, ModelUnknown
 from provisioner.settings import Settings
+from provisioner.standings import GONE
 
 _KEY = "ANTHROPIC_API_KEY"
 _MODEL = "[moltbot] model"

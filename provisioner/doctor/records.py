@@ -7,7 +7,7 @@ from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
 from provisioner.messaging.letters import uncertain
-from provisioner.standings import standings
+from provisioner.standings import GONE, standings_of
 from provisioner.workspace import Workspace
 
 
@@ -17,14 +17,15 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     store = workspace.store()
     for finding in store.check().findings:
         found.note("record", finding.file, finding.problem, "provisioner check tells more")
-    for standing in standings(workspace):
+    here, archived = _readable(store.all()), _readable(store.all(archived=True))
+    for standing in standings_of(workspace, [one for one in here if one.status not in GONE]):
         if standing.state in ("interrupted", "failed"):
             text = f" ({standing.text})" if standing.text else ""
             problem = f"the run {standing.state} in the step {standing.step}, and nobody is at it{text}"
             found.note("run", standing.customer.email, problem, standing.command or "")
         if standing.state != "running":
             _look_at_letters(standing.customer, found)
-    return _readable(store.all()), _readable(store.all(archived=True))
+    return here, archived
 
 
 def _look_at_letters(customer: Customer, found: Findings) -> None:
