@@ -14,13 +14,16 @@ _POINTERS: Final = re.compile(r"complete log of this run can be found|^\s+at \S|
 """Last words that only say where else to look."""
 _THROWN: Final = re.compile(r"^(?:Uncaught )?\w*(?:Error|Exception)(?: \[\w+\])?: ")
 _FRAME: Final = re.compile(r"^\s+at \S")
-_DISK_FULL: Final = re.compile(r"No space left on device|\bENOSPC\b|[Dd]isk quota exceeded")
+_DISK_FULL: Final = re.compile(
+    r"No space left on device|\bENOSPC\b|[Dd]isk quota exceeded|is the disk full\?|journal cannot be written"
+)
 _DEEPEST: Final = 8
 _LONGEST: Final = 600
 
 DISK_FULL_HINT: Final = (
     "the server's disk is full: look there with df -h / and du -xhd2 /home /var; what can always go:"
-    " apt-get clean, journalctl --vacuum-size=100M, rm -rf /home/openclaw/.npm/_cacache;"
+    " apt-get clean, journalctl --vacuum-size=100M, rm -rf /home/openclaw/.npm/_cacache,"
+    " old runs in /var/lib/provisioner/runs;"
     " then run the same command again"
 )
 

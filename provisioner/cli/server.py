@@ -2,7 +2,9 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,14 +12,19 @@ import typer
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
 from provisioner.cli.live import took
+from provisioner.commands import command as command_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioner.remote.logs import Run
     from provisioner.remote.ssh import Connection, Host
 
 CONTROL_UI_PORT = 18789
 _STATUS = {"so": "so already", "ok": "done", "planned": "would do", "failed": "failed"}
+_show_secret = partial(
+    command_line, "ssh", options="-- as-openclaw grep ^OPENCLAW_GATEWAY_TOKEN= .openclaw/.env"
+)
 _STYLES = {"failed": "red", "done": "green"}
 
 Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
@@ -39,19 +46,25 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run ends.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The journal's own lines, as JSON.")] = False,
 ) -> None:
-    """Show what was done on a customer's server, task by task."""
+    """Show what was done on a customer's server, task by task.
+
+    Without --run: the last run that did something; what only looked (plan) is passed over.
+    """
     from provisioner.remote import logs as journals
 
     with _connected(who) as connection:
+        known = journals.runs_on(connection)
         if runs:
-            for known in journals.runs_on(connection):
-                render.print_line(known)
+            _print_runs(known, as_json=as_json)
             return
-        if task is not None:
-            _print_output(journals.read_log(connection, run or _last(connection), task))
-            return
-        lines = journals.follow_journal(connection, run) if follow else journals.read_journal(connection, run)
-        _print_journal(lines, as_json=as_json)
+        chosen = _chosen(known, run, who)
+        if chosen is None:
+            render.say("nothing was ever run on this server")
+        elif task is not None:
+            _print_task(chosen, task, journals.read_log(connection, _with_task(chosen, task, who), task))
+        else:
+            read = journals.follow_journal if follow else journals.read_journal
+            _print_journal(read(connection, chosen.id), as_json=as_json)
 
 
 def ssh(
@@ -60,6 +73,9 @@ def ssh(
         list[str] | None,
         typer.Argument(metavar="COMMAND", help="After --, to run there; a shell without it."),
     ] = None,
+    terminal: Annotated[
+        bool, typer.Option("-t", "--tty", help="Give the command a terminal, for one that wants it.")
+    ] = False,
     tunnel: Annotated[
         bool, typer.Option("--tunnel", help="The Moltbot's Control UI on a port of this machine.")
     ] = False,
@@ -71,8 +87,10 @@ def ssh(
     forwards = [f"{port}:127.0.0.1:{CONTROL_UI_PORT}"] if tunnel else []
     if tunnel:
         render.say(f"http://127.0.0.1:{port}/ until the connection ends")
+        render.say("it asks for the gateway secret, which never leaves the server by itself; to see it:")
+        render.say(f"  {_show_secret(who)}")
     host, key = _reached(who)
-    with openssh_command(host, key, command or (), forwards=forwards) as argv:
+    with openssh_command(host, key, command or (), forwards=forwards, terminal=terminal) as argv:
         raise typer.Exit(_run(argv))
 
 
@@ -105,14 +123,55 @@ def _connected(who: str) -> "Connection":
     return connect(host, deadline=20)
 
 
-def _last(connection: "Connection") -> str:
+def _chosen(known: "Sequence[Run]", run: str | None, who: str) -> "Run | None":
+    """The run that was asked for, or the one to open at; None if there was never any."""
     from provisioner.errors import InputError
-    from provisioner.remote.logs import runs_on
+    from provisioner.remote.logs import last_run
 
-    known = runs_on(connection)
-    if not known:
-        raise InputError("read the logs", cause="nothing was ever run on this server")
-    return known[-1]
+    if run is None:
+        return last_run(known)
+    for one in known:
+        if one.id == run:
+            return one
+    hint = command_line("logs", who, options="--runs")
+    raise InputError("read the logs", whom=who, cause=f"the server remembers no run {run}", hint=hint)
+
+
+def _with_task(run: "Run", task: int, who: str) -> str:
+    """The run's id; InputError if it has no such task."""
+    from provisioner.errors import InputError
+
+    if not 1 <= task <= run.tasks:
+        cause = f"the run {run.id} has no task {task}: they are numbered from 1 to {run.tasks}"
+        hint = command_line("logs", who, options=f"--run {run.id}")
+        raise InputError("read the logs", whom=who, cause=cause, hint=hint)
+    return run.id
+
+
+def _print_runs(known: "Sequence[Run]", *, as_json: bool) -> None:
+    if as_json:
+        render.print_json("runs", runs=[asdict(run) for run in known])
+        return
+    column = max((len(run.id) for run in known), default=0)
+    for run in known:
+        render.print_line(f"{run.id:<{column}}  {_what_came_of(run)}")
+
+
+def _what_came_of(run: "Run") -> str:
+    if run.looked:
+        return "only looked (plan)"
+    if run.ok is None:
+        return "has not ended"
+    if not run.ok:
+        return "failed"
+    return f"changed {run.changed} of {run.tasks} tasks" if run.changed else "found nothing to do"
+
+
+def _print_task(run: "Run", task: int, output: str) -> None:
+    if output:
+        _print_output(output)
+    else:
+        render.say(f"task {task} of {run.id} printed nothing, or was not reached")
 
 
 def _print_journal(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
@@ -129,7 +188,8 @@ def _print_journal(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
 def _print_entry(line: dict[str, Any], redact: Callable[[str], str]) -> None:
     match line["event"]:
         case "run":
-            render.print_line(f"run {line['run']}: {line['playbook']}, {line['tasks']} tasks")
+            looked = ", only looked at (plan)" if line.get("mode") == "plan" else ""
+            render.print_line(f"run {line['run']}: {line['playbook']}, {line['tasks']} tasks{looked}")
         case "retry":
             render.print_line(f"{line['task']:>3}  again (exit code {line['exit']})  {line['name']}")
         case "end":
@@ -140,7 +200,7 @@ def _print_entry(line: dict[str, Any], redact: Callable[[str], str]) -> None:
             if line["status"] == "failed":
                 _print_output(redact(line["output"]))
         case "finished":
-            how = "ended well" if line["ok"] else f"failed: {line.get('cause') or 'see above'}"
+            how = "ended well" if line["ok"] else f"failed: {redact(line.get('cause') or 'see above')}"
             render.print_line(f"{how}, after {took(line.get('seconds', 0))}")
 
 

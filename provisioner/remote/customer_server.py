@@ -6,6 +6,7 @@ from pathlib import Path
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
+from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.remote.execute import Execution
 from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
@@ -79,7 +80,8 @@ class CustomerServer:
         if result.exit:
             said = self._redact((result.err or result.out).strip()[-400:])
             cause = f"exit code {result.exit}: {said}"
-            raise RemoteError(f"run {command.split()[0]}", whom=str(self._host()), cause=cause)
+            hint = DISK_FULL_HINT if says_disk_full(said) else None
+            raise RemoteError(f"run {command.split()[0]}", whom=str(self._host()), cause=cause, hint=hint)
         return result.out
 
     def prepare_host_key(self) -> str:

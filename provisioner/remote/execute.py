@@ -220,7 +220,7 @@ class Execution:
 
 
 def _hint(cause: str, *, retry: bool) -> str:
-    if says_disk_full(cause) or "is the disk full?" in cause:
+    if says_disk_full(cause):
         return DISK_FULL_HINT
     return "run the same command again" if retry else f"look on the server: {RUNS} has the journals"
 

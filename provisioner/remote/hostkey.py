@@ -15,6 +15,7 @@ Each may be repeated. Between 2 and 4 both keys are in the record and in `Host.h
 from dataclasses import replace
 
 from provisioner.errors import RemoteError
+from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.remote.keys import KEY_TYPE
 from provisioner.remote.ssh import Connection, Host, connect
 
@@ -80,4 +81,5 @@ def prove_host_key(host: Host, public: str, *, deadline: float = 30) -> Connecti
 
 
 def _error(host: Host, doing: str, cause: str) -> RemoteError:
-    return RemoteError(doing, whom=str(host), cause=cause, hint="run the same command again", retry=True)
+    hint = DISK_FULL_HINT if says_disk_full(cause) else "run the same command again"
+    return RemoteError(doing, whom=str(host), cause=cause, hint=hint, retry=True)

@@ -23,6 +23,8 @@ _NUMBER: Final = (int, float)
 _NUMBERS: Final = frozenset({"task", "tasks", "attempt", "exit", "seconds", "at"})
 _LARGEST: Final = 1e12
 _DEPTH: Final = 4
+# What run.bash exits with, in systemd's words, when it cannot write (EX_IOERR).
+_NO_JOURNAL: Final = "74"
 # One task's last bytes and its registered value, both at their limits and with every character escaped, fit.
 _LONGEST_LINE: Final = 1 << 20
 _MOST_LINES: Final = 100_000
@@ -229,9 +231,14 @@ class RunReader:
             case "finished":
                 self.ending = self._finished(line)
             case "stopped" | "gone" if self.ending is None:
-                how = self._redact(line.get("result") or "no end was written")
-                self.ending = Ending(ok=False, cause=f"the run was ended from outside ({how})")
+                self.ending = Ending(ok=False, cause=self._cut_short(line))
         return None
+
+    def _cut_short(self, line: dict[str, Any]) -> str:
+        if line.get("status") == _NO_JOURNAL:
+            return "the journal cannot be written: is the disk full?"
+        how = self._redact(line.get("result") or "no end was written")
+        return f"the run was ended from outside ({how})"
 
     def _end_of_task(self, line: dict[str, Any]) -> TaskEnded:
         task = TaskEnded(

@@ -10,11 +10,17 @@ from provisioner.remote.ssh import Host
 
 @contextmanager
 def openssh_command(
-    host: Host, key: Path, command: Sequence[str] = (), *, forwards: Sequence[str] = ()
+    host: Host,
+    key: Path,
+    command: Sequence[str] = (),
+    *,
+    forwards: Sequence[str] = (),
+    terminal: bool = False,
 ) -> Iterator[list[str]]:
     """The argument list that opens `host` with the system's ssh: its pinned keys, our key, nobody's settings.
 
-    `command` is run there instead of a login shell; `forwards` are `-L` tunnels ("18789:127.0.0.1:18789").
+    `command` is run there instead of a login shell, with a terminal of its own if `terminal`; `forwards` are
+    `-L` tunnels ("18789:127.0.0.1:18789").
     The known hosts lie in a folder that goes with the block; the key stays where it is, as a copy would be
     left behind by whoever is killed.
     """
@@ -26,6 +32,7 @@ def openssh_command(
             "ssh",
             *_options(known, key),
             *tunnels,
+            *(["-t"] if terminal else []),
             "-p",
             str(host.port),
             f"{host.user}@{host.address}",

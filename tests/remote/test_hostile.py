@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -214,7 +215,7 @@ def test_what_the_server_prints_is_cleaned_of_secrets_here_too(clock: Clock) -> 
     "said",
     [
         [lines(STARTED, {"event": "finished", "ok": False, "cause": f"disk {SECRET}"})],
-        [lines(STARTED, {"event": "stopped", "result": f"signal {SECRET}"})],
+        [lines(STARTED, {"event": "stopped", "result": f"signal {SECRET}", "status": "9"})],
         [
             lines(
                 STARTED,
@@ -270,3 +271,25 @@ def test_anything_ends_in_a_report_or_an_error_about_the_server(sessions: list[l
         Clock(monkeypatch)
         with contextlib.suppress(RemoteError):
             assert isinstance(apply(ScriptedConnection(*sessions)), Report)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        lines({"event": "refused", "cause": "mkdir: cannot create directory: No space left on device"}),
+        lines({"event": "refused", "cause": "the journal cannot be written on /var/lib/provisioner"}),
+        lines(STARTED, {"event": "stopped", "result": "exit-code", "status": "74"}),
+        lines(
+            STARTED, {**FINISHED, "ok": False, "cause": "the journal cannot be written: is the disk full?"}
+        ),
+    ],
+    ids=["no room", "no journal", "no start", "no line"],
+)
+def test_a_full_disk_names_the_customer_and_what_to_delete(clock: Clock, said: bytes) -> None:
+    connection = ScriptedConnection([said])
+    connection.host = replace(connection.host, owner="ada@example.com")
+    with pytest.raises(RemoteError) as caught:
+        apply(connection)
+    assert caught.value.whom == "ada@example.com (192.0.2.7)"
+    for word in ("journalctl --vacuum", "apt-get clean", "/var/lib/provisioner/runs"):
+        assert word in (caught.value.hint or "")

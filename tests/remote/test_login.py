@@ -50,7 +50,7 @@ def test_readers_of_answers_behind_a_login_that_prints(
     (tmp_path / "runs" / "20260101T000000-server-abc").mkdir(parents=True)
     with sshd.running(tmp_path, first=CHATTY) as server, connect(server.host) as connection:
         assert prepare_host_key(connection) == " ".join(made.split()[:2])
-        assert runs_on(connection) == ["20260101T000000-server-abc"]
+        assert [run.id for run in runs_on(connection)] == ["20260101T000000-server-abc"]
 
 
 EXPIRED = "echo 'WARNING: Your password has expired.' >&2; echo 'Password change required' >&2; exit 1"

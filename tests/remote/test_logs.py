@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.errors import InputError, TaskFailed
+from provisioner.errors import InputError, RemoteError, TaskFailed
+from provisioner.remote.execute import Execution
 from provisioner.remote.logs import follow_journal, read_journal, read_log, runs_on
 from tests.remote.applying import Applying, apply, tasks
 from tests.remote.machine import Machine, until
@@ -18,7 +19,7 @@ def test_a_run_that_is_over(machine: Machine, tmp_path: Path) -> None:
     until(machine.idle)
     with machine.connect() as connection:
         journal = read_journal(connection)
-        last = runs_on(connection)[-1]
+        last = runs_on(connection)[-1].id
         assert journal == read_journal(connection, last)
         assert read_log(connection, last, 1) == "told\n"
         assert read_log(connection, last, 2) == ""
@@ -38,6 +39,37 @@ def test_a_run_that_goes_on(machine: Machine, tmp_path: Path) -> None:
                 machine.shell("touch /go")
     assert seen == ["run", "begin", "end", "finished"]
     applying.result()
+
+
+def test_what_came_of_runs_and_which_one_is_shown(machine: Machine, tmp_path: Path) -> None:
+    machine.shell("rm -rf /var/lib/provisioner/runs/* /made-here")
+    made = tasks(tmp_path, "  - {name: A, run: touch /made-here, creates: /made-here}\n", name="one")
+    worked = apply(machine, made).run
+    apply(machine, made)
+    with machine.connect() as connection:
+        Execution(connection, tasks(tmp_path, "  - {name: B, run: 'true'}\n", name="two")).plan()
+        until(machine.idle)
+        runs = runs_on(connection)
+        assert [(run.playbook, run.looked, run.ok, run.changed, run.tasks) for run in runs] == [
+            ("one", False, True, 1, 1),
+            ("one", False, True, 0, 1),
+            ("two", True, True, 1, 1),
+        ]
+        assert read_journal(connection)[0]["run"] == worked
+
+
+def test_a_journal_without_end_is_one_error(machine: Machine) -> None:
+    folder = "/var/lib/provisioner/runs/0-huge"
+    machine.shell(f"mkdir -p {folder}; truncate -s 100G {folder}/journal.jsonl")
+    try:
+        with machine.connect() as connection:
+            with pytest.raises(RemoteError, match="it sent more than"):
+                read_journal(connection, "0-huge")
+            with pytest.raises(RemoteError, match="has 107374182400 bytes"):
+                list(follow_journal(connection, "0-huge"))
+            assert [run.ok for run in runs_on(connection) if run.id == "0-huge"] == [None]
+    finally:
+        machine.shell(f"rm -r {folder}")
 
 
 def test_a_name_that_is_no_run(machine: Machine) -> None:

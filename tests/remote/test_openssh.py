@@ -1,5 +1,8 @@
 """The system's own ssh, bound to our keys and to nothing of its user's."""
 
+import os
+import pty
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -52,3 +55,32 @@ def test_a_tunnel(server: Sshd, key: Path) -> None:
     with openssh_command(server.host, key, forwards=["18789:127.0.0.1:18789"]) as command:
         assert command[command.index("-L") + 1] == "18789:127.0.0.1:18789"
         assert run([*command, "echo", "through"]).stdout == "through\n"
+
+
+def test_a_command_with_a_terminal(server: Sshd, key: Path) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        for terminal, said in ((True, "terminal"), (False, "none")):
+            with openssh_command(
+                server.host, key, ["test -t 0 && echo terminal || echo none"], terminal=terminal
+            ) as command:
+                done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=True)
+            assert done.stdout.split() == [said]
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_nobody_else_is_asked_for_keys_or_settings(server: Sshd, key: Path, tmp_path: Path) -> None:
+    """No agent is spoken to, and no file of settings read."""
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+        agent.setblocking(False)
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(tmp_path / "agent")}
+        with openssh_command(server.host, key, ["true"]) as command:
+            # Where an agent is spoken to, ours never answers.
+            subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=True, timeout=60)
+            assert command[:3] == ["ssh", "-F", "none"]
+        with pytest.raises(BlockingIOError):
+            agent.accept()
