@@ -102,6 +102,7 @@ def test_the_handoff_plans_what_is_left() -> None:
     planned = Handoff().plan(_work(handoff={"onboardingMessageSent": True}))
 
     assert [(one.text, one.needed) for one in planned] == [
+        ("have the assistant answer once", True),
         ("send the onboarding message", False),
         ("close the setup", True),
     ]

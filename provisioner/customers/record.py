@@ -105,6 +105,9 @@ class Handoff(_Part):
     completed_at: Moment | None = None
     onboarding_message_sent: StrictBool = False
     droplet_id: Annotated[str, Field(description="the droplet on which the customer was told")] | None = None
+    answered_on: Annotated[str, Field(description="the droplet whose assistant has answered us")] | None = (
+        None
+    )
     message_id: (
         Annotated[
             str, Field(description="of the onboarding message, written when only its beginning is sent")

@@ -1,16 +1,17 @@
-"""The last step: the first message through the customer's own bot, and the record says complete."""
+"""The last step: the assistant answers, its customer is told, and the record says complete."""
 
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.names import spoken_name
 from provisioner.messaging.platforms import platform_of
 from provisioner.settings import Settings
+from provisioner.steps.answer import demand_answer, has_answered
 from provisioner.steps.base import Done, Outcome, Planned, Waiting, Work
 from provisioner.timestamps import now
 
 
 class Handoff:
-    """Sends the onboarding message and closes the setup."""
+    """Sees the assistant answer, sends the onboarding message and closes the setup."""
 
     name = "handoff"
 
@@ -27,11 +28,16 @@ class Handoff:
     def plan(self, work: Work) -> list[Planned]:
         handoff = work.customer.setup.handoff
         return [
+            Planned(
+                "have the assistant answer once",
+                needed=not has_answered(work) and not self.done(work.customer),
+            ),
             Planned("send the onboarding message", needed=not handoff.onboarding_message_sent),
             Planned("close the setup", needed=not self.done(work.customer)),
         ]
 
     def run(self, work: Work) -> Outcome:
+        demand_answer(work)
         if not work.customer.setup.handoff.onboarding_message_sent:
             waiting = self._send_onboarding(work)
             if waiting is not None:

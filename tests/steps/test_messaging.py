@@ -27,8 +27,9 @@ class GatewayServer(MemoryServer):
     answer: str | None = None
 
     def run(self, command: str, *, timeout: float = 30) -> str:
-        assert command == "telegram-requests"
-        return json.dumps(self.requests) if self.answer is None else self.answer
+        if command == "telegram-requests":
+            return json.dumps(self.requests) if self.answer is None else self.answer
+        return super().run(command, timeout=timeout)
 
 
 @dataclass
@@ -344,7 +345,7 @@ def test_an_id_that_is_no_number_is_named(stage: Stage) -> None:
     assert "setup.messaging.userId" in (refused.value.hint or "")
 
 
-@pytest.mark.parametrize("writes", range(3))
+@pytest.mark.parametrize("writes", range(4))
 def test_killed_at_any_write_the_first_message_is_there_once_and_whole(stage: Stage, writes: int) -> None:
     _connect(stage)
     stage.phones.press_start("ada_l", "ada_molt_bot")
@@ -365,7 +366,7 @@ def test_killed_at_any_write_the_first_message_is_there_once_and_whole(stage: St
     whole = [text for text in texts if "/status" in text]
     assert len(whole) == 1
     # Only between the sending and the writing down of the id can a first line be left over.
-    assert len(texts) == (2 if writes == 0 else 1)
+    assert len(texts) == (2 if writes == 1 else 1)
     assert all(text == whole[0].splitlines()[0] for text in texts if text not in whole)
 
 
