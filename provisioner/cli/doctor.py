@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Look for all that is wrong: settings, account, droplets and records, servers, model key, bots, mail.
+    """Look for all that is wrong, and show what each droplet costs.
+
+    Settings, account, droplets and records, servers, model key, bots, mail.
 
     Nothing is changed, nobody is written to, no bot's messages are read, and the model is not used.
 
@@ -70,7 +72,7 @@ def adopt(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Although something speaks against it.")] = False,
 ) -> None:
-    """Say that a droplet is this customer's; their record has it from then on."""
+    """Say whose a droplet is; the record has it from then on."""
     from provisioner import adoption
     from provisioner.settings import load_settings
 

@@ -10,6 +10,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from provisioner.cli import (
+    completion,
     demo,
     doctor,
     mail,
@@ -24,6 +25,7 @@ from provisioner.cli import (
     tracking,
     upkeep,
 )
+from provisioner.cli.commandline import command_line
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.sandbox import sandbox_app
 from provisioner.errors import ProvisionerError
@@ -35,6 +37,7 @@ app = typer.Typer(
     help="From a paying customer to somebody who talks to their own Moltbot.",
     add_completion=False,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     # rich would more than double the time until the first word.
     rich_markup_mode=None,
@@ -51,6 +54,7 @@ server.register(app)
 mail.register(app)
 app.add_typer(sandbox_app, name="sandbox")
 demo.register(app)
+completion.register(app)
 
 
 def run() -> NoReturn:
@@ -72,7 +76,7 @@ def run() -> NoReturn:
 def _code() -> int:
     """The exit code of the words on the command line, after all has been said."""
     try:
-        code = app(prog_name="provisioner", standalone_mode=False)
+        code = command_line(app).main(prog_name="provisioner", standalone_mode=False)
     except ProvisionerError as error:
         render.print_error(error)
         return error.exit_code
@@ -111,7 +115,8 @@ def _options(
     workspace: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The workspace; else PROVISIONER_WORKSPACE, else from here upwards."
+            metavar="DIR",
+            help="The workspace; else PROVISIONER_WORKSPACE, else from here upwards. May stand last, too.",
         ),
     ] = None,
     version: Annotated[  # noqa: ARG001 - its callback does the work

@@ -29,7 +29,10 @@ def relink(
         typer.Option("--force", help="Although the setup is complete, or the bot's token was given by hand."),
     ] = False,
 ) -> None:
-    """Withdraw a customer's link, and all that came of it: somebody else used it first."""
+    """Withdraw a customer's link that somebody else has used.
+
+    All that came of it is withdrawn too; the next run makes a new one.
+    """
     from provisioner.messaging import relink as renewal
 
     result = renewal.relink(current_workspace().store(), who, username=username, force=force)

@@ -15,9 +15,16 @@ _WHY: Final = {
     "nftables": "their networks, and the way out of them",
     "iproute2": "their network namespaces",
     "openssh-server": "the tests of the SSH connection talk to a real sshd",
+    "zsh": "the tests of completion ask the shells themselves",
+    "fish": "the tests of completion ask the shells themselves",
     "openssh-client": "the tests compare with the system's own ssh",
 }
-FOR_TESTS: Final[Mapping[str, str]] = {"sshd": "openssh-server", "ssh": "openssh-client"}
+FOR_TESTS: Final[Mapping[str, str]] = {
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "zsh": "zsh",
+    "fish": "fish",
+}
 """What the tests need besides, as command and Debian package."""
 
 
