@@ -5,9 +5,10 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from provisioner.customers.progress import is_complete
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.workspace import Workspace
 from tests.campaigns.checks import Aftermath
@@ -26,19 +27,23 @@ _CONTACT = re.compile(r"https://t\.me/newbot/\S+")
 class Course:
     """How customers are set up: how many by one process, how far, and whether they make their own bots.
 
-    `page_size` is how many things the cloud puts on a page.
+    `page_size` is how many things the cloud puts on a page. With `rebuilt` they have been set up before, and
+    have lost their droplet: what is tried is how they get another.
     """
 
     customers: int = 1
     until: str | None = None
     managed: bool = False
     page_size: int = 200
+    rebuilt: bool = False
 
 
 DROPLET = Course(until="droplet")
 TOGETHER = Course(customers=3, until="droplet", page_size=1)
 GIVEN = Course()
 MANAGED = Course(managed=True)
+DROPLET_LOST = Course(until="droplet", rebuilt=True)
+SERVER_LOST = Course(rebuilt=True)
 
 
 class Campaign:
@@ -55,6 +60,7 @@ class Campaign:
     def undisturbed(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
         """The boundaries of each process of a whole setup, in their order."""
         with self._people(course) as people:
+            self._lose(people, course)
             self._break(faults)
             lives = self._to_the_end(people, course)
             self._world.book.clear()
@@ -70,6 +76,7 @@ class Campaign:
         that met with the mishaps.
         """
         with self._people(course) as people:
+            self._lose(people, course)
             reader = Reader(self._store, [person.email for person in people])
             with reader:
                 self._break(faults)
@@ -85,6 +92,7 @@ class Campaign:
                 ends,
                 whole=course.until is None,
                 managed=course.managed,
+                rebuilt=course.rebuilt,
                 replaced=any(fault.replaces for fault in faults),
             )
             self._count(family, after, reader)
@@ -113,7 +121,27 @@ class Campaign:
     def _run(self, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
         until = ("--until", course.until) if course.until else ()
         self._let_a_moment_pass()
-        return self._processes.run("provision", *(person.email for person in people), *until, mishap=mishap)
+        command = "rebuild" if course.rebuilt and not self._works(people[0]) else "provision"
+        return self._processes.run(command, *(person.email for person in people), *until, mishap=mishap)
+
+    def _lose(self, people: Sequence[Person], course: Course) -> None:
+        """Where the course wants it: set them up, undisturbed, and let the cloud lose their droplets."""
+        if not course.rebuilt:
+            return
+        ends = self._to_the_end(people, replace(course, rebuilt=False))
+        assert ends[-1].code == 0, ends[-1].said
+        self._delete_droplets()
+        self._world.made = 0
+
+    def _works(self, person: Person) -> bool:
+        """Whether the record says that all is done, on a droplet that there is."""
+        customer = self._store.read(person.email).customer
+        alive = {str(droplet.id) for droplet in self._world.droplets}
+        return is_complete(customer) and customer.setup.droplet.id in alive
+
+    def _delete_droplets(self) -> None:
+        for droplet in self._world.droplets:
+            self._cloud.delete_droplet(str(droplet.id))
 
     def _meet(self, family: str, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
         life = self._run(people, course, mishap)
@@ -168,8 +196,7 @@ class Campaign:
         try:
             yield people
         finally:
-            for droplet in self._world.droplets:
-                self._cloud.delete_droplet(str(droplet.id))
+            self._delete_droplets()
             for path in self._workspace.customers_dir.glob("active/*.json*"):
                 path.unlink()
 

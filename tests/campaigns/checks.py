@@ -22,6 +22,8 @@ _COMPLETE = (
     "onboarding_message_sent",
     "onboarding_complete",
 )
+_ONCE = ("onboarding_message_sent", "onboarding_complete")
+"""Of these, what nobody is told again who gets another server."""
 _LETTERS = {"contact": "two taps are yours", "ready": "Your assistant is ready"}
 """The e-mails that somebody gets who makes their own bot, with words of their subjects."""
 
@@ -30,8 +32,9 @@ _LETTERS = {"contact": "two taps are yours", "ready": "Your assistant is ready"}
 class Aftermath:
     """All that is left of one setup. `lives` met with mishaps, `ends` were left alone until the end.
 
-    `whole` says that it went through all steps, `managed` that the customers made their bots; `replaced` that
-    the cloud lost a droplet, so that another had to be made.
+    `whole` says that it went through all steps, `managed` that the customers made their bots; `rebuilt` that
+    they had been set up before, on a droplet that was lost; `replaced` that the cloud lost one on the way,
+    so that another had to be made.
     """
 
     world: World
@@ -41,6 +44,7 @@ class Aftermath:
     ends: Sequence[Life]
     whole: bool
     managed: bool
+    rebuilt: bool
     replaced: bool
 
     def problems(self) -> Iterator[str]:
@@ -58,6 +62,7 @@ class Aftermath:
                 yield "the run lock is held by nobody alive"
             yield from self._history(customer)
             if self.whole:
+                yield from self._ties(customer)
                 yield from self._words(person, customer)
         if self.whole:
             yield from self._effects()
@@ -65,7 +70,8 @@ class Aftermath:
     @property
     def again(self) -> int:
         """How many first messages came a second time."""
-        return sum(max(0, len(person.heard) - 1) for person in self.people) if self.whole else 0
+        once = 1 + self.rebuilt
+        return sum(max(0, len(person.heard) - once) for person in self.people) if self.whole else 0
 
     @property
     def unsent(self) -> int:
@@ -98,19 +104,35 @@ class Aftermath:
 
     def _history(self, customer: Customer) -> Iterator[str]:
         events = Counter(event.event for event in customer.timeline)
-        once = ["subscription_created", *_CREATED, *(_COMPLETE if self.whole else ())]
-        once += ["bot_created"] if self.managed else []
-        for event in once:
-            if events[event] != 1 and not (self.replaced and event == "droplet_created"):
+        for event, times in self._expected():
+            if events[event] != times and not (self.replaced and event == "droplet_created"):
                 yield f"{events[event]} times the event {event}"
         deaths = len(self.lives)
         if len(customer.notes) != deaths or events["note_added"] != deaths:
             yield f"{len(customer.notes)} of {deaths} notes are left"
 
+    def _expected(self) -> Iterator[tuple[str, int]]:
+        """How often each event has to be in a timeline."""
+        yield from (("subscription_created", 1), ("bot_created", int(self.managed)))
+        for event in (*_CREATED, *(_COMPLETE if self.whole else ())):
+            yield event, 1 + (self.rebuilt and event not in _ONCE)
+        yield "droplet_lost", int(self.rebuilt)
+        yield "rebuild_complete", int(self.rebuilt and self.whole)
+
+    def _ties(self, customer: Customer) -> Iterator[str]:
+        """Whatever is done was done on the droplet that the customer has."""
+        setup = customer.setup
+        for name in ("moltbot", "messaging", "handoff"):
+            where = getattr(setup, name).droplet_id
+            if where != setup.droplet.id:
+                yield f"{name} was done on {where}, the droplet is {setup.droplet.id}"
+
     def _words(self, person: Person, customer: Customer) -> Iterator[str]:
         """What the customer was told, by whom, and how often."""
         heard = len(person.heard)
-        if heard < 1 or heard - 1 > sum(_died_sending(life) for life in (*self.lives, *self.ends)):
+        if heard < 1 or heard - 1 - self.rebuilt > sum(
+            _died_sending(life) for life in (*self.lives, *self.ends)
+        ):
             yield f"{heard} first messages"
         for said in (person.subjects, person.told):
             if len(said) != len(set(said)):

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.campaigns.campaign import DROPLET, GIVEN, MANAGED, TOGETHER, Campaign, Course, campaign
+from tests.campaigns.campaign import (
+    DROPLET,
+    DROPLET_LOST,
+    GIVEN,
+    MANAGED,
+    SERVER_LOST,
+    TOGETHER,
+    Campaign,
+    Course,
+    campaign,
+)
 from tests.campaigns.faults import (
     CLOUD,
     LATER_PAGES,
@@ -152,7 +162,10 @@ class Droplets(_Worker):
             self._everywhere_among(faults)
         self.alone(DROPLET, CLOUD)
         self._together()
+        self._lost = self.places(DROPLET_LOST)[0]
         if self.plan.long:
+            for at in self.mine(range(len(self._lost))):
+                self.live("a lost droplet: a death at each boundary", DROPLET_LOST, [Killed(at)])
             for fault in CLOUD:
                 self._everywhere_among((fault,))
             self._every_pair()
@@ -161,9 +174,13 @@ class Droplets(_Worker):
         """One setup among what is left to chance."""
         at = self.chance.randrange(len(self._places))
         later = self.chance.randrange(max(1, len(self._places) - at))
-        match self.chance.randrange(4):
+        match self.chance.randrange(5):
             case 0:
                 self.live("two deaths", DROPLET, [Killed(at), Killed(later)])
+            case 4:
+                fault = self.chance.choice([one for one in CLOUD if not one.replaces])
+                deaths = [Killed(self.chance.randrange(len(self._lost))) for _ in range(2)]
+                self.live("a lost droplet: two deaths among faults", DROPLET_LOST, deaths, [fault])
             case 1:
                 self.any_moment(DROPLET, self._lasts)
             case 2:
@@ -225,14 +242,20 @@ class Setups(_Worker):
         for run, at in self.mine(self._own_bot()):
             family = "whole setups, the customer makes the bot: a death at each boundary"
             self.live(family, MANAGED, [*[Nothing()] * run, Killed(at)])
+        self._lost = self.places(SERVER_LOST)[0]
         if self.plan.long:
+            for at in self.mine(range(len(self._lost))):
+                self.live("whole setups, a lost server: a death at each boundary", SERVER_LOST, [Killed(at)])
             self._disks()
             self.alone(GIVEN, SERVER)
             self.alone(MANAGED, (*TELEGRAM, *MAIL))
 
     def sample(self) -> None:
         """One setup among what is left to chance."""
-        match self.chance.randrange(4):
+        match self.chance.randrange(5):
+            case 4:
+                deaths = [Killed(self.chance.randrange(len(self._lost)))]
+                self.live("whole setups, a lost server: a death", SERVER_LOST, deaths)
             case 0 | 1:
                 at = self.chance.randrange(len(self._given))
                 later = self.chance.randrange(max(1, len(self._given) - at))
