@@ -78,7 +78,9 @@ class Run:
         self._deadline = deadline
         self._workers = workers
         self._trees: SimpleQueue[Tree] = SimpleQueue()
+        self._whole = Tree(FOLDER / "tree-whole").root
         self._patience: dict[str, float] = {}
+        self.red: list[str] = []
         for number in range(workers):
             self._trees.put(Tree(FOLDER / f"tree-{number}"))
 
@@ -89,10 +91,9 @@ class Run:
             return whole or [said for said in pool.map(self._judge_known, range(len(KNOWN))) if said]
 
     def sample(self) -> list[Result]:
-        """The results of as many of the sample as the time allows."""
+        """The results of as many of the sample as the time allows; `red` has what could not be tried."""
         with ThreadPoolExecutor(self._workers) as pool:
-            for group in GROUPS:
-                self._patience[group.name] = self._measure(group)
+            list(pool.map(self._measure, GROUPS))
             return [one for one in pool.map(lambda pair: self._try(*pair), self._order()) if one]
 
     def _red(self) -> Iterator[tuple[str, ...]]:
@@ -113,30 +114,31 @@ class Run:
         print(f"  {'killed' if killed else 'LIVES '}  {known.what}", flush=True)
         return None if killed else f"lives: {known.what}"
 
-    def _measure(self, group: Group) -> float:
-        """Seconds for a run of these tests; AssertionError if they do not even pass on the whole code."""
+    def _measure(self, group: Group) -> None:
+        """How long its tests may take; a group that is red as it is can tell nothing."""
         tree = self._trees.get()
         verdict = tree.test(group.tests_of(""), within=900)
         self._trees.put(tree)
-        assert not verdict.killed, f"{group.name}: red on the whole code: {verdict.output}"
+        if verdict.killed:
+            self.red.append(f"{group.name}: red on the whole code: {verdict.output}")
+            return
         print(f"{group.name}: {verdict.seconds:.0f} s on the whole code", flush=True)
-        return verdict.seconds * _SLOWER + _SLACK
+        self._patience[group.name] = verdict.seconds * _SLOWER + _SLACK
 
     def _order(self) -> list[tuple[Group, Mutant]]:
         """Every mutant there is: shuffled within each group, the groups in turn."""
         chance = random.Random(self._seed)
         rows = []
-        for group in GROUPS:
-            found = [
-                mutant for place in group.places for file in files_in(place) for mutant in mutants_of(file)
-            ]
+        for group in (one for one in GROUPS if one.name in self._patience):
+            files = [file for place in group.places for file in files_in(self._whole, place)]
+            found = [mutant for file in files for mutant in mutants_of(self._whole, file)]
             rows.append([(group, mutant) for mutant in chance.sample(found, len(found))])
         return [one for one in chain.from_iterable(zip_longest(*rows)) if one is not None]
 
     def _try(self, group: Group, mutant: Mutant) -> Result | None:
         if time.monotonic() > self._deadline:
             return None
-        change = mutant.change()
+        change = mutant.change(self._whole)
         key = _key(mutant, change)
         if known := self._book[key]:
             return known
@@ -183,7 +185,9 @@ def main() -> int:
     print(f"seed {chosen.seed}", flush=True)
     run = Run(chosen.seed, chosen.workers, time.monotonic() + chosen.minutes * 60)
     wrong = run.known()
-    wrong += [f"unexplained: {row}" for row in _report(run.sample())] if chosen.minutes else []
+    if chosen.minutes:
+        wrong += [f"unexplained: {row}" for row in _report(run.sample())]
+    wrong += run.red
     for line in wrong:
         print(line)
     return 1 if wrong else 0

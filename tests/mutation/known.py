@@ -5,6 +5,7 @@ tests.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.mutation.tree import ROOT, Tree, Verdict
 
@@ -21,16 +22,16 @@ class Known:
     new: str
     tests: tuple[str, ...]
 
-    def broken_text(self) -> str:
+    def broken_text(self, root: Path = ROOT) -> str:
         """The file with the breakage; ValueError if the code has moved away."""
-        text = (ROOT / self.file).read_text()
+        text = (root / self.file).read_text()
         if text.count(self.old) != 1:
             raise ValueError(f"{self.what}: {self.old!r} is {text.count(self.old)} times in {self.file}")
         return text.replace(self.old, self.new)
 
     def judge(self, tree: Tree) -> Verdict:
         """What the tests say about the code as it is broken; they have passed on the whole one."""
-        with tree.broken(self.file, self.broken_text()):
+        with tree.broken(self.file, self.broken_text(tree.root)):
             return tree.test(self.tests, within=_WITHIN)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import parso
@@ -18,8 +19,6 @@ from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Example, Operator
-
-from tests.mutation.tree import ROOT
 
 _NOT_USED = re.compile(r"BitOr|Variable|NumberReplacer|NoOp")
 """`|` is what types are written with; numbers are patiences and sizes, of which the next one is as good."""
@@ -67,8 +66,9 @@ class Mutant:
     operator: str
     occurrence: int
 
-    def change(self) -> "Change":
-        whole = (ROOT / self.file).read_text()
+    def change(self, root: Path) -> "Change":
+        """What it does to the code of the tree at `root`."""
+        whole = (root / self.file).read_text()
         return Change(whole, mutate_code(whole, _operator(self.operator), self.occurrence) or whole)
 
 
@@ -86,9 +86,9 @@ class Change:
         return before, after
 
 
-def mutants_of(file: str) -> Iterator[Mutant]:
+def mutants_of(root: Path, file: str) -> Iterator[Mutant]:
     """Every change of this file, in the order of operators and places."""
-    tree = get_ast((ROOT / file).read_text())
+    tree = get_ast((root / file).read_text())
     nodes = list(ast_nodes(tree))
     for name in _names():
         operator = _operator(name)
@@ -96,12 +96,12 @@ def mutants_of(file: str) -> Iterator[Mutant]:
         yield from (Mutant(file, name, occurrence) for occurrence in range(count))
 
 
-def files_in(place: str) -> list[str]:
+def files_in(root: Path, place: str) -> list[str]:
     """The modules at a path, which is a file or a folder."""
-    path = ROOT / place
+    path = root / place
     found = [path] if path.is_file() else sorted(path.rglob("*.py"))
     assert found, f"there is nothing at {place}"
-    return [str(one.relative_to(ROOT)) for one in found]
+    return [str(one.relative_to(root)) for one in found]
 
 
 @cache
