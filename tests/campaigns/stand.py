@@ -24,7 +24,7 @@ _FIRST_BOOT = """\
 pkill -KILL -f '^sshd: root'
 systemctl stop provisioner-run 2>/dev/null
 systemctl reset-failed 2>/dev/null
-rm -rf /var/lib/provisioner /run/provisioner /root/effects /etc/ssh/ssh_host_*
+rm -rf /var/lib/provisioner /run/provisioner /root/effects /etc/ssh/ssh_host_* /usr/local/bin/openclaw-answers
 umask 077
 mkdir -p /root/.ssh /root/effects
 printf %s "$1" > /etc/ssh/ssh_host_ed25519_key

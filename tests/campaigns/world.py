@@ -46,6 +46,12 @@ _TASKS = """
   - name: Install
     unless: grep -q installed /root/effects/{name}
     run: echo installed >> /root/effects/{name}
+  - name: The assistant answers
+    unless: command -v openclaw-answers
+    run: |
+      echo '#!/bin/sh' > /usr/local/bin/openclaw-answers
+      echo 'echo "{{\\"answers\\": true, \\"text\\": \\"OK\\"}}"' >> /usr/local/bin/openclaw-answers
+      chmod 755 /usr/local/bin/openclaw-answers
   - name: Version
     register: version
     changes: false
