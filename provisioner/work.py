@@ -39,6 +39,10 @@ class CustomerWork:
         self._see(record)
 
     @property
+    def mark(self) -> str:
+        return self._workspace.mark()
+
+    @property
     def customer(self) -> Customer:
         return self._customer
 

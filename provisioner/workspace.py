@@ -2,12 +2,16 @@
 
 import contextlib
 import os
+import re
+import secrets
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.boundaries import cross
 from provisioner.commands import command
-from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, explained
+from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained
 from provisioner.customers.names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
 from provisioner.shipped import shipped
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE = "provisioner.toml"
 ENVIRONMENT = "PROVISIONER_WORKSPACE"
+MARK_FILE = ".workspace-id"
+_MARK = re.compile(r"[a-z0-9][a-z0-9-]{2,40}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,25 @@ class Workspace:
                 "find the workspace", cause=f"{root} has no {SETTINGS_FILE}", hint=command("init", str(root))
             )
         return cls(root)
+
+    def mark(self) -> str:
+        """What tells this workspace's droplets from another's in the same account; made when first needed.
+
+        It stands among the records, so that a copy of them has it too. RecordError or SettingsError if it
+        cannot be made, or is none.
+        """
+        path = self.customers_dir / MARK_FILE
+        with explained("mark the workspace", str(path)):
+            if not path.is_file():
+                cross("before the workspace's mark")
+                _make_file(path, f"w{secrets.token_hex(4)}\n", 0o666)
+                Files().sync_folder(path.parent)
+                cross("after the workspace's mark")
+            mark = path.read_text("utf-8").strip()
+        if not _MARK.fullmatch(mark):
+            hint = "put back the file from a backup: the droplets' tags workspace:… have what stood in it"
+            raise SettingsError("read the workspace's mark", whom=str(path), cause="it is none", hint=hint)
+        return mark
 
     @property
     def customers_dir(self) -> Path:
@@ -175,11 +200,13 @@ def _make_folder(path: Path, mode: int) -> bool:
 
 def _make_file(path: Path, text: str, mode: int) -> bool:
     """Whole or not at all, and never over another one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(handle)
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
             return True

@@ -1,5 +1,7 @@
+import re
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,35 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "customers").write_text("not a folder")
     with pytest.raises(RecordError, match="make the workspace"):
         init_workspace(tmp_path)
+
+
+def test_the_mark_is_made_once_and_stays_with_the_records(tmp_path: Path) -> None:
+    workspace, _ = init_workspace(tmp_path / "one")
+    other, _ = init_workspace(tmp_path / "other")
+
+    mark = workspace.mark()
+
+    assert re.fullmatch(r"w[0-9a-f]{8}", mark)
+    assert (workspace.customers_dir / ".workspace-id").read_text() == f"{mark}\n"
+    assert Workspace(workspace.root).mark() == mark
+    assert other.mark() != mark
+    assert workspace.store().check().findings == ()
+
+
+def test_many_at_once_agree_on_one_mark(tmp_path: Path) -> None:
+    workspace, _ = init_workspace(tmp_path / "workspace")
+
+    with ThreadPoolExecutor(16) as pool:
+        marks = set(pool.map(lambda _: Workspace(workspace.root).mark(), range(64)))
+
+    assert len(marks) == 1
+
+
+def test_a_mark_that_is_none_is_named_and_not_replaced(tmp_path: Path) -> None:
+    workspace, _ = init_workspace(tmp_path / "workspace")
+    (workspace.customers_dir / ".workspace-id").write_text("\n")
+
+    with pytest.raises(SettingsError, match="workspace's mark"):
+        workspace.mark()
+
+    assert (workspace.customers_dir / ".workspace-id").read_text() == "\n"

@@ -83,6 +83,10 @@ class Work(Protocol):
     def services(self) -> Services: ...
 
     @property
+    def mark(self) -> str:
+        """What the droplets of this workspace carry, and no other's."""
+
+    @property
     def customer(self) -> Customer:
         """As last written here, or seen by `refresh`."""
 

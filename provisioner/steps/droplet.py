@@ -152,7 +152,7 @@ class CreateDroplet:
         key = cloud.ensure_ssh_key(operator_key(settings.ssh.key).public, "provisioner")
         cloud.ensure_firewall(FLEET_TAG, settings.ssh.port)
         host_key = generate_keypair(name_of(customer.id))
-        spec = _spec(settings, customer, host_key, key.id)
+        spec = _spec(work, host_key, key.id)
         # The last thing before the request: from here on it may have happened.
         work.write(_intent(customer, spec, host_key))
         try:
@@ -188,15 +188,16 @@ class CreateDroplet:
         )
 
 
-def _spec(settings: Settings, customer: Customer, host_key: KeyPair, key_id: int) -> DropletSpec:
-    wish = wish_of(customer, settings)
+def _spec(work: Work, host_key: KeyPair, key_id: int) -> DropletSpec:
+    customer = work.customer
+    wish = wish_of(customer, work.settings)
     return DropletSpec(
         name=name_of(customer.id),
         region=wish.region,
         size=wish.size,
         image=wish.image,
         ssh_keys=(key_id,),
-        tags=tags_of(customer.id, host_key.public),
+        tags=tags_of(customer.id, host_key.public, work.mark),
         user_data=cloud_config(host_key),
     )
 

@@ -2,7 +2,8 @@
 
 Its name and its first tag follow from the customer's id alone. A second tag states the public half of the
 host key that the request put into it, so that a droplet whose answer was lost still says which request made
-it, and by which key it is to be known. A third one is on all droplets of this product.
+it, and by which key it is to be known. A third one is the mark of the workspace, as several may share an
+account, and a fourth one is on all droplets of this product.
 """
 
 import base64
@@ -16,6 +17,7 @@ FLEET_TAG = "provisioner"
 """On every droplet; the firewall applies to it."""
 
 _CUSTOMER = "customer:"
+_WORKSPACE = "workspace:"
 _HOST_KEY = "host-key:"
 _NAME_PREFIX = "moltbot-"
 # A host name in Linux has at most 64 characters, and in DNS 63.
@@ -43,9 +45,15 @@ def tag_of(customer_id: str) -> str:
     return f"{_CUSTOMER}{re.sub(r'[^a-z0-9_-]', '-', customer_id.lower())}:{_mark(customer_id)}"
 
 
-def tags_of(customer_id: str, host_key: str) -> tuple[str, ...]:
-    """All tags of the droplet that is asked for with this host key (public half)."""
-    return tag_of(customer_id), _host_key_tag(host_key), FLEET_TAG
+def tags_of(customer_id: str, host_key: str, mark: str) -> tuple[str, ...]:
+    """All tags of the droplet that is asked for with this host key (public half), from this workspace."""
+    return tag_of(customer_id), _host_key_tag(host_key), _WORKSPACE + mark, FLEET_TAG
+
+
+def other_workspace(tags: Iterable[str], mark: str) -> str | None:
+    """The mark of another workspace that a droplet carries; None for ours, and for one without a mark."""
+    marks = {tag.removeprefix(_WORKSPACE) for tag in tags if tag.startswith(_WORKSPACE)}
+    return None if mark in marks else next(iter(sorted(marks)), None)
 
 
 def stated_host_key(tags: Iterable[str], comment: str) -> str | None:

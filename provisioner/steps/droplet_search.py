@@ -11,7 +11,7 @@ from provisioner.commands import command
 from provisioner.services.cloud_errors import DropletUnclear
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.steps.base import Work
-from provisioner.steps.droplet_identity import name_of, stated_host_key, tag_of
+from provisioner.steps.droplet_identity import name_of, other_workspace, same_key, stated_host_key, tag_of
 
 _LOOKS = 12
 """Into how many parts a window is divided: each look is two requests, of 250 that a minute has."""
@@ -64,14 +64,24 @@ class DropletSearch:
         self._seen.update((droplet.id, droplet) for droplet in droplets)
 
     def _is_proven(self, droplet: DropletInfo) -> bool:
-        ours = tag_of(self.work.customer.id) in droplet.tags
+        ours = tag_of(self.work.customer.id) in droplet.tags and not self._is_strange(droplet)
         return ours and stated_host_key(droplet.tags, droplet.name) is not None
+
+    def _is_strange(self, droplet: DropletInfo) -> bool:
+        """Whether another workspace made it, which may have the same customer.
+
+        One that states the very key of our own request is ours: then the workspace has lost its mark.
+        """
+        if other_workspace(droplet.tags, self.work.mark) is None:
+            return False
+        recorded = self.work.customer.setup.droplet.host_key
+        return not same_key(stated_host_key(droplet.tags, droplet.name), recorded)
 
     def _demand_nothing(self) -> None:
         if len(self._seen) > 1:
             raise several(self.work, tuple(self._seen))
         for droplet in self._seen.values():
-            raise _unproven(self.work, droplet)
+            raise _strange(self.work, droplet) if self._is_strange(droplet) else _unproven(self.work, droplet)
 
 
 def several(work: Work, droplets: tuple[str, ...]) -> DropletUnclear:
@@ -80,8 +90,20 @@ def several(work: Work, droplets: tuple[str, ...]) -> DropletUnclear:
         work.customer.email,
         f"{len(droplets)} droplets are this customer's by name or tag: {', '.join(sorted(droplets))}",
         f"decide for one: {command('adopt', work.customer.email, 'ID')}, and delete the others in the "
-        "DigitalOcean control panel",
+        "DigitalOcean control panel, if no other workspace uses them",
         droplets,
+    )
+
+
+def _strange(work: Work, droplet: DropletInfo) -> DropletUnclear:
+    mark = other_workspace(droplet.tags, work.mark)
+    return DropletUnclear(
+        work.customer.email,
+        f"droplet {droplet.id} ({droplet.name}) is this customer's by its tag, but of another workspace: "
+        f"it has the mark {mark}, and this one has {work.mark}",
+        "if the other workspace is in use, set the customer up there and not here; if this one takes its "
+        f"place: {command('adopt', work.customer.email, droplet.id)}",
+        (droplet.id,),
     )
 
 

@@ -66,7 +66,9 @@ class Stage:
     def create(self, email: str = EMAIL, *, tags: tuple[str, ...] | None = None) -> DropletInfo:
         """A droplet as the first step would ask for it."""
         identifier = self.customer(email).id
-        tags = tags_of(identifier, generate_keypair("h").public) if tags is None else tags
+        tags = (
+            tags_of(identifier, generate_keypair("h").public, self.workspace.mark()) if tags is None else tags
+        )
         spec = DropletSpec(name_of(identifier), "sfo3", "s-1vcpu-2gb", "debian-12-x64", (), tags, "")
         return self._active(self.cloud.create_droplet(spec).id)
 

@@ -14,6 +14,9 @@ from provisioner.steps.answer import ANSWERS
 from provisioner.steps.base import Planned, Server
 from provisioner.texts import render_text
 
+MARK = "w0000001"
+"""The workspace's, whose droplets these are."""
+
 
 def new_record(**changes: Any) -> Record:
     """A customer for whom nothing has been done; `changes` are top-level keys of the document."""
@@ -93,6 +96,10 @@ class MemoryWork:
     everybody_else: list[Customer] = field(default_factory=list)
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
+
+    @property
+    def mark(self) -> str:
+        return MARK
 
     @property
     def customer(self) -> Customer:

@@ -28,7 +28,7 @@ from provisioner.steps.droplet_identity import name_of, same_key, tag_of, tags_o
 from tests.clouds import FastCloud
 from tests.services.test_digitalocean import SPEC
 from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
-from tests.steps.support import new_record
+from tests.steps.support import MARK, new_record
 
 POST = {"method": "POST", "path": "droplets$"}
 
@@ -299,7 +299,7 @@ def test_a_droplet_of_that_name_with_another_customers_tags_is_not_adopted(
     cloud: FastCloud, operator_key: Path
 ) -> None:
     work = new_work(cloud, operator_key)
-    tags = tags_of("cust_another", generate_keypair("x").public)
+    tags = tags_of("cust_another", generate_keypair("x").public, MARK)
     stranger = foreign(cloud, name=name_of(work.customer.id), tags=tags)
     work.write({"setup.droplet.requestedAt": "2026-01-29T05:54:00Z"})
 
@@ -308,6 +308,70 @@ def test_a_droplet_of_that_name_with_another_customers_tags_is_not_adopted(
 
     assert work.customer.setup.droplet.id is None
     assert len(cloud.droplets) == 1
+
+
+def test_a_new_droplet_has_the_mark_of_its_workspace(cloud: FastCloud, operator_key: Path) -> None:
+    step(cloud).run(new_work(cloud, operator_key))
+
+    assert f"workspace:{MARK}" in cloud.droplets[0].tags
+
+
+@pytest.mark.parametrize("asked", [None, "2026-01-29T05:54:00Z"])
+def test_a_droplet_of_another_workspace_is_a_stranger_that_is_neither_taken_nor_to_be_deleted(
+    cloud: FastCloud, operator_key: Path, asked: str | None
+) -> None:
+    work = new_work(cloud, operator_key)
+    tags = tags_of(work.customer.id, generate_keypair("x").public, "wffffffff")
+    stranger = foreign(cloud, name=name_of(work.customer.id), tags=tags)
+    work.write({"setup.droplet.requestedAt": asked})
+
+    with pytest.raises(DropletUnclear, match="of another workspace: it has the mark wffffffff") as error:
+        step(cloud).run(work)
+
+    assert error.value.droplets == (stranger,)
+    assert "delete" not in (error.value.hint or "")
+    assert len(cloud.droplets) == 1
+
+
+def test_a_workspace_that_has_lost_its_mark_still_finds_the_droplet_of_its_own_request(
+    cloud: FastCloud, operator_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.fault("drop_after_effect", **POST)
+    work = new_work(cloud, operator_key)
+    cloud.fault("status", "GET", r"droplets\?", after=1, count=None, params={"status": 404})
+    with pytest.raises(ProvisionerError):
+        step(cloud).run(work)
+    cloud.book.clear()
+    resumed = new_work(cloud, operator_key, work.store)
+    monkeypatch.setattr("tests.steps.support.MARK", "wffffffff")
+
+    step(cloud).run(resumed)
+
+    demand_whole(cloud, resumed)
+
+
+def test_the_wish_in_the_record_goes_before_the_settings(cloud: FastCloud, operator_key: Path) -> None:
+    wish = {"size": "s-2vcpu-4gb", "region": "fra1"}
+    work = new_work(cloud, operator_key, new_record(setup={"status": "pending", "droplet": wish}))
+
+    [planned] = step(cloud).plan(work)
+    step(cloud).run(work)
+
+    assert planned.text.endswith("s-2vcpu-4gb, fra1, debian-12-x64")
+    demand_whole(cloud, work)
+    assert (cloud.droplets[0].size.slug, cloud.droplets[0].region.slug) == ("s-2vcpu-4gb", "fra1")
+
+
+def test_a_refused_request_leaves_no_wish_behind(cloud: FastCloud, operator_key: Path) -> None:
+    """The operator changes the settings then, and they have to count."""
+    cloud.cloud.knobs.sold_out = ("sfo3",)
+    work = new_work(cloud, operator_key)
+    with pytest.raises(NotOffered):
+        step(cloud).run(work)
+
+    step(cloud).run(new_work(cloud, operator_key, work.store, region="fra1"))
+
+    assert cloud.droplets[0].region.slug == "fra1"
 
 
 def test_a_droplet_that_was_renamed_is_found_by_its_tag(cloud: FastCloud, operator_key: Path) -> None:

@@ -9,7 +9,15 @@ from pydantic import TypeAdapter
 from provisioner.remote.keys import KeyPair, generate_keypair, public_half
 from provisioner.sandbox.cloud.names import DropletName, TagName
 from provisioner.steps.cloud_config import cloud_config
-from provisioner.steps.droplet_identity import name_of, same_key, stated_host_key, tag_of, tags_of
+from provisioner.steps.droplet_identity import (
+    name_of,
+    other_workspace,
+    same_key,
+    stated_host_key,
+    tag_of,
+    tags_of,
+)
+from tests.steps.support import MARK
 
 IDS = st.from_regex(r"[A-Za-z0-9_-]{1,100}", fullmatch=True)
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -22,7 +30,7 @@ def test_an_ordinary_id_can_be_read_in_name_and_tag() -> None:
 
 @given(IDS)
 def test_a_name_is_a_host_name_and_a_tag_is_a_tag(customer_id: str) -> None:
-    name, tags = name_of(customer_id), tags_of(customer_id, generate_keypair("x").public)
+    name, tags = name_of(customer_id), tags_of(customer_id, generate_keypair("x").public, MARK)
 
     assert len(name) <= 63
     assert HOST_NAME.fullmatch(name)
@@ -47,14 +55,14 @@ def test_long_ids_that_begin_alike_have_different_names() -> None:
 def test_the_tags_state_the_host_key() -> None:
     public = generate_keypair("some-host").public
 
-    stated = stated_host_key(tags_of("cust_1", public), "some-host")
+    stated = stated_host_key(tags_of("cust_1", public, MARK), "some-host")
 
     assert stated == public
     assert same_key(stated, public.rpartition(" ")[0])
 
 
 def test_tags_that_state_no_key_or_two_state_none() -> None:
-    one, two = (tags_of("cust_1", generate_keypair("x").public) for _ in range(2))
+    one, two = (tags_of("cust_1", generate_keypair("x").public, MARK) for _ in range(2))
 
     assert stated_host_key(("customer:cust_1", "provisioner"), "x") is None
     assert stated_host_key((*one, *two), "x") is None
@@ -86,3 +94,12 @@ def test_cloud_config_gives_one_host_key_in_a_form_that_sshd_reads(ending: str) 
 
 def test_cloud_config_is_far_below_what_the_api_takes() -> None:
     assert len(cloud_config(generate_keypair("x" * 63))) < 4096
+
+
+def test_a_droplet_says_of_which_workspace_it_is() -> None:
+    tags = tags_of("cust_1", generate_keypair("x").public, "w1234abcd")
+
+    assert "workspace:w1234abcd" in tags
+    assert other_workspace(tags, "w1234abcd") is None
+    assert other_workspace(tags, "wffffffff") == "w1234abcd"
+    assert other_workspace(("provisioner", "customer:cust_1"), "w1234abcd") is None
