@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,7 +48,7 @@ def doctor(
     workspace = current_workspace()
     settings = load_settings(workspace.root)
     cloud = _cloud(workspace, settings) if settings.digitalocean_token else None
-    diagnosis = Doctor(workspace, settings, cloud, server_visitor(settings)).examine()
+    diagnosis = _redacted(Doctor(workspace, settings, cloud, server_visitor(settings)).examine())
     if as_json:
         render.print_json(
             "doctor",
@@ -95,6 +95,19 @@ def _cloud(workspace: "Workspace", settings: "Settings") -> "DigitalOcean":
     from provisioner.services import Services
 
     return Services(settings, workspace.rates_dir).cloud
+
+
+def _redacted(diagnosis: "Diagnosis") -> "Diagnosis":
+    """Without what services and servers may have repeated of our secrets."""
+    from provisioner.cli.redaction import known_redactor
+
+    # What a customer's record holds, only their own server has: its words come without it already.
+    redact = known_redactor(records=False)
+
+    def shown(finding: "Trouble") -> "Trouble":
+        return replace(finding, problem=redact(finding.problem), hint=redact(finding.hint))
+
+    return replace(diagnosis, findings=tuple(map(shown, diagnosis.findings)))
 
 
 def _print(diagnosis: "Diagnosis") -> None:

@@ -4,6 +4,7 @@ Everything in it may be made up by whoever holds the server: it is read within b
 server alone.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,13 +68,18 @@ def read_report(text: str, whom: str) -> ServerReport:
         live=gateway["live"],
         ready=gateway["ready"],
         failing=tuple(str(one) for one in gateway["failing"][:_MOST_CHANNELS]),
-        running=gateway["version"],
-        installed=said["installed"],
+        running=_version(gateway["version"]),
+        installed=_version(said["installed"]),
         channels=_channels(said.get("channels"), whom),
         reboot_required=said.get("reboot_required") is True,
         disk_total=disk["total_mb"],
         disk_free=disk["free_mb"],
     )
+
+
+def _version(said: str | None) -> str | None:
+    """What could be one: it is put into commands and into the record."""
+    return said if said and re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}", said) else None
 
 
 def _channels(said: Any, whom: str) -> dict[str, Channel] | None:

@@ -103,3 +103,9 @@ def test_many_channels_and_many_failures_are_bounded() -> None:
 
     assert report.channels is not None
     assert (len(report.channels), len(report.failing)) == (20, 20)
+
+
+@pytest.mark.parametrize("version", ["", "$(reboot)", "1 2", "-rf", "x" * 41, "2026.9.6\n"])
+def test_what_is_no_version_is_none(version: str) -> None:
+    assert read_report(changed("gateway.version", version), EMAIL).running is None
+    assert read_report(changed("installed", version), EMAIL).installed is None
