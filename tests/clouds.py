@@ -107,5 +107,9 @@ def cloud_server() -> Iterator[CloudServer]:
 
 
 def settings_for(fast: FastCloud, **sections: Any) -> Settings:
-    """Settings that point at this cloud."""
-    return Settings(digitalocean_token=SecretStr(TOKEN), digitalocean_endpoint=fast.endpoint, **sections)
+    """Settings that point at this cloud, and for the model at nobody, unless said otherwise."""
+    return Settings(
+        digitalocean_token=SecretStr(TOKEN),
+        digitalocean_endpoint=fast.endpoint,
+        **{"anthropic_base_url": "http://127.0.0.1:9", **sections},
+    )

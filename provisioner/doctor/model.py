@@ -9,10 +9,10 @@ from provisioner.errors import ModelError
 from provisioner.services.model_provider import ModelProvider, ModelUnknown
 from provisioner.settings import Settings
 from provisioner.standings import GONE
+from provisioner.steps.moltbot import PROVIDER
 
 _KEY = "ANTHROPIC_API_KEY"
 _MODEL = "[moltbot] model"
-_PROVIDER = "anthropic"
 _SHARED = (
     "every server holds this one key of yours: whoever gets it out of one assistant can use it anywhere, on "
     "your bill, until you delete it at the provider, and then every assistant stops"
@@ -25,7 +25,7 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
     if settings.anthropic_key is None:
         return
     provider, _, model = settings.moltbot.model.partition("/")
-    if provider == _PROVIDER:
+    if provider == PROVIDER:
         found.looked.append("model key")
         key, root = settings.anthropic_key.get_secret_value(), settings.anthropic_base_url
         try:
@@ -35,8 +35,8 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
             found.note("model", whom, str(error.cause), error.hint or "")
     else:
         problem = (
-            f"{settings.moltbot.model} is no model of {_PROVIDER}, and servers get no other provider's key"
+            f"{settings.moltbot.model} is no model of {PROVIDER}, and servers get no other provider's key"
         )
-        found.note("settings", _MODEL, problem, f"set it to {_PROVIDER}/… in provisioner.toml")
+        found.note("settings", _MODEL, problem, f"set it to {PROVIDER}/… in provisioner.toml")
     if any("moltbot" in steps_done(one) and one.status not in GONE for one in customers):
         found.advise("model", _KEY, _SHARED, _LIMIT)

@@ -11,7 +11,11 @@ from provisioner.settings import Settings
 if TYPE_CHECKING:
     from provisioner.services.digitalocean import DigitalOcean
     from provisioner.services.mail import Mailer
+    from provisioner.services.model_provider import ModelProvider
     from provisioner.services.telegram import TelegramBot
+
+_MODEL_SECONDS = 5.0
+"""How long everybody waits for the model's provider, of whom nothing is needed yet."""
 
 
 class Services:
@@ -24,6 +28,7 @@ class Services:
         self._clock = clock
         self._making = threading.Lock()
         self._cloud: DigitalOcean | None = None
+        self._model: ModelProvider | None = None
 
     @property
     def cloud(self) -> "DigitalOcean":
@@ -49,6 +54,19 @@ class Services:
             a_minute = settings.droplet.requests_per_minute
             budget = RateBudget(self._rates, token, endpoint, a_minute=a_minute)
         return client(token, endpoint, clock=self._clock, budget=budget)
+
+    @property
+    def model(self) -> "ModelProvider":
+        """The account of the model's key, which whoever asks has seen to be set."""
+        from provisioner.services.model_provider import ModelProvider
+
+        with self._making:
+            if self._model is None:
+                settings = self._settings
+                assert settings.anthropic_key is not None, "whoever asks has looked before"
+                key = settings.anthropic_key.get_secret_value()
+                self._model = ModelProvider(key, settings.anthropic_base_url, deadline=_MODEL_SECONDS)
+            return self._model
 
     def telegram(self, token: str) -> "TelegramBot":
         from provisioner.services.telegram import TelegramBot

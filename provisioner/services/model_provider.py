@@ -6,7 +6,11 @@ silence or an overload say nothing about it, and nobody may be told to make a ne
 
 import asyncio
 import json
+import math
 import re
+import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -14,6 +18,7 @@ from urllib.parse import quote
 from provisioner.boundaries import cross
 from provisioner.errors import ModelError
 from provisioner.secrets import Redactor
+from provisioner.services.shared_look import outcome
 
 if TYPE_CHECKING:
     import httpx
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
 PUBLIC_ROOT: Final = "https://api.anthropic.com"
 CALL_SECONDS: Final = 10.0
 """How long the whole answer may take."""
+_KEPT_SECONDS: Final = 300.0
+"""For how long an answer stands: long enough for a fleet to begin."""
 _API_VERSION: Final = "2023-06-01"
 _MOST_BYTES: Final = 1_000_000
 _MOST_WORDS: Final = 300
@@ -28,11 +35,15 @@ _REFUSALS: Final = {401: "authentication_error", 403: "permission_error"}
 _ASKING: Final = "ask the model's provider about the key"
 
 
-class ModelKeyRefused(ModelError):
+class ModelRefused(ModelError):
+    """It is certain that no assistant can use the model with this key, whoever asks again."""
+
+
+class ModelKeyRefused(ModelRefused):
     """The provider does not take the key (401), or the key may not do this (403)."""
 
 
-class ModelUnknown(ModelError):
+class ModelUnknown(ModelRefused):
     """The provider takes the key, and has no such model for it (404)."""
 
 
@@ -44,6 +55,18 @@ class ModelProvider:
         self._root = (root or PUBLIC_ROOT).rstrip("/")
         self._deadline = deadline
         self._redact = Redactor([key])
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Callable[[], None]]] = {}
+
+    def check_once(self, model: str) -> None:
+        """The same as `check`; for some minutes one answer stands for everybody who asks."""
+        with self._lock:
+            now = time.monotonic()
+            at, answer = self._known.get(model, (-math.inf, None))
+            if answer is None or now - at > _KEPT_SECONDS:
+                answer = outcome(lambda: self.check(model))
+                self._known[model] = now, answer
+        answer()
 
     def check(self, model: str) -> None:
         """See that the key is taken and that this model, without its provider's name, may be used with it.
@@ -76,7 +99,7 @@ class ModelProvider:
         except TimeoutError:
             cause = f"{self._root} gave no whole answer within {self._deadline:g} s"
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise ModelError(_ASKING, cause="ANTHROPIC_BASE_URL is not an address", hint=_ADDRESS) from None
+            raise ModelRefused(_ASKING, cause="ANTHROPIC_BASE_URL is not an address", hint=_ADDRESS) from None
         except (httpx.HTTPError, UnicodeError) as problem:
             cause = f"{self._root} did not answer ({self._redact(_reason(problem))})"
         raise ModelError(_ASKING, cause=cause, hint=_LATER, retry=True)

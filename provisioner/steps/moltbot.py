@@ -2,10 +2,14 @@
 
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
-from provisioner.errors import RemoteError
+from provisioner.errors import ModelError, RemoteError
+from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Planned, Work
 from provisioner.timestamps import now
+
+PROVIDER = "anthropic"
+"""The one provider whose key servers get."""
 
 
 class Moltbot:
@@ -18,8 +22,33 @@ class Moltbot:
         settings: Settings,
         customer: Customer,  # noqa: ARG002 - the shape of a step
     ) -> list[str]:
+        missing = []
         if settings.anthropic_key is None:
-            return ["set ANTHROPIC_API_KEY in the environment or in .env"]
+            missing.append("set ANTHROPIC_API_KEY in the environment or in .env")
+        model = settings.moltbot.model
+        if not model.startswith(f"{PROVIDER}/"):
+            cause = f"{model} is another provider's, whose key servers do not get"
+            missing.append(f"set [moltbot] model to {PROVIDER}/… in provisioner.toml ({cause})")
+        return missing
+
+    def refusals(
+        self,
+        settings: Settings,
+        services: Services,
+        customer: Customer,  # noqa: ARG002 - the shape of a step
+    ) -> list[str]:
+        """What the model's provider says against the key and the model.
+
+        Only what is certain stands in the way: servers may reach a provider that this machine does not.
+        """
+        from provisioner.services.model_provider import ModelRefused
+
+        try:
+            services.model.check_once(settings.moltbot.model.removeprefix(f"{PROVIDER}/"))
+        except ModelRefused as error:
+            return [f"{error.hint} ({error.cause})"]
+        except ModelError:
+            pass
         return []
 
     def done(self, customer: Customer) -> bool:

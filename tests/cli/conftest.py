@@ -32,8 +32,9 @@ def workspace(tmp_path: Path) -> Workspace:
 def invoke(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Runs a command in this process, as the entry point would, in the workspace."""
     monkeypatch.setenv("PROVISIONER_WORKSPACE", str(workspace.root))
-    # Nothing listens there: no test asks the real one.
+    # Nothing listens there: no test asks the real ones.
     monkeypatch.setenv("TELEGRAM_API_ROOT", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
 
     def call(*words: str, stdin: str = "") -> Result:
         monkeypatch.setattr(sys, "argv", ["provisioner", *words])
