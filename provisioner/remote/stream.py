@@ -71,29 +71,29 @@ class Stream:
                 self._poll.poll(min(left, 1) * 1000)
 
     def send(self, data: bytes, limit: float = _SILENCE_SECONDS) -> None:
-        """Write to its standard input. ConnectionLost if it takes nothing for `limit` seconds.
+        """Write to its standard input, while it is read; ConnectionLost if nothing is for `limit` seconds.
 
-        What it says meanwhile is kept for `receive`: a server that talks without listening is no reason to
-        hold back, nor to let it fill the memory.
+        What it says meanwhile is kept for `receive`, which also tells why it ended if it did: a server that
+        talks without listening is no reason to hold back, nor to let it fill the memory. NothingRan.
         """
+        rest, until = data, time.monotonic() + limit
         with self._guard():
-            rest, until = data, time.monotonic() + limit
-            while rest:
+            while rest and not self._listen_early():
                 left = len(rest)
                 rest = self._take(rest)
                 if len(rest) < left:
                     until = time.monotonic() + limit
-                    continue
-                self._listen_early()
-                if time.monotonic() >= until:
+                elif time.monotonic() >= until:
                     raise TimeoutError(f"nothing was taken for {limit:g} s")
-                self._poll.poll(10)
+                else:
+                    self._poll.poll(10)
 
-    def _listen_early(self) -> None:
-        if any(got := self._ready()):
+    def _listen_early(self) -> bool:
+        """Keep what it says; whether it has ended."""
+        got = self._ready()
+        if any(got):
             self._early.append(got)
-        elif self._channel.closed or self._ended():
-            raise EOFError("the command ended before it had read its input")
+        return not any(got) and self._ended()
 
     def exchange(self, data: bytes, until: float) -> tuple[bytes, bytes]:
         """Write all, read all, until both streams end or the clock (monotonic) says `until`."""
@@ -117,22 +117,29 @@ class Stream:
         """What is left to write; None when the end has been told."""
         if rest is None:
             return None
-        try:
-            rest = self._take(rest)
-            if rest:
-                return rest
+        rest = self._take(rest)
+        if rest:
+            return rest
+        with self._reading_may_end():
             self._channel.shutdown_write()
-        except OSError:
-            # A command may end without reading all; whether the link broke is seen while reading.
-            if not self._channel.closed:
-                raise
         return None
 
     def _take(self, rest: bytes) -> bytes:
-        """Write what there is room for now; what is left."""
-        while rest and self._channel.send_ready():
-            rest = rest[self._channel.send(rest[:_CHUNK]) :]
-        return rest
+        """Write what there is room for now; what is left: nothing if nobody will read it."""
+        with self._reading_may_end():
+            while rest and self._channel.send_ready():
+                rest = rest[self._channel.send(rest[:_CHUNK]) :]
+            return rest
+        return b""
+
+    @contextmanager
+    def _reading_may_end(self) -> Iterator[None]:
+        """A command may end without reading all; whether the link broke is seen while reading."""
+        try:
+            yield
+        except OSError:
+            if not self._channel.closed:
+                raise
 
     def exit_status(self, limit: float) -> int:
         """The exit code. ConnectionLost if none comes within `limit` seconds, or the server sent none."""

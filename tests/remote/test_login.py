@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import RemoteError
+from provisioner.remote.execute import Execution
 from provisioner.remote.hostkey import prepare_host_key
 from provisioner.remote.keys import generate_keypair
 from provisioner.remote.login import Gate, NothingRan, Tries
 from provisioner.remote.logs import runs_on
 from provisioner.remote.ssh import connect
 from tests.remote import sshd
+from tests.remote.books import script
 from tests.remote.scripted import Clock
 
 CHATTY = "echo Welcome to your droplet; echo to you >&2; printf 'and goodbye, without an end of line'"
@@ -66,6 +68,18 @@ def test_a_login_that_runs_nothing_fails_with_its_own_words(tmp_path: Path) -> N
     assert "Your password has expired. Password change required" in caught.value.summary
     assert "exit code 1" in caught.value.summary
     assert "chage -d" in (caught.value.hint or "")
+
+
+def test_a_playbook_on_a_login_that_runs_nothing_fails_with_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    made = script(tmp_path, "description: d\ntasks:\n  - {name: A, run: touch /never}\n")
+    with sshd.running(tmp_path, first=EXPIRED) as server, connect(server.host) as connection:
+        execution = Execution(connection, made, patience=30)
+        with pytest.raises(NothingRan, match="Your password has expired"):
+            execution.apply()
+    assert 8 <= len(clock.slept) + 1 < 20
 
 
 def test_a_login_that_runs_nothing_for_a_while_is_waited_for(tmp_path: Path) -> None:
