@@ -6,12 +6,14 @@ pen is found before money is spent.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from provisioner.endpoints import check_endpoint
+from provisioner.env_file import read_env_file
 from provisioner.errors import SettingsError
 from provisioner.secrets import passwords_in
 from provisioner.textfiles import read_text
@@ -45,8 +47,30 @@ reminder_hours = [24, 72]      # after so long a customer who is waited for is r
 """
 
 
+def _checked_path(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("no path has a NUL in it")
+    return path
+
+
+def _checked_token(token: SecretStr) -> SecretStr:
+    value = token.get_secret_value()
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("has a blank, or a character that is none of a token's")
+    return token
+
+
+# One line of a text for customers, or of an e-mail's head.
+_Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=200)]
+# Without a blank or a letter that no header of a request can carry.
+_Token = Annotated[SecretStr, AfterValidator(_checked_token)]
+_ONE_DAY = 86_400
+_TEN_YEARS = 87_600
+_Wait = Annotated[float, Field(gt=0, le=_ONE_DAY)]
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DropletSettings(_Section):
@@ -55,17 +79,17 @@ class DropletSettings(_Section):
     region: str = Field(default="sfo3", pattern=r"^[a-z]{3}[0-9]?$")
     size: str = Field(default="s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
     image: str = Field(default="debian-12-x64", pattern=r"^[a-z0-9.-]+$")
-    active_seconds: float = Field(default=600, gt=0)
-    ssh_seconds: float = Field(default=300, gt=0)
-    settle_seconds: float = Field(default=60, ge=0)
+    active_seconds: _Wait = 600
+    ssh_seconds: _Wait = 300
+    settle_seconds: float = Field(default=60, ge=0, le=_ONE_DAY)
     """How long an uncertain creation is looked for before another one may be tried."""
-    poll_seconds: float = Field(default=2, gt=0)
-    requests_per_minute: int = Field(default=240, ge=1)
+    poll_seconds: _Wait = 2
+    requests_per_minute: int = Field(default=240, ge=1, le=100_000)
     """How many requests all runs of this workspace send to DigitalOcean together; it allows 250."""
 
 
 class SshSettings(_Section):
-    key: Path | None = None
+    key: Annotated[Path, AfterValidator(_checked_path)] | None = None
     port: int = Field(default=22, ge=1, le=65535)
 
 
@@ -78,19 +102,19 @@ class MoltbotSettings(_Section):
 class OperatorSettings(_Section):
     """How the operator is called in texts that customers read."""
 
-    name: str = "StuffPress"
-    contact: str = "support@example.com"
+    name: _Line = "StuffPress"
+    contact: _Line = "support@example.com"
 
 
 class MailSettings(_Section):
-    sender: str | None = None
+    sender: _Line | None = None
 
 
 class MessagingSettings(_Section):
     """How long a customer's personal link is good, and when they are reminded of it (hours)."""
 
-    link_hours: float = Field(default=168, gt=0)
-    reminder_hours: tuple[float, ...] = (24, 72)
+    link_hours: float = Field(default=168, gt=0, le=_TEN_YEARS)
+    reminder_hours: tuple[Annotated[float, Field(gt=0, le=_TEN_YEARS)], ...] = (24, 72)
 
 
 class Settings(_Section):
@@ -103,12 +127,12 @@ class Settings(_Section):
     mail: MailSettings = MailSettings()
     messaging: MessagingSettings = MessagingSettings()
 
-    digitalocean_token: SecretStr | None = None
+    digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"
-    anthropic_key: SecretStr | None = None
+    anthropic_key: _Token | None = None
     anthropic_base_url: str | None = None
     telegram_api_root: str = "https://api.telegram.org"
-    telegram_manager_token: SecretStr | None = None
+    telegram_manager_token: _Token | None = None
     smtp_url: SecretStr | None = None
     node_mirror: str = "https://nodejs.org/dist"
 
@@ -131,22 +155,33 @@ FROM_ENVIRONMENT = {
 }
 
 
+ENDPOINTS = ("digitalocean_endpoint", "anthropic_base_url", "telegram_api_root", "node_mirror")
+
+
 def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of the workspace at `root`; SettingsError names the file and the word that is wrong."""
     process = os.environ if environment is None else environment
-    merged = {**_read_dotenv(root / ".env"), **process}
+    merged = {**read_env_file(root / ".env"), **process}
     values: dict[str, Any] = _read_toml(root / "provisioner.toml")
-    values |= {field: merged[name] for field, name in FROM_ENVIRONMENT.items() if merged.get(name)}
+    values |= {field: merged[name].strip() for field, name in FROM_ENVIRONMENT.items() if merged.get(name)}
     try:
         settings = Settings.model_validate(values)
     except ValidationError as problem:
         raise _explained(problem) from None
+    for field in ENDPOINTS:
+        if field in settings.model_fields_set:
+            check_endpoint(FROM_ENVIRONMENT[field], getattr(settings, field), process)
     return _with_key_path(settings, root)
 
 
 def _with_key_path(settings: Settings, root: Path) -> Settings:
     """The operator's key with its whole path: the one that is set, or else the one that init makes."""
-    key = root / (settings.ssh.key or Path(".provisioner/ssh/id_ed25519")).expanduser()
+    named = settings.ssh.key or Path(".provisioner/ssh/id_ed25519")
+    try:
+        key = root / named.expanduser()
+    except RuntimeError:
+        cause = f"ssh.key: {named} begins with the home of a user who does not exist"
+        raise SettingsError("read the settings", cause=cause, hint="correct provisioner.toml") from None
     return settings.model_copy(update={"ssh": settings.ssh.model_copy(update={"key": key})})
 
 
@@ -155,7 +190,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         values = tomllib.loads(read_text(path, "read the settings"))
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as problem:
+    except (ValueError, RecursionError) as problem:
+        # Not a TOMLDecodeError where a number is too long for Python, or lists are too deep.
         raise SettingsError("read the settings", whom=str(path), cause=problem) from None
     stray = sorted(set(values) & set(FROM_ENVIRONMENT))
     if stray:
@@ -169,38 +205,36 @@ def _read_toml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; `export` in front, quotes around the value and # lines are allowed."""
-    try:
-        lines = read_text(path, "read the settings").splitlines()
-    except FileNotFoundError:
-        return {}
-    values: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        text = line.strip().removeprefix("export ").strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise SettingsError(
-                "read the settings", whom=f"{path}, line {number}", cause="not a NAME=value line"
-            )
-        values[name.strip()] = _unquoted(value.strip())
-    return values
-
-
-def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return value
-
-
 def _explained(problem: ValidationError) -> SettingsError:
     # The input is left out of the text: it may be a secret.
-    lines = [f"{_named(error['loc'])}: {error['msg']}" for error in problem.errors(include_input=False)]
+    lines = [
+        _said(error["loc"], error["type"], error["msg"]) for error in problem.errors(include_input=False)
+    ]
     return SettingsError("read the settings", cause="; ".join(lines), hint="correct provisioner.toml or .env")
 
 
-def _named(location: tuple[int | str, ...]) -> str:
+def _said(location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(part) for part in location)
-    return FROM_ENVIRONMENT.get(name, name)
+    if kind == "extra_forbidden":
+        near = nearest(name, _names_in_toml())
+        return f"{name}: there is no such setting" + (f"; did you mean {near}?" if near else "")
+    return f"{FROM_ENVIRONMENT.get(name, name)}: {_WORDS.get(kind) or message.removeprefix('Value error, ')}"
+
+
+_WORDS = {"string_pattern_mismatch": "does not look right", "finite_number": "must be a finite number"}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one is most likely to be."""
+    import difflib
+
+    folded = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
+    return folded[found[0]] if found else None
+
+
+def _names_in_toml() -> Iterator[str]:
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield section
+            yield from (f"{section}.{name}" for name in field.annotation.model_fields)

@@ -4,6 +4,8 @@ import contextlib
 import os
 import re
 import secrets
+import shlex
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.boundaries import cross
 from provisioner.commands import command
-from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained
+from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained, refused
 from provisioner.customers.names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
 from provisioner.shipped import shipped
@@ -23,6 +25,8 @@ SETTINGS_FILE = "provisioner.toml"
 ENVIRONMENT = "PROVISIONER_WORKSPACE"
 MARK_FILE = ".workspace-id"
 _MARK = re.compile(r"[a-z0-9][a-z0-9-]{2,40}")
+# Endpoints, what runs on servers, which servers, and what customers are told to do.
+_SAYS_WHERE = (SETTINGS_FILE, ".env", "playbooks", "customers", "texts")
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,16 @@ class Workspace:
     def find(cls, start: Path | None = None, explicit: Path | None = None) -> "Workspace":
         """The workspace at `explicit`, else at `PROVISIONER_WORKSPACE`, else from `start` upwards.
 
-        `start` is the current folder if it is not given. SettingsError if there is none.
+        `start` is the current folder if it is not given. SettingsError if there is none. As with git, one
+        that is named is trusted by that word; one that is only met on the way up has to be our own.
         """
         named = explicit or _from_environment()
         if named is not None:
             return cls._at(named)
-        here = (start or Path.cwd()).resolve()
+        here = _resolved(start or _current())
         for folder in (here, *here.parents):
-            if (folder / SETTINGS_FILE).is_file():
+            if _is_settings_file(folder / SETTINGS_FILE):
+                refuse_strangers(folder)
                 return cls(folder)
         raise SettingsError(
             "find the workspace",
@@ -52,8 +58,8 @@ class Workspace:
 
     @classmethod
     def _at(cls, folder: Path) -> "Workspace":
-        root = folder.expanduser().resolve()
-        if not (root / SETTINGS_FILE).is_file():
+        root = _resolved(folder)
+        if not _is_settings_file(root / SETTINGS_FILE):
             raise SettingsError(
                 "find the workspace", cause=f"{root} has no {SETTINGS_FILE}", hint=command("init", str(root))
             )
@@ -121,12 +127,83 @@ class Workspace:
         return CustomerStore(self.customers_dir, self.locks_dir)
 
 
+def refuse_strangers(folder: Path) -> None:
+    """SettingsError if another user than us, or root, can say where this workspace sends its secrets."""
+    for path in (folder, *(folder / name for name in _SAYS_WHERE)):
+        owner = _owner(path)
+        if owner is not None and owner not in _ourselves():
+            raise SettingsError(
+                "use the workspace",
+                cause=f"{path} belongs to {name_of_user(owner)}, who could have your secrets sent anywhere",
+                hint=f"if you trust it, name it: --workspace {shlex.quote(str(folder))}, or {ENVIRONMENT}=…",
+            )
+
+
+def _ourselves() -> set[int]:
+    """Root may change everything anyway; who called sudo is the one for whom root works."""
+    caller = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    return {0, os.geteuid(), *([int(caller)] if caller.isdecimal() else [])}
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise refused(problem, "use the workspace", str(path.parent)) from None
+
+
+def name_of_user(owner: int) -> str:
+    import pwd
+
+    try:
+        return f"the user {pwd.getpwuid(owner).pw_name}"
+    except KeyError:
+        return f"the user {owner}"
+
+
+def _is_settings_file(path: Path) -> bool:
+    """Whether a workspace's settings are there; SettingsError for what is in their place and is no file."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise _no_file(path, "a link to a file that is not there") from None
+        return False
+    except OSError as problem:
+        raise _no_file(path, problem.strerror or str(problem)) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise _no_file(path, "not a plain file")
+    return True
+
+
+def _no_file(path: Path, cause: str) -> SettingsError:
+    hint = "put the file back; if it is another user's, run as the one who owns the workspace"
+    return SettingsError("find the workspace", whom=str(path), cause=cause, hint=hint)
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise SettingsError("find the workspace", whom=str(folder), cause=problem) from None
+
+
+def _current() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        hint = "change to a folder that is there, or name one: --workspace DIR"
+        raise SettingsError("find the workspace", cause="the current folder is gone", hint=hint) from None
+
+
 def init_workspace(folder: Path) -> tuple[Workspace, list[Path]]:
     """Make `folder` a workspace, with an SSH key for the operator; returns it and what was made.
 
     What is there stays as it is, to the byte, so that it can be run again at any time.
     """
-    workspace = Workspace(folder.expanduser().resolve())
+    workspace = Workspace(_resolved(folder))
     with explained("make the workspace", str(workspace.root)):
         made = [path for path, mode in _folders(workspace) if _make_folder(path, mode)]
         made += [path for path, text, mode in _texts(workspace) if _make_file(path, text, mode)]

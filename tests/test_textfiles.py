@@ -53,7 +53,7 @@ def _template(folder: Path, raw: bytes) -> object:
 
 READERS: dict[str, tuple[Callable[[Path, bytes], object], str, object]] = {
     "provisioner.toml": (_settings, '# é\n[droplet]\nregion = "fra1"\n', "fra1"),
-    ".env": (_dotenv, "DIGITALOCEAN_ACCESS_TOKEN=dop_v1_é\n", "dop_v1_é"),
+    ".env": (_dotenv, "# é\nDIGITALOCEAN_ACCESS_TOKEN=dop_v1_x\n", "dop_v1_x"),
     "ready.mail.j2": (_text, "Subject: é\n\nHello", "Subject: é\n\nHello"),
     "playbook.yml": (_playbook, f"# é\n{PLAYBOOK}", "One."),
     "one.j2": (_template, "é\n", "One."),

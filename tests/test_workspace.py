@@ -1,6 +1,8 @@
+import os
 import re
 import stat
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -156,3 +158,79 @@ def test_a_mark_that_is_none_is_named_and_not_replaced(tmp_path: Path) -> None:
         workspace.mark()
 
     assert (workspace.customers_dir / ".workspace-id").read_text() == "\n"
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+STRANGER = 54321
+
+
+@AS_ROOT
+@pytest.mark.parametrize("what", [".", "provisioner.toml", ".env", "playbooks", "customers"])
+def test_what_another_user_can_say_is_trusted_only_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    workspace, _ = init_workspace(tmp_path / "w")
+    (workspace.root / ".env").touch()
+    assert Workspace.find(workspace.playbooks_dir) == workspace
+    os.chown(workspace.root / what, STRANGER, STRANGER)
+    with pytest.raises(SettingsError, match="belongs to the user 54321") as refused:
+        Workspace.find(workspace.playbooks_dir)
+    assert refused.value.exit_code == 2
+    assert f"--workspace {workspace.root}" in (refused.value.hint or "")
+    assert Workspace.find(explicit=workspace.root) == workspace
+    monkeypatch.setenv("PROVISIONER_WORKSPACE", str(workspace.root))
+    assert Workspace.find(workspace.playbooks_dir) == workspace
+
+
+@AS_ROOT
+def test_a_workspace_is_trusted_of_root_and_of_who_called_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, _ = init_workspace(tmp_path / "w")
+    monkeypatch.setattr("os.geteuid", lambda: STRANGER)
+    assert Workspace.find(workspace.root) == workspace
+    os.chown(workspace.root, STRANGER, STRANGER)
+    assert Workspace.find(workspace.root) == workspace
+    monkeypatch.setenv("SUDO_UID", "777")
+    os.chown(workspace.root, 777, 777)
+    with pytest.raises(SettingsError):
+        Workspace.find(workspace.root)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert Workspace.find(workspace.root) == workspace
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (Path.mkdir, "not a plain file"),
+        (lambda path: path.symlink_to("nowhere"), "a link to a file that is not there"),
+        (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+    ],
+)
+def test_what_is_in_the_settings_place_is_said(
+    tmp_path: Path, make: Callable[[Path], None], cause: str
+) -> None:
+    make(tmp_path / "provisioner.toml")
+    for explicit in (None, tmp_path):
+        with pytest.raises(SettingsError, match=cause):
+            Workspace.find(tmp_path, explicit)
+
+
+def test_a_current_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SettingsError, match="the current folder is gone"):
+        Workspace.find()
+
+
+@pytest.mark.parametrize("folder", ["~nosuchuser/w", "a\0b", "circle"])
+def test_a_folder_that_cannot_be_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(SettingsError):
+        Workspace.find(explicit=Path(folder))
+    with pytest.raises(SettingsError):
+        init_workspace(Path(folder))

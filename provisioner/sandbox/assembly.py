@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from provisioner.endpoints import ALLOW_PLAINTEXT
 from provisioner.errors import SandboxError
 from provisioner.sandbox.cache import Say
 from provisioner.sandbox.cloud.app import cloud_app
@@ -83,6 +84,8 @@ class Assembly:
             "TELEGRAM_MANAGER_TOKEN": self.manager.token,
             "SMTP_URL": f"smtp://{login}@{LOOPBACK}:{self.mailbox.port}",
             "PROVISIONER_NODE_MIRROR": f"{everywhere}/node",
+            # The droplets' own network is within this machine, and not its loopback.
+            ALLOW_PLAINTEXT: "1",
         }
 
     def start_mailbox(self, port: int) -> None:
