@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.errors import SettingsError
 from provisioner.remote.keys import md5_fingerprint
+from provisioner.services import cloud_firewall
 from provisioner.services._do_transport import Api, RequestFailed
 from provisioner.services.cloud_errors import (
     CallReport,
@@ -44,8 +45,6 @@ _T = TypeVar("_T")
 
 PATIENCE_SECONDS = 120.0
 """How long one call is tried again while that may help: longer than the wait after a burst of requests."""
-FIREWALL_NAME = "provisioner-ssh"
-_ANYWHERE = {"addresses": ["0.0.0.0/0", "::/0"]}
 PER_PAGE = 200
 """The most that the API puts on a page."""
 _LISTINGS = 3
@@ -180,7 +179,10 @@ class DigitalOcean:
             return self._keys[fingerprint]
 
     def ensure_firewall(self, tag: str, port: int = 22) -> None:
-        """See that every droplet with this tag can be reached on the SSH port and on no other."""
+        """See that every droplet with this tag can be reached on the SSH port and on no other.
+
+        Rules that somebody has added to ours are taken away, and who may come to SSH is left as it is.
+        """
         with self._lock:
             if tag not in self._guarded:
                 self._guard(tag, port)
@@ -196,8 +198,14 @@ class DigitalOcean:
 
     def is_guarded(self, tag: str) -> bool:
         """Whether our firewall covers this tag."""
-        firewall = self._firewall()
-        return firewall is not None and tag in (firewall.get("tags") or ())
+        return cloud_firewall.covers(self._firewall(), tag)
+
+    def firewall_problems(self, tag: str, port: int = 22) -> list[str]:
+        """What is wrong with the firewalls before the droplets with this tag; one request.
+
+        `ensure_firewall` puts right what is wrong with our own.
+        """
+        return list(cloud_firewall.problems(self._firewalls(), tag, port))
 
     def _find_key(self, fingerprint: str) -> SshKey | None:
         try:
@@ -218,23 +226,35 @@ class DigitalOcean:
 
     def _guard(self, tag: str, port: int) -> None:
         firewall = self._firewall()
-        if firewall is not None and tag in (firewall.get("tags") or ()):
+        if firewall is not None:
+            self._mend(firewall, port)
+        if cloud_firewall.covers(firewall, tag):
             return
         # A firewall takes only tags that exist.
         self._call(f"make the tag {tag}", "tags", "POST", {"name": tag})
         firewall = firewall or self._add_firewall(tag, port)
-        if tag not in (firewall.get("tags") or ()):
+        if not cloud_firewall.covers(firewall, tag):
             path = f"firewalls/{firewall['id']}/tags"
             self._call("put the tag on the firewall", path, "POST", {"tags": [tag]})
 
+    def _mend(self, firewall: Mapping[str, Any], port: int) -> None:
+        """Somebody may have changed the rules by hand; the next droplet shall not stand open."""
+        body = cloud_firewall.mended(firewall, port)
+        if body is not None:
+            self._call("put the firewall's rules right", f"firewalls/{firewall['id']}", "PUT", body)
+
+    def _firewalls(self) -> list[Mapping[str, Any]]:
+        return self._list("list the firewalls", "firewalls", _as_it_is, {})
+
     def _firewall(self) -> Mapping[str, Any] | None:
-        found = self._list("list the firewalls", "firewalls", _as_it_is, {})
-        return next((one for one in found if one["name"] == FIREWALL_NAME), None)
+        return cloud_firewall.ours(self._firewalls())
 
     def _add_firewall(self, tag: str, port: int) -> Mapping[str, Any]:
         doing = "make the firewall"
         try:
-            return self._read(doing, "firewalls", "firewall", _as_it_is, "POST", _only_ssh(tag, port))
+            return self._read(
+                doing, "firewalls", "firewall", _as_it_is, "POST", cloud_firewall.only_ssh(tag, port)
+            )
         except CloudCallError as error:
             # Another run may have been faster.
             found = self._firewall() if error.report.status in (409, 422) or error.report.sent else None
@@ -325,18 +345,3 @@ def _as_it_is(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _type_and_status(raw: Mapping[str, Any]) -> tuple[str, ActionStatus]:
     return raw["type"], raw["status"]
-
-
-def _only_ssh(tag: str, port: int) -> dict[str, Any]:
-    """In: SSH from anywhere. Out: everything, which without a rule would be nothing."""
-    everything = [
-        {"protocol": "tcp", "ports": "0", "destinations": _ANYWHERE},
-        {"protocol": "udp", "ports": "0", "destinations": _ANYWHERE},
-        {"protocol": "icmp", "destinations": _ANYWHERE},
-    ]
-    return {
-        "name": FIREWALL_NAME,
-        "tags": [tag],
-        "inbound_rules": [{"protocol": "tcp", "ports": str(port), "sources": _ANYWHERE}],
-        "outbound_rules": everything,
-    }

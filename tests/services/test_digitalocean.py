@@ -346,3 +346,70 @@ def test_an_endpoint_without_its_last_slash_is_the_same_place(cloud: FastCloud) 
     client = module.DigitalOcean(TOKEN, cloud.endpoint.rstrip("/"), clock=cloud.clock)
 
     assert client.account().status == "active"
+
+
+WIDE = {"protocol": "tcp", "ports": "0", "sources": {"addresses": ["0.0.0.0/0"]}}
+
+
+def test_a_firewall_that_was_widened_is_found_and_put_right(cloud: FastCloud) -> None:
+    cloud.client().ensure_firewall("provisioner")
+    [firewall] = cloud.cloud.firewalls.values()
+    right = list(firewall.inbound_rules)
+    assert cloud.client().firewall_problems("provisioner") == []
+    firewall.inbound_rules = [*right, WIDE]
+
+    found = cloud.client().firewall_problems("provisioner")
+    cloud.client().ensure_firewall("provisioner")
+
+    assert found == ["the firewall provisioner-ssh lets in more than SSH: tcp all ports from 0.0.0.0/0"]
+    assert firewall.inbound_rules == right
+    assert firewall.tags == ["provisioner"]
+    assert cloud.client().firewall_problems("provisioner") == []
+
+
+def test_who_may_come_to_ssh_is_the_operators(cloud: FastCloud) -> None:
+    cloud.client().ensure_firewall("provisioner")
+    [firewall] = cloud.cloud.firewalls.values()
+    narrow = {"protocol": "tcp", "ports": "22", "sources": {"addresses": ["192.0.2.7"]}}
+    firewall.inbound_rules = [narrow, WIDE]
+
+    cloud.client().ensure_firewall("provisioner")
+
+    assert firewall.inbound_rules == [narrow]
+
+
+def test_a_firewall_without_rules_lets_ssh_in_and_everything_out_again(cloud: FastCloud) -> None:
+    cloud.client().ensure_firewall("provisioner")
+    [firewall] = cloud.cloud.firewalls.values()
+    before = (list(firewall.inbound_rules), list(firewall.outbound_rules))
+    firewall.inbound_rules, firewall.outbound_rules = [], []
+
+    found = cloud.client().firewall_problems("provisioner")
+    cloud.client().ensure_firewall("provisioner")
+
+    assert [text.partition("provisioner-ssh ")[2] for text in found] == [
+        "does not let in SSH (port 22)",
+        "lets nothing out",
+    ]
+    assert (firewall.inbound_rules, firewall.outbound_rules) == before
+
+
+def test_a_second_firewall_that_opens_more_is_named_and_left_alone(cloud: FastCloud) -> None:
+    cloud.client().ensure_firewall("provisioner")
+    [ours] = cloud.cloud.firewalls.values()
+    other = dataclasses.replace(ours, id="another", name="web", inbound_rules=[WIDE])
+    cloud.cloud.firewalls[other.id] = other
+
+    found = cloud.client().firewall_problems("provisioner")
+    cloud.client().ensure_firewall("provisioner")
+
+    assert found == ["the firewall web, which is not ours, lets in tcp all ports from 0.0.0.0/0 as well"]
+    assert other.inbound_rules == [WIDE]
+
+
+def test_a_firewall_that_is_right_is_not_written_again(cloud: FastCloud) -> None:
+    cloud.client().ensure_firewall("provisioner")
+
+    cloud.client().ensure_firewall("provisioner")
+
+    assert cloud.requests("PUT") == 0

@@ -1,9 +1,13 @@
 """What goes over the wire: one request for one droplet, no other host, no secret, no endless wait."""
 
+import json
 import logging
 import socket
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from provisioner.remote.keys import generate_keypair
 from provisioner.services import _do_transport as transport
 from provisioner.services import digitalocean as module
 from provisioner.services.cloud_errors import CloudCallError, NoAnswer, TooManyRequests
 from provisioner.services.digitalocean import DigitalOcean
 from tests.clouds import TOKEN, FastCloud
 from tests.services.test_digitalocean import SPEC, some_droplets
+from tests.services.test_mail import self_signed
 from tests.serving import serving
 from tests.steps.support import FastClock
 
@@ -236,6 +242,73 @@ def test_an_accepted_creation_that_cannot_be_read_is_uncertain(body: bytes) -> N
             client.create_droplet(SPEC)
 
     assert error.value.report.sent
+
+
+@contextmanager
+def an_encrypted_account(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """An API whose certificate nobody has reason to trust, and what came in there."""
+    came: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append(self.headers.get("Authorization", ""))
+            account = {"email": "x", "uuid": "x", "status": "active", "droplet_limit": 1}
+            body = json.dumps({"account": account}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server.socket = self_signed(folder).wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_address[1]}/v2/", came
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_the_token_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FastClock()
+    with an_encrypted_account(tmp_path) as (endpoint, came):
+        with pytest.raises(NoAnswer, match="the certificate of the API is not trusted") as error:
+            DigitalOcean(TOKEN, endpoint, clock=clock).account()
+
+        assert came == []
+        assert not error.value.retry
+        assert clock.waited == []
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
+        assert DigitalOcean(TOKEN, endpoint, clock=clock).account().status == "active"
+        assert came == [f"Bearer {TOKEN}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [("drop_after_effect", {}), ("truncate", {}), ("html", {"status": 504}), ("status", {"status": 500})],
+)
+@pytest.mark.parametrize("path", ["account/keys", "firewalls", "tags"])
+def test_no_post_is_repeated_after_it_was_sent(
+    cloud: FastCloud, path: str, kind: str, params: dict[str, Any]
+) -> None:
+    """Whatever it makes: two of it may be there then."""
+    cloud.fault(kind, "POST", f"{path}/?$", count=None, params=params)
+    client = cloud.client()
+
+    with suppress(CloudCallError):
+        if path == "account/keys":
+            client.ensure_ssh_key(generate_keypair("operator").public, "provisioner")
+        else:
+            client.ensure_firewall("provisioner")
+
+    assert cloud.requests("POST", f"/v2/{path}") == 1
 
 
 def test_nothing_from_the_environment_replaces_the_token(
