@@ -1,15 +1,21 @@
 """What the cloud account tells: whether the token opens it, its droplets, its firewall, its prices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import Findings
-from provisioner.errors import CloudError
-from provisioner.services.cloud_errors import NotFound
+from provisioner.doctor.findings import Findings, Severity
+from provisioner.doctor.firewalls import problems
+from provisioner.errors import CloudError, SettingsError
+from provisioner.remote.keys import operator_key
+from provisioner.services.cloud_errors import NotFound, ScopeMissing
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
+from provisioner.settings import Settings
+from provisioner.standings import GONE
 from provisioner.steps.droplet_identity import FLEET_TAG
+from provisioner.steps.droplet_preflight import preflight
+from provisioner.steps.droplet_wish import usual_wish, wish_of
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,14 @@ class CloudLook:
         """Whether the token opens the account, as far as reading it."""
         try:
             account = self.cloud.account()
+        except ScopeMissing:
+            return True
         except CloudError as error:
             self._note_refusal(error)
             return False
         self.found.looked.append("account")
-        if account.status != "active":
+        # Of a locked one, `offer` tells.
+        if account.status not in ("active", "locked"):
             problem = f"the account is {account.status}: {account.status_message or 'no reason given'}"
             self.found.note("account", account.email, problem, "the control panel says why")
         return True
@@ -49,16 +58,37 @@ class CloudLook:
         self.found.looked.append("droplets")
         return droplets
 
-    def firewall(self, droplets: dict[str, DropletInfo]) -> None:
-        """Whether ours covers the droplets."""
+    def firewalls(self, droplets: Mapping[str, DropletInfo], port: int) -> None:
+        """Whether they let nothing in but SSH, on this port."""
+        if not droplets:
+            return
         try:
-            if not droplets or self.cloud.is_guarded(FLEET_TAG):
-                return
+            firewalls = self.cloud.firewalls()
         except CloudError as error:
             self._note_refusal(error)
             return
-        hint = "the next droplet that is created brings it back: provisioner provision EMAIL"
-        self.found.note("firewall", FLEET_TAG, "no firewall of ours covers the droplets", hint)
+        self.found.looked.append("firewalls")
+        for whom, problem, hint in problems(firewalls, droplets.keys(), port):
+            self.found.note("firewall", whom, problem, hint)
+
+    def offer(self, customers: Sequence[Customer], settings: Settings) -> None:
+        """What would be refused of the droplets that are still to be made, and of one by the settings."""
+        coming = [one for one in customers if one.status not in GONE and not one.setup.droplet.id]
+        own = [wish for one in coming if (wish := wish_of(one, settings)).of_record]
+        try:
+            key = operator_key(settings.ssh.key).public
+        except SettingsError:
+            key = None
+        try:
+            refusals = preflight(self.cloud, [usual_wish(settings), *own], key)
+        except CloudError as error:
+            self._note_refusal(error)
+            return
+        self.found.looked.append("what can be created")
+        for refusal in refusals:
+            # A full account stops nobody while nobody comes.
+            severity: Severity = "advice" if refusal.kind == "limit" and not coming else "problem"
+            self.found.add(refusal.kind, "DigitalOcean", refusal.what, refusal.hint, severity)
 
     def prices(self) -> dict[str, float]:
         """What each size costs, in dollars a month; empty if that cannot be seen."""
@@ -69,7 +99,9 @@ class CloudLook:
             return {}
 
     def _note_refusal(self, error: CloudError) -> None:
-        self.found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
+        # What the token may not read, `offer` says in one line.
+        if not isinstance(error, ScopeMissing):
+            self.found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
 
 
 def _one(cloud: DigitalOcean, droplet_id: str) -> dict[str, DropletInfo]:

@@ -14,10 +14,14 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.standings import GONE
-from provisioner.steps.droplet_identity import FLEET_TAG, same_key, stated_host_key, tag_of
-from provisioner.workspace import Workspace
-
-_MARK: Final = "workspace:"
+from provisioner.steps.droplet_identity import (
+    FLEET_TAG,
+    is_of,
+    other_workspace,
+    same_key,
+    stated_host_key,
+    tag_of,
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,8 @@ class Fleet:
         return {one.setup.droplet.id: one for one in (*left, *self.here) if one.setup.droplet.id}
 
     def _stranger(self, droplet: DropletInfo) -> str | None:
-        """The mark of the other workspace that the droplet is of."""
-        marks = [tag.removeprefix(_MARK) for tag in droplet.tags if tag.startswith(_MARK)]
-        return None if not marks or self.mark in marks else marks[0]
+        """The other workspace that the droplet is of; all marks are others' before we have one."""
+        return other_workspace(droplet.tags, self.mark or "")
 
     def _look_for_doubles(self, found: Findings) -> None:
         tagged: dict[str, list[str]] = defaultdict(list)
@@ -105,7 +108,7 @@ class Fleet:
             hint = (
                 "nothing: they are looked after from there (customers/.workspace-id has a workspace's mark)"
             )
-            found.advise("droplet", f"{_MARK}{mark}", problem, hint)
+            found.advise("droplet", f"workspace {mark}", problem, hint)
 
     def _useless(self, customer: Customer, state: str, droplet: DropletInfo) -> tuple[str, str]:
         price = self.prices.get(droplet.size)
@@ -115,14 +118,6 @@ class Fleet:
         if state == "archived":
             return problem, f"{hint}; if they are still a customer: {command('restore', customer.email)}"
         return problem, hint
-
-
-def mark_of(workspace: Workspace) -> str | None:
-    """The workspace's mark, which its droplets carry; None before it has made any."""
-    try:
-        return (workspace.customers_dir / ".workspace-id").read_text("ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def _rebuild(customer: Customer) -> str:
@@ -169,7 +164,7 @@ def _unknown(droplet: DropletInfo, owner: Customer | None, mark: str | None) -> 
         hint = f"{command('adopt', owner.email, droplet.id)}, or delete it in the control panel"
         return f"{what}; its tag says {owner.email}, whose record has {recorded}", hint
     adopt = f"{command('adopt', 'EMAIL', droplet.id)}, if it is a customer's"
-    if mark is not None and f"{_MARK}{mark}" in droplet.tags:
+    if mark and is_of(droplet.tags, mark):
         return what, f"{adopt}; if it is nobody's any more, delete it in the control panel"
     problem = f"{what}; it does not say which workspace made it"
     return problem, f"find out whose it is before anything else; {adopt}"

@@ -9,16 +9,17 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.bots import look_at_bots
 from provisioner.doctor.cloud import CloudLook
 from provisioner.doctor.configuration import look_at_settings
-from provisioner.doctor.droplets import Fleet, mark_of
+from provisioner.doctor.droplets import Fleet
 from provisioner.doctor.findings import Cost, Diagnosis, Findings
 from provisioner.doctor.mail_server import look_at_mail_server
 from provisioner.doctor.model import look_at_model
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import Visit, look_at_servers
+from provisioner.errors import ProvisionerError
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.settings import Settings
-from provisioner.workspace import Workspace
+from provisioner.workspace import MARK_FILE, Workspace
 
 
 @dataclass
@@ -49,13 +50,27 @@ class Doctor:
         if self.cloud is None:
             return [], []
         look = CloudLook(self.cloud, self._found)
-        if not look.account() or (droplets := look.droplets(here)) is None:
+        if not look.account():
             return [], []
-        fleet = Fleet(here, archived, droplets, look.prices(), mark_of(self.workspace))
+        look.offer(here, self.settings)
+        droplets = look.droplets(here)
+        if droplets is None:
+            return [], []
+        fleet = Fleet(here, archived, droplets, look.prices(), self._mark())
         fleet.compare(self._found)
-        look.firewall(droplets)
+        look.firewalls(droplets, self.settings.ssh.port)
         running = [one for one in here if _runs(droplets.get(one.setup.droplet.id or ""))]
         return fleet.costs(), running
+
+    def _mark(self) -> str | None:
+        """The workspace's mark, which its droplets carry; None before it has made any."""
+        if not (self.workspace.customers_dir / MARK_FILE).is_file():
+            return None
+        try:
+            return self.workspace.mark()
+        except ProvisionerError as error:
+            self._found.note("settings", error.whom or MARK_FILE, str(error.cause), error.hint or "")
+            return None
 
 
 def _runs(droplet: DropletInfo | None) -> bool:

@@ -14,7 +14,8 @@ Severity = Literal["problem", "advice"]
 class Trouble:
     """Something wrong: with whom or what (`whom`), and what to do about it.
 
-    `kind` is settings, token, account, key, model, firewall, record, run, droplet, server, bot or mail.
+    `kind` is settings, token, account, limit, region, size, image, key, model, firewall, record, run,
+    droplet, server, bot or mail.
     Advice is what the operator should know although nothing is broken: it makes nobody unhealthy.
     """
 

@@ -29,6 +29,7 @@ from provisioner.services.cloud_models import (
     ActionStatus,
     DropletInfo,
     DropletSpec,
+    Firewall,
     Image,
     Region,
     Size,
@@ -206,6 +207,10 @@ class DigitalOcean:
         `ensure_firewall` puts right what is wrong with our own.
         """
         return list(cloud_firewall.problems(self._firewalls(), tag, port))
+
+    def firewalls(self) -> list[Firewall]:
+        """Every firewall of the account, whoever made it."""
+        return self._list("list the firewalls", "firewalls", Firewall.of, {})
 
     def _find_key(self, fingerprint: str) -> SshKey | None:
         try:

@@ -50,6 +50,11 @@ def tags_of(customer_id: str, host_key: str, mark: str) -> tuple[str, ...]:
     return tag_of(customer_id), _host_key_tag(host_key), _WORKSPACE + mark, FLEET_TAG
 
 
+def is_of(tags: Iterable[str], mark: str) -> bool:
+    """Whether a droplet carries this workspace's mark."""
+    return _WORKSPACE + mark in tags
+
+
 def other_workspace(tags: Iterable[str], mark: str) -> str | None:
     """The mark of another workspace that a droplet carries; None for ours, and for one without a mark."""
     marks = {tag.removeprefix(_WORKSPACE) for tag in tags if tag.startswith(_WORKSPACE)}

@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 class Problem:
     """Something that stands in the way, and what to do about it."""
 
-    kind: Literal["token", "account", "region", "size", "image"]
+    kind: Literal["token", "account", "limit", "region", "size", "image"]
     what: str
     hint: str
 
@@ -72,7 +72,7 @@ class _Preflight:
             yield Problem("account", f"DigitalOcean has locked the account: {message}", _SEE_PANEL)
         if there is not None and there + min(wanted, 1) > account.droplet_limit:
             limit = f"the account has {there} droplets, and may have {account.droplet_limit}"
-            yield Problem("account", limit, "ask for a higher droplet limit in the control panel")
+            yield Problem("limit", limit, "ask for a higher droplet limit in the control panel")
 
     def _against(
         self, wish: Wish, regions: list[Region] | None, sizes: list[Size] | None

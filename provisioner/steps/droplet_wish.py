@@ -1,6 +1,6 @@
 """What kind of droplet a customer shall get: what their record wishes, and the settings for the rest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
@@ -28,5 +28,10 @@ def wish_of(customer: Customer, settings: Settings) -> Wish:
     """The record of a customer without a droplet says what is wanted; of one who has it, what it is."""
     recorded = {"region": customer.setup.droplet.region, "size": customer.setup.droplet.size}
     wished = {name: value for name, value in recorded.items() if value}
-    usual = {name: getattr(settings.droplet, name) for name in ("region", "size", "image")}
-    return Wish(customer.email, **{**usual, **wished}, of_record=frozenset(wished))
+    return replace(usual_wish(settings), email=customer.email, **wished, of_record=frozenset(wished))
+
+
+def usual_wish(settings: Settings) -> Wish:
+    """What customers get whose record wishes nothing."""
+    wanted = settings.droplet
+    return Wish("", wanted.region, wanted.size, wanted.image)

@@ -12,7 +12,7 @@ from provisioner.customers.record import Customer
 
 # Words of ours behind a command.
 _WORDS = "or|and|then|again|prints|tells|makes|shows|has|once|if|where|which|says"
-_BEHIND = re.compile(rf"[,;.]( |$)| ({_WORDS}) ")
+_BEHIND = re.compile(rf"[,;.]( |$)| \(| ({_WORDS}) ")
 
 
 def commands_in(hint: str) -> list[list[str]]:

@@ -15,7 +15,7 @@ from provisioner.doctor.server_report import ServerReport
 from provisioner.errors import HostKeyError, InputError
 from provisioner.remote.keys import generate_keypair
 from provisioner.sandbox.cloud.catalog import size_named
-from provisioner.sandbox.cloud.state import Droplet
+from provisioner.sandbox.cloud.state import Droplet, Firewall
 from provisioner.sandbox.model import Model, model_app
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.services.digitalocean import DigitalOcean
@@ -81,6 +81,20 @@ class Stage:
         self.set(email, status="active", setup__status="complete")
         return droplet
 
+    def ours(self) -> Firewall:
+        (firewall,) = self.fast.cloud.firewalls.values()
+        return firewall
+
+    def let_in(self, protocol: str, ports: str) -> None:
+        sources = {"addresses": ["0.0.0.0/0"]}
+        self.ours().inbound_rules.append({"protocol": protocol, "ports": ports, "sources": sources})
+
+    def add_firewall(self, name: str, droplets: list[int], protocol: str, ports: str) -> None:
+        rule = {"protocol": protocol, "ports": ports, "sources": {"addresses": ["0.0.0.0/0"]}}
+        self.fast.cloud.firewalls[name] = replace(
+            self.ours(), id=name, name=name, inbound_rules=[rule], droplet_ids=droplets, tags=[]
+        )
+
     def mark(self, mark: str) -> None:
         (self.workspace.customers_dir / ".workspace-id").write_text(f"{mark}\n")
 
@@ -122,7 +136,16 @@ def test_nothing_is_wrong_and_each_droplet_has_its_price(stage: Stage) -> None:
     assert diagnosis.troubles == ()
     assert sorted((cost.email, cost.monthly) for cost in diagnosis.costs) == [(EMAIL, 12.0), (OTHER, 12.0)]
     assert diagnosis.monthly == 24
-    assert diagnosis.looked == ("settings", "records", "account", "droplets", "servers", "model key")
+    assert diagnosis.looked == (
+        "settings",
+        "records",
+        "account",
+        "what can be created",
+        "droplets",
+        "firewalls",
+        "servers",
+        "model key",
+    )
 
 
 Harm = Callable[[Stage, DropletInfo], object]
@@ -161,7 +184,30 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
     ),
     "shows other key": (lambda s, _d: s.wrong_keys.add(EMAIL), "server", "the host key changed"),
     "cancelled": (lambda s, _d: s.set(status="cancelled"), "droplet", "still costs $12.00 a month"),
-    "open": (lambda s, _d: s.fast.cloud.firewalls.clear(), "firewall", "no firewall of ours"),
+    "open": (lambda s, _d: s.fast.cloud.firewalls.clear(), "firewall", "no firewall covers"),
+    "widened": (lambda s, _d: s.let_in("tcp", "1-65535"), "firewall", "lets in more than SSH: all TCP ports"),
+    "another firewall": (
+        lambda s, d: s.add_firewall("web", [int(d.id)], "tcp", "443"),
+        "firewall",
+        "it lets in more than SSH: TCP 443",
+    ),
+    "closed": (lambda s, _d: s.ours().inbound_rules.clear(), "firewall", "it lets nobody in over SSH"),
+    "full with somebody coming": (
+        lambda s, _d: setattr(s.fast.cloud.knobs, "droplet_limit", 1),
+        "limit",
+        "the account has 1 droplets, and may have 1",
+    ),
+    "region sold out": (
+        lambda s, _d: setattr(s.fast.cloud.knobs, "sold_out", ("sfo3",)),
+        "region",
+        "the region sfo3 takes no new droplets now",
+    ),
+    "a wish that there is not": (
+        lambda s, _d: s.set(OTHER, setup__droplet__size="s-1vcpu-2bg"),
+        "size",
+        "DigitalOcean has no size s-1vcpu-2bg",
+    ),
+    "odd mark": (lambda s, _d: s.mark("../x"), "settings", "it is none"),
     "interrupted": (
         lambda s, _d: s.set(OTHER, status="in_progress", setup__status="in_progress"),
         "run",
@@ -217,7 +263,7 @@ def test_a_droplet_of_another_workspace_is_left_alone_whatever_it_says(stage: St
 
     assert diagnosis.troubles == ()
     (advice,) = [one for one in diagnosis.advice if one.kind == "droplet"]
-    assert (advice.whom, advice.severity) == ("workspace:w3f9a1c2", "advice")
+    assert (advice.whom, advice.severity) == ("workspace w3f9a1c2", "advice")
     assert "2 droplets on this account are of another workspace" in advice.problem
     assert "delete" not in advice.hint
     assert sorted(cost.workspace or "ours" for cost in diagnosis.costs) == ["ours", "w3f9a1c2", "w3f9a1c2"]
@@ -256,6 +302,17 @@ def test_an_archived_customers_droplet_may_be_gone(stage: Stage) -> None:
     stage.cloud.delete_droplet(droplet.id)
 
     assert stage.troubles() == []
+
+
+def test_a_full_account_is_no_trouble_while_nobody_comes(stage: Stage) -> None:
+    stage.provisioned()
+    stage.provisioned(OTHER)
+    stage.fast.cloud.knobs.droplet_limit = 2
+
+    diagnosis = stage.examine()
+
+    assert diagnosis.troubles == ()
+    assert ("limit", "advice") in [(one.kind, one.severity) for one in diagnosis.advice]
 
 
 def test_adopting_one_of_two_writes_it_and_names_the_other(stage: Stage) -> None:

@@ -105,7 +105,7 @@ def test_an_image_that_does_not_fit_on_the_disk_is_named(cloud: FastCloud, monke
     [
         ({"token": "revoked"}, "token", "DIGITALOCEAN_ACCESS_TOKEN"),
         ({"account_status": "locked"}, "account", "Your account is locked."),
-        ({"droplet_limit": 0}, "account", "has 0 droplets, and may have 0"),
+        ({"droplet_limit": 0}, "limit", "has 0 droplets, and may have 0"),
         ({"sold_out": ("sfo3",)}, "region", "takes no new droplets now"),
         ({"sold_out": ("s-1vcpu-2gb",)}, "size", "cannot be had in sfo3 now"),
     ],
