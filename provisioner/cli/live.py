@@ -39,6 +39,22 @@ def shown(stream: TextIO | None = None) -> Iterator[Listener]:
 
 
 @contextmanager
+def shown_in_passing(word: str, stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+    """What is looked at until the block ends, behind this word; on a terminal nothing of it stays."""
+    stream = stream or err()
+    if not moves(stream):
+        yield lambda text: write_lines([text], stream)
+        return
+    from rich.live import Live
+
+    screen = console(stream)
+    view = _View(screen)
+    view.hear(Progress("", word, "started"))
+    with Live(get_renderable=view.current, console=screen, refresh_per_second=8, transient=True):
+        yield lambda text: view.hear(Progress("", word, "said", text))
+
+
+@contextmanager
 def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[Listener, Ended]]:
     """The same for many customers, and what to call when the run of one has ended."""
     from provisioner.cli.endings import MARKS, last_word, outcome_of, style

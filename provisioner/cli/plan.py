@@ -30,11 +30,13 @@ def plan(
     A server that is there already is asked, task by task, what is not as it should be. Exit code 2 if
     something is missing that a run needs.
     """
+    from provisioner.cli.live import shown_in_passing
     from provisioner.planning import plan as make_plan
     from provisioner.settings import load_settings
 
     workspace = current_workspace()
-    made = make_plan(workspace, load_settings(workspace.root), who, render.say)
+    with shown_in_passing("looking") as say:
+        made = make_plan(workspace, load_settings(workspace.root), who, say)
     if as_json:
         render.print_json("plan", email=made.customer.email, steps=[_document(step) for step in made.steps])
     else:

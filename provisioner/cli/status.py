@@ -9,7 +9,6 @@ import typer
 
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
-from provisioner.cli.endings import unreadable
 from provisioner.commands import command
 
 if TYPE_CHECKING:
@@ -81,6 +80,8 @@ def _show(found: "Sequence[Standing]", broken: "Sequence[Listing]", *, as_json: 
     counts = Counter[str](one.state for one in found)
     unfinished = [one for one in found if one.state != "done"]
     if as_json:
+        from provisioner.cli.endings import unreadable
+
         states = {state: counts[state] for state in _ORDER}
         customers = [_document(one) for one in unfinished]
         render.print_json(

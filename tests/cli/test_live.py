@@ -2,11 +2,12 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 
 import pytest
 
-from provisioner.cli.live import lines, shown, shown_together
+from provisioner.cli.live import lines, shown, shown_in_passing, shown_together
 from provisioner.errors import CloudError
 from provisioner.fleet import Ending
 from provisioner.progress import Listener, Progress
@@ -62,6 +63,38 @@ def test_on_a_terminal_nothing_that_a_server_says_is_acted_on(
 
     assert "no  space" in stream.getvalue()
     assert not [one for one in ("\x1b[2J", "\x07") if one in stream.getvalue()]
+
+
+def test_what_is_shown_in_passing_leaves_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+
+    with shown_in_passing("looking", stream) as say:
+        say(f"asking the server {HOSTILE}")
+
+    assert "\x1b[2J" not in stream.getvalue()
+    assert left_on_screen(stream.getvalue()) == []
+    elsewhere = io.StringIO()
+    with shown_in_passing("looking", elsewhere) as say:
+        say("asking the server")
+    assert elsewhere.getvalue() == "asking the server\n"
+
+
+def left_on_screen(drawn: str) -> list[str]:
+    """What a terminal shows in the end, of lines that move up and erase."""
+    lines, row = [""], 0
+    for one in re.findall("\x1b\\[[0-9;?]*[A-Za-z]|\n|\r|[^\x1b\n\r]+", drawn):
+        if one == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif one.endswith("A") and one.startswith("\x1b"):
+            row -= int(one[2:-1] or 1)
+        elif one == "\x1b[2K":
+            lines[row] = ""
+        elif one != "\r" and not one.startswith("\x1b"):
+            lines[row] += one
+    return [line for line in lines if line.strip()]
 
 
 def test_for_programs_each_event_is_a_line_of_json() -> None:
