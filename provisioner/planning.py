@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from provisioner.admission import demand_here, missing_for
 from provisioner.customers.record import Customer
 from provisioner.known_secrets import known_redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import AskingStep, Planned, Step
+from provisioner.steps.base import Planned, Step
 from provisioner.steps.sequence import STEPS
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
@@ -47,9 +48,13 @@ def plan(
 ) -> Plan:
     """Ask each step what it would do; a server that is there is asked too, by the guards of its playbooks.
 
-    RemoteError if that server cannot be reached.
+    InputError for a customer whom a run would refuse; RemoteError if that server cannot be reached, and
+    CloudError if the cloud cannot be asked, or says that it is gone.
     """
-    record = workspace.store().read(who)
+    found = workspace.store().find(who)
+    record = found.record
+    if not all(step.done(record.customer) for step in steps):
+        demand_here(found, "plan the setup")
     redact = known_redactor(workspace.root, records=False)
     redact.learn(*settings.secret_values())
     with closing(
@@ -59,19 +64,8 @@ def plan(
         return Plan(record.customer, tuple(_plan_step(step, work) for step in steps))
 
 
-def missing_for(step: Step, settings: Settings, services: Services, customer: Customer) -> tuple[str, ...]:
-    """What a step needs and what outside services would refuse it, each as an instruction.
-
-    A ProvisionerError if one of them cannot be asked.
-    """
-    missing = step.needs(settings, customer)
-    if not missing and isinstance(step, AskingStep):
-        missing = step.refusals(settings, services, customer)
-    return tuple(missing)
-
-
 def _plan_step(step: Step, work: CustomerWork) -> StepPlan:
     done = step.done(work.customer)
-    missing = () if done else missing_for(step, work.settings, work.services, work.customer)
+    missing = () if done else tuple(missing_for(step, work.settings, work.services, work.customer))
     planned = () if missing else tuple(step.plan(work))
     return StepPlan(step.name, done, missing, planned)

@@ -7,6 +7,7 @@ would be lost with it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.admission import demand_here
 from provisioner.commands import command
 from provisioner.customers.progress import is_complete, to_do_anew
 from provisioner.customers.record import Customer
@@ -49,8 +50,7 @@ def clear_lost(
     have gone, and, unless forced, if nothing shows that the token is of the account in which the droplet
     was; CloudError if that cannot be asked; BusyError while a run is at work.
     """
-    _demand_here(store, who)
-    customer = store.read(who).customer
+    customer = demand_here(store.find(who), _DOING)
     with store.claim(who, doing=f"rebuild the server of {customer.email}"):
         customer = store.read(who).customer
         droplet_id = customer.setup.droplet.id
@@ -71,16 +71,6 @@ def clear_lost(
             where = f" ({lost.ip})" if lost.ip else ""
             record.add_event("droplet_lost", f"DO droplet {lost.id}{where} is gone; another takes its place")
     return lost
-
-
-def _demand_here(store: CustomerStore, who: str) -> None:
-    found = store.find(who)
-    customer = found.record.customer
-    if found.archived:
-        raise _refused(customer, "the record is archived", command("restore", customer.email))
-    if customer.status in ("cancelled", "handed_over"):
-        again = command("update", customer.email, "status", "pending_setup", options="--force")
-        raise _refused(customer, f"the status is {customer.status}", f"if they come back: {again}")
 
 
 def _droplet(cloud: DigitalOcean, droplet_id: str) -> DropletInfo | None:

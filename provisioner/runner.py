@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
+from provisioner.admission import demand_here, demand_nothing_missing
 from provisioner.clock import SYSTEM_CLOCK, Clock
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.known_secrets import known_redactor
@@ -13,11 +13,12 @@ from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
 from provisioner.run_logs import new_run
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import AskingStep, Done, EarlyStep, Failed, Outcome, Step, Waiting
+from provisioner.steps.base import Done, EarlyStep, Failed, Outcome, Step, Waiting
 from provisioner.steps.sequence import STEPS
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
 
+_DOING = "begin the setup"
 LOOK_SECONDS = 2.0
 """How often a run that keeps waiting looks whether it may go on."""
 
@@ -67,13 +68,11 @@ class Runner:
         began = self._clock.monotonic()
         store, runs = self._workspace.store(), self._workspace.runs_dir
         found = store.find(who)
-        customer = found.record.customer
-        if found.archived:
-            raise _refused(customer, "the record is archived", command("restore", customer.email))
-        steps = self._steps_until(until)
-        if all(step.done(customer) for step in steps):
+        customer, steps = found.record.customer, self._steps_until(until)
+        if all(step.done(customer) for step in steps) and not found.archived:
             return RunResult(customer, new_run(runs), None, Done(), self._clock.monotonic() - began)
-        self._check(customer, steps)
+        demand_here(found, _DOING)
+        demand_nothing_missing(steps, self._settings, self._services, customer, _DOING)
         with store.claim(who, doing=f"provision {customer.email}"):
             run = new_run(runs)
             redact = known_redactor(self._workspace.root, records=False)
@@ -94,32 +93,6 @@ class Runner:
                 "provision", cause=f"there is no step {until!r}", hint=f"one of {', '.join(names)}"
             )
         return self._steps[: names.index(until) + 1]
-
-    def _check(self, customer: Customer, steps: Sequence[Step]) -> None:
-        if customer.status in ("cancelled", "handed_over"):
-            again = command("update", customer.email, "status", "pending_setup", options="--force")
-            raise _refused(customer, f"the status is {customer.status}", again)
-        wanting = [step for step in steps if not step.done(customer)]
-        missing = [need for step in wanting for need in step.needs(self._settings, customer)]
-        # Outside services are asked only with all that it takes to ask them.
-        missing = missing or [one for step in wanting for one in self._refusals(step, customer)]
-        if missing:
-            raise _refused(customer, "something is missing", "\n".join(missing))
-
-    def _refusals(self, step: Step, customer: Customer) -> list[str]:
-        """What outside services would refuse; one that does not answer now may when its turn comes."""
-        if not isinstance(step, AskingStep):
-            return []
-        try:
-            return step.refusals(self._settings, self._services, customer)
-        except ProvisionerError as error:
-            if not error.retry:
-                raise
-            return []
-
-
-def _refused(customer: Customer, cause: str, hint: str) -> InputError:
-    return InputError("begin the setup", whom=customer.email, cause=cause, hint=hint)
 
 
 class _Walk:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
+from provisioner.errors import InputError
 from provisioner.planning import Plan, plan
 from provisioner.settings import Settings
 from provisioner.steps.base import Planned, Step, Work
@@ -119,3 +120,15 @@ def test_what_a_plan_says_has_no_secret_in_it(workspace: Workspace) -> None:
     heard: list[str] = []
     plan(workspace, Settings(), EMAIL, heard.append, steps=[_Talker("one")])
     assert heard == ["asking with [hidden]"]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "handed_over"])
+def test_for_whoever_a_run_refuses_there_is_no_plan(workspace: Workspace, status: str) -> None:
+    with workspace.store().edit(EMAIL) as record:
+        record.set("status", status)
+
+    with pytest.raises(InputError, match=status):
+        _plan(workspace, [FakeStep("one")])
+    workspace.store().archive(EMAIL)
+    with pytest.raises(InputError, match="archived"):
+        _plan(workspace, [FakeStep("one")])

@@ -28,7 +28,8 @@ def plan(
     """Show what each step would do, without doing it.
 
     A server that is there already is asked, task by task, what is not as it should be. Exit code 2 if
-    something is missing that a run needs.
+    something is missing that a run needs, or DigitalOcean would refuse; 1 if it cannot be asked, or the
+    server.
     """
     from provisioner.cli.live import shown_in_passing
     from provisioner.planning import plan as make_plan
