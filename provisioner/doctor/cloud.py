@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
-from provisioner.doctor.firewalls import problems
 from provisioner.errors import CloudError, SettingsError
 from provisioner.remote.keys import operator_key
 from provisioner.services.cloud_errors import NotFound, ScopeMissing
+from provisioner.services.cloud_firewall import FIREWALL_NAME
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.settings import Settings
@@ -63,13 +63,17 @@ class CloudLook:
         if not droplets:
             return
         try:
-            firewalls = self.cloud.firewalls()
+            problems = self.cloud.firewall_problems(FLEET_TAG, port, droplets.keys())
         except CloudError as error:
             self._note_refusal(error)
             return
         self.found.looked.append("firewalls")
-        for whom, problem, hint in problems(firewalls, droplets.keys(), port):
-            self.found.note("firewall", whom, problem, hint)
+        hint = (
+            f"in the control panel, have {FIREWALL_NAME} cover the tag “{FLEET_TAG}”, SSH (TCP {port}) being "
+            "its only inbound rule, and no other firewall open more; the next droplet brings ours back"
+        )
+        for problem in problems:
+            self.found.note("firewall", FLEET_TAG, problem, hint)
 
     def offer(self, customers: Sequence[Customer], settings: Settings) -> None:
         """What would be refused of the droplets that are still to be made, and of one by the settings."""

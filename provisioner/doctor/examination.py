@@ -34,7 +34,7 @@ class Doctor:
 
     def examine(self) -> Diagnosis:
         """Look at everything that can be looked at."""
-        look_at_settings(self.settings, self._found)
+        look_at_settings(self.workspace, self.settings, self._found)
         here, archived = look_at_records(self.workspace, self._found)
         costs, there = self._look_at_cloud(here, archived)
         look_at_servers(there, self.visit, self.settings, self._found)

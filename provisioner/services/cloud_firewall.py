@@ -3,7 +3,7 @@
 Who may come to SSH is the operator's: a rule that they have narrowed to their own address stays so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 FIREWALL_NAME = "provisioner-ssh"
@@ -53,8 +53,10 @@ def mended(firewall: Mapping[str, Any], port: int) -> dict[str, Any] | None:
     }
 
 
-def problems(firewalls: Sequence[Mapping[str, Any]], tag: str, port: int) -> Iterator[str]:
-    """What is wrong with what stands before the droplets with this tag.
+def problems(
+    firewalls: Sequence[Mapping[str, Any]], tag: str, port: int, droplets: Collection[str] = ()
+) -> Iterator[str]:
+    """What is wrong with what stands before the droplets with this tag, or with one of these ids.
 
     Firewalls add up: another one that covers the same droplets opens what ours keeps closed.
     """
@@ -64,7 +66,8 @@ def problems(firewalls: Sequence[Mapping[str, Any]], tag: str, port: int) -> Ite
     if own is not None:
         yield from _in_rules(own, port)
     for other in firewalls:
-        if other is not own and covers(other, tag):
+        over_some = any(str(one) in droplets for one in other.get("droplet_ids") or ())
+        if other is not own and (over_some or covers(other, tag)):
             opened = [_shown(rule) for rule in _rules(other, "inbound") if not _is_ssh(rule, port)]
             if opened:
                 yield f"the firewall {other['name']}, which is not ours, lets in {', '.join(opened)} as well"

@@ -153,31 +153,6 @@ class Image:
         return cls(raw["slug"] or str(raw["id"]), int(raw["min_disk_size"]), tuple(raw["regions"]))
 
 
-@dataclass(frozen=True)
-class Firewall:
-    """What may reach the droplets that it covers, by tag or by id; several that cover one add up.
-
-    `inbound` are protocol and ports ("22", "8000-9000", "0" for all) of each rule.
-    """
-
-    name: str
-    tags: tuple[str, ...]
-    droplets: tuple[str, ...]
-    inbound: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, raw: Mapping[str, Any]) -> "Firewall":
-        """From an answer; KeyError or TypeError if it lacks something."""
-        return cls(
-            name=raw["name"],
-            tags=tuple(raw.get("tags") or ()),
-            droplets=tuple(map(str, raw.get("droplet_ids") or ())),
-            inbound=tuple(
-                (rule["protocol"], str(rule.get("ports") or "0")) for rule in raw.get("inbound_rules") or ()
-            ),
-        )
-
-
 def _public_ipv4(networks: Mapping[str, Any]) -> str | None:
     """Empty until the droplet is active, and the private address may come first."""
     addresses = networks.get("v4") or ()

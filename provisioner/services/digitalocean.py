@@ -6,7 +6,7 @@ once (the operator's key, the firewall) is asked for once among them.
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -29,7 +29,6 @@ from provisioner.services.cloud_models import (
     ActionStatus,
     DropletInfo,
     DropletSpec,
-    Firewall,
     Image,
     Region,
     Size,
@@ -201,16 +200,12 @@ class DigitalOcean:
         """Whether our firewall covers this tag."""
         return cloud_firewall.covers(self._firewall(), tag)
 
-    def firewall_problems(self, tag: str, port: int = 22) -> list[str]:
-        """What is wrong with the firewalls before the droplets with this tag; one request.
+    def firewall_problems(self, tag: str, port: int = 22, droplets: Collection[str] = ()) -> list[str]:
+        """What is wrong with the firewalls before the droplets with this tag or these ids; one request.
 
         `ensure_firewall` puts right what is wrong with our own.
         """
-        return list(cloud_firewall.problems(self._firewalls(), tag, port))
-
-    def firewalls(self) -> list[Firewall]:
-        """Every firewall of the account, whoever made it."""
-        return self._list("list the firewalls", "firewalls", Firewall.of, {})
+        return list(cloud_firewall.problems(self._firewalls(), tag, port, droplets))
 
     def _find_key(self, fingerprint: str) -> SshKey | None:
         try:

@@ -184,14 +184,14 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
     ),
     "shows other key": (lambda s, _d: s.wrong_keys.add(EMAIL), "server", "the host key changed"),
     "cancelled": (lambda s, _d: s.set(status="cancelled"), "droplet", "still costs $12.00 a month"),
-    "open": (lambda s, _d: s.fast.cloud.firewalls.clear(), "firewall", "no firewall covers"),
-    "widened": (lambda s, _d: s.let_in("tcp", "1-65535"), "firewall", "lets in more than SSH: all TCP ports"),
+    "open": (lambda s, _d: s.fast.cloud.firewalls.clear(), "firewall", "no firewall of ours covers"),
+    "widened": (lambda s, _d: s.let_in("tcp", "1-65535"), "firewall", "lets in more than SSH: tcp 1-65535"),
     "another firewall": (
         lambda s, d: s.add_firewall("web", [int(d.id)], "tcp", "443"),
         "firewall",
-        "it lets in more than SSH: TCP 443",
+        "the firewall web, which is not ours, lets in tcp 443",
     ),
-    "closed": (lambda s, _d: s.ours().inbound_rules.clear(), "firewall", "it lets nobody in over SSH"),
+    "closed": (lambda s, _d: s.ours().inbound_rules.clear(), "firewall", "does not let in SSH (port 22)"),
     "full with somebody coming": (
         lambda s, _d: setattr(s.fast.cloud.knobs, "droplet_limit", 1),
         "limit",

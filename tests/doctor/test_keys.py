@@ -8,13 +8,17 @@ import pytest
 from provisioner.doctor.configuration import look_at_settings
 from provisioner.doctor.findings import Findings
 from provisioner.remote.keys import generate_keypair
-from provisioner.settings import Settings
+from provisioner.settings import load_settings
+from provisioner.workspace import init_workspace
 
 
 def findings(key: Path) -> list[str]:
+    workspace, _ = init_workspace(key.parent / "workspace")
+    (workspace.root / "provisioner.toml").write_text(f'[ssh]\nkey = "{key}"\n')
     found = Findings()
-    look_at_settings(Settings.model_validate({"ssh": {"key": key}}), found)
-    return [f"{finding.problem} → {finding.hint}" for finding in found.noted if finding.kind == "key"]
+    look_at_settings(workspace, load_settings(workspace.root, {}), found)
+    about = [one for one in found.noted if one.whom.startswith(str(key))]
+    return [f"{finding.problem} → {finding.hint}" for finding in about]
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_a_key_that_could_not_log_in(key: Path) -> None:
 
 def test_a_key_that_others_can_read(key: Path) -> None:
     key.chmod(0o644)
-    assert findings(key) == [f"can be read by others → chmod 600 {key}"]
+    assert findings(key) == [f"others can read it: mode 0644 → chmod 600 {key}"]
 
 
 def test_a_public_file_of_another_key(key: Path) -> None:
