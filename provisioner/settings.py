@@ -25,6 +25,7 @@ DEFAULT_TOML = """\
 region = "sfo3"
 size = "s-1vcpu-2gb"           # $12 a month; the gateway needs about 1 GB of memory
 image = "debian-12-x64"        # "ubuntu-24-04-x64" may be chosen too
+reboot_at = "11:00"            # UTC, on days on which an update needs a reboot; "" for never
 
 [ssh]
 # key = "~/.ssh/id_ed25519"    # the operator's private key; without it .provisioner/ssh/id_ed25519
@@ -32,6 +33,7 @@ image = "debian-12-x64"        # "ubuntu-24-04-x64" may be chosen too
 [moltbot]
 version = "2026.9.6"           # of the npm package openclaw
 node = "24.19.0"
+# node_sha256 = "…"            # of node-v24.19.0-linux-x64.tar.xz; without it the mirror's list counts
 model = "anthropic/claude-sonnet-5"
 
 [operator]
@@ -79,6 +81,8 @@ class DropletSettings(_Section):
     region: str = Field(default="sfo3", pattern=r"^[a-z]{3}[0-9]?$")
     size: str = Field(default="s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
     image: str = Field(default="debian-12-x64", pattern=r"^[a-z0-9.-]+$")
+    reboot_at: str = Field(default="11:00", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
+    """UTC; when a server reboots on a day on which an update needs it. Empty: never by itself."""
     active_seconds: _Wait = 600
     ssh_seconds: _Wait = 300
     settle_seconds: float = Field(default=60, ge=0, le=_ONE_DAY)
@@ -96,6 +100,8 @@ class SshSettings(_Section):
 class MoltbotSettings(_Section):
     version: str = Field(default="2026.9.6", pattern=r"^[0-9]{4}\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$")
     node: str = Field(default="24.19.0", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    node_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Of the archive for the servers' processor; empty: the mirror's own list of sums has to do."""
     model: str = Field(default="anthropic/claude-sonnet-5", pattern=r"^[a-z0-9._-]+/[A-Za-z0-9._-]+$")
 
 

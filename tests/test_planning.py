@@ -95,7 +95,7 @@ def test_a_server_that_is_there_is_asked_by_the_guards_alone() -> None:
 
     planned = Moltbot().plan(_work(MemoryServer(at=asked.append), droplet={"ip": "192.0.2.7"}))
 
-    assert asked == ["plan server", "plan moltbot"]
+    assert asked == ["plan server", "plan moltbot", "run openclaw-report"]
     assert len(planned) == 2
 
 

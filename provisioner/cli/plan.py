@@ -53,7 +53,7 @@ def _print(made: "Plan") -> None:
         so_already = sum(not planned.needed for planned in step.planned)
         for planned in step.planned:
             if planned.needed:
-                _print_item("would", "yellow", planned.text)
+                _print_item("behind" if planned.behind else "would", "yellow", planned.text)
         if so_already:
             _print_item("so already", "dim", _so_already(step, so_already))
 
@@ -73,5 +73,8 @@ def _document(step: "StepPlan") -> dict[str, object]:
         "step": step.step,
         "done": step.done,
         "missing": list(step.missing),
-        "planned": [{"text": planned.text, "needed": planned.needed} for planned in step.planned],
+        "planned": [
+            {"text": planned.text, "needed": planned.needed, "behind": planned.behind}
+            for planned in step.planned
+        ],
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from provisioner.errors import PlaybookError
+from provisioner.remote.datum import datum
 from provisioner.remote.playbook import Playbook, Task
 from provisioner.textfiles import UnreadableText, text_at
 
@@ -182,6 +183,7 @@ def _environment() -> Any:
     # Jinja's own one is made for HTML and writes < as \u003c.
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["quote"] = shlex.quote
+    environment.filters["datum"] = datum
     return environment
 
 

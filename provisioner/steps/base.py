@@ -41,10 +41,14 @@ Outcome = Done | Waiting | Failed
 
 @dataclass(frozen=True)
 class Planned:
-    """One thing that a step would do; not `needed` where it is so already."""
+    """One thing that a step would do; not `needed` where it is so already.
+
+    `behind`: it is not as the settings want it, and no run changes that by itself.
+    """
 
     text: str
     needed: bool
+    behind: bool = False
 
 
 class Server(Protocol):

@@ -1,8 +1,11 @@
 """The second step: the server made ready, and Moltbot installed and healthy on it."""
 
+import re
+
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
+from provisioner.remote.answers import parse_json
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Outcome, Planned, Work
@@ -10,6 +13,7 @@ from provisioner.timestamps import now
 
 PROVIDER = "anthropic"
 """The one provider whose key servers get."""
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
 class Moltbot:
@@ -58,17 +62,18 @@ class Moltbot:
         if not work.customer.setup.droplet.ip:
             return [Planned("apply the playbooks server and moltbot", needed=True)]
         return [
-            *work.server.plan("server", {"ssh_port": work.settings.ssh.port}),
+            *work.server.plan("server", _server_variables(work)),
             *work.server.plan("moltbot", _variables(work), _secrets(work)),
+            *_other_version(work),
         ]
 
     def run(self, work: Work) -> Outcome:
-        work.server.apply("server", {"ssh_port": work.settings.ssh.port})
+        work.server.apply("server", _server_variables(work))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
         found = work.server.apply("moltbot", _variables(work), _secrets(work))
         version = found.get("version")
-        if not version:
+        if not version or not _VERSION.fullmatch(version):
             raise RemoteError("install Moltbot", cause="the gateway did not say its version")
         work.record(
             "moltbot_installed",
@@ -103,12 +108,39 @@ def _renew_host_key(work: Work) -> None:
     )
 
 
+def _other_version(work: Work) -> list[Planned]:
+    """That another version is there than the settings want. No run replaces the one that works."""
+    wanted, found = work.settings.moltbot.version, _version_there(work)
+    if found is None or found == wanted:
+        return []
+    words = f"Moltbot {found} is there and the settings want {wanted}: a run leaves it as it is"
+    return [Planned(words, needed=True, behind=True)]
+
+
+def _version_there(work: Work) -> str | None:
+    """As the server says now (its owner may have replaced it); as recorded where it cannot say."""
+    recorded = work.customer.setup.moltbot.version
+    try:
+        said = parse_json(
+            work.server.run("openclaw-report", timeout=20), doing="see the version", whom=work.customer.email
+        )
+    except RemoteError:
+        return recorded
+    version = said.get("installed") if isinstance(said, dict) else None
+    return version if isinstance(version, str) and _VERSION.fullmatch(version) else recorded
+
+
+def _server_variables(work: Work) -> dict[str, object]:
+    return {"ssh_port": work.settings.ssh.port, "reboot_at": work.settings.droplet.reboot_at}
+
+
 def _variables(work: Work) -> dict[str, object]:
     settings, customer = work.settings, work.customer
     return {
         "moltbot_version": settings.moltbot.version,
         "node_version": settings.moltbot.node,
         "node_mirror": settings.node_mirror,
+        "node_sha256": settings.moltbot.node_sha256,
         "model": settings.moltbot.model,
         "anthropic_base_url": settings.anthropic_base_url or "",
         "customer_name": customer.name or "",

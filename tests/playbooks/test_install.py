@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from provisioner.errors import RemoteError, TaskFailed
+from provisioner.remote.datum import datum
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event, Report, TaskBegan
 from provisioner.sandbox.cache import DEFAULT_CACHE
@@ -217,7 +218,7 @@ def test_the_workspace_has_the_customers_name_and_no_interview(stage: Stage) -> 
     shell = stage.machine.shell
     workspace = "/home/openclaw/.openclaw/workspace"
 
-    assert f"- **Name:** {' '.join(HOSTILE.split())}" in shell(f"cat {workspace}/USER.md")
+    assert f"- **Name:** {datum(HOSTILE)}" in shell(f"cat {workspace}/USER.md")
     assert not {"BOOTSTRAP.md"} & set(shell(f"ls {workspace}").split())
     assert "no" in shell("test -e /tmp/owned || echo no")
 

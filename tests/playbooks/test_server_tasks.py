@@ -130,3 +130,20 @@ def test_where_cloud_init_is_disabled_there_is_nothing_to_wait_for(bench: Bench)
 
     assert ended.returncode == 0
     assert not (bench.folder / "waited").exists()
+
+
+@pytest.mark.parametrize(
+    ("enabled", "active", "so"),
+    [("yes", "yes", True), ("no", "yes", False), ("yes", "no", False)],
+)
+@pytest.mark.parametrize("timer", ["apt-daily.timer", "apt-daily-upgrade.timer"])
+def test_a_timer_that_does_not_run_is_seen(
+    bench: Bench, timer: str, enabled: str, active: str, so: bool
+) -> None:
+    bench.program(
+        "systemctl",
+        f"[[ $3 == {timer} ]] || exit 0\n[[ $2 != is-enabled || {enabled} == yes ]] &&"
+        f" [[ $2 != is-active || {active} == yes ]]",
+    )
+
+    assert (bench.run("server", "The timers of the updates", "unless").returncode == 0) is so

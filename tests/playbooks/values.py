@@ -8,7 +8,7 @@ from provisioner.remote.render import Script, render
 
 HOSTILE = 'Ada "O\'Hara"\n$(touch /tmp/owned) `id` ; rm -rf ~ && {{ 7 * 7 }} 🦞'
 
-SERVER: dict[str, Any] = {"ssh_port": 22}
+SERVER: dict[str, Any] = {"ssh_port": 22, "reboot_at": "11:00"}
 
 MOLTBOT: dict[str, Any] = {
     "moltbot_version": "2026.9.6",
