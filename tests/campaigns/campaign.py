@@ -168,7 +168,8 @@ class Campaign:
             for person in people:
                 if not person.act() and lives[-1].code == 3:
                     self._help(person)
-                if f"update {person.email} setup.droplet.id null" in lives[-1].said:
+                if f"provisioner rebuild {person.email}" in lives[-1].said:
+                    # By hand, as it was done before there was a command for it: it ends in the same.
                     self._processes.run("update", person.email, "setup.droplet.id", "null")
         return lives
 

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from provisioner.customers.progress import steps_done
 from provisioner.errors import ProvisionerError
 from provisioner.services import _do_transport as transport
+from provisioner.steps.droplet_identity import same_key
 from tests.clouds import CloudServer, FastCloud
-from tests.steps.droplets import demand_whole, droplets_of, new_work, step
+from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
 from tests.steps.support import MemoryWork
 
 
@@ -123,6 +125,56 @@ def test_killed_twice_at_every_pair_around_the_request(clouds: CloudServer, oper
                 demand_whole(cloud, work)
 
 
+def test_killed_at_every_boundary_of_another_droplet_after_the_first_is_lost(
+    clouds: CloudServer, operator_key: Path
+) -> None:
+    """What the record says of the lost one, and of what was done on it, never passes for the next one's."""
+    for dies_at in count():
+        with clouds.cloud() as cloud:
+            work = new_work(cloud, operator_key)
+            lost = _lose_complete(cloud, work)
+            boundaries = run_dying(cloud, work, dies_at)
+            assert len(droplets_of(cloud, work)) <= 1
+            droplet = work.customer.setup.droplet
+            if droplet.id not in (None, lost["id"]):
+                assert set(steps_done(work.customer)) <= {"droplet"}
+                assert droplet.ip in (None, *(one.address for one in cloud.droplets))
+            run_on(cloud, work)
+            [droplet_now] = droplets_of(cloud, work)
+            recorded = work.customer.setup.droplet
+            assert (recorded.id, recorded.ip) == (str(droplet_now.id), droplet_now.address)
+            assert same_key(recorded.host_key, installed_host_key(droplet_now))
+            assert (recorded.host_key_renewed, recorded.next_host_key) == (None, None)
+            assert steps_done(work.customer) == ("droplet",)
+            assert (work.customer.status, work.customer.setup.status) == ("active", "in_progress")
+            if dies_at >= boundaries.passed + 4:
+                break
+    assert boundaries.passed >= 12
+
+
+def _lose_complete(cloud: FastCloud, work: MemoryWork) -> dict[str, object]:
+    """A customer for whom all was done, as an older record says it, and whose droplet is lost."""
+    step(cloud).run(work)
+    lost = dict(work.store.data["setup"]["droplet"])
+    cloud.client().delete_droplet(str(lost["id"]))
+    work.write(
+        {
+            "status": "active",
+            "setup.status": "complete",
+            "setup.droplet.id": None,
+            "setup.droplet.requestedAt": None,
+            "setup.droplet.hostKeyRenewed": "2026-01-29T06:00:00Z",
+            "setup.moltbot.installed": True,
+            "setup.moltbot.version": "2026.9.6",
+            "setup.messaging.connected": True,
+            "setup.messaging.userId": "1",
+            "setup.messaging.botUsername": "a_bot",
+            "setup.handoff.completed": True,
+        }
+    )
+    return lost
+
+
 FAULTS = {
     "lost": ("drop_after_effect", "POST", "droplets$", {}),
     "half": ("truncate", "POST", "droplets$", {}),
@@ -163,7 +215,7 @@ def test_any_faults_and_deaths_end_in_one_droplet(
             cloud.book.clear()
         if work.customer.setup.droplet.id and not droplets_of(cloud, work):
             # Vanished after the run that asked for it had died: the operator confirms it, as the error says.
-            with pytest.raises(ProvisionerError, match="is not in the account"):
+            with pytest.raises(ProvisionerError, match="is gone"):
                 run_on(cloud, work)
             work.write({"setup.droplet.id": None})
         run_on(cloud, work)
