@@ -47,7 +47,7 @@ def demand_nothing_missing(
     missing = [need for step in wanting for need in step.needs(settings, customer)]
     missing = missing or [one for step in wanting for one in _refusals(step, settings, services, customer)]
     if missing:
-        hint = "\n".join(missing)
+        hint = "\n".join(dict.fromkeys(missing))
         raise InputError(doing, whom=customer.email, cause="something is missing", hint=hint)
 
 

@@ -4,7 +4,9 @@ The environment goes before `.env`. A word in the file that no setting has is re
 pen is found before money is spent.
 """
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ from provisioner.secrets import passwords_in
 from provisioner.textfiles import read_text
 
 DEFAULT_TOML = """\
-# provisioner settings. Everything here has a default; secrets belong into .env beside this file.
+# provisioner settings. All but the contact has a default; secrets belong into .env beside this file.
 
 [droplet]
 region = "sfo3"
@@ -38,7 +40,7 @@ model = "anthropic/claude-sonnet-5"
 
 [operator]
 name = "StuffPress"
-contact = "support@example.com"  # where customers write to
+# contact = "support@example.com"  # where customers write to; needed before the first one is set up
 
 [mail]
 # sender = "StuffPress <support@example.com>"  # without it, the operator's name and contact
@@ -62,6 +64,11 @@ def _checked_token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _somebodys(contact: str) -> str | None:
+    """None for what stood there before anybody had set it: nobody reads that mail."""
+    return None if contact.strip() in ("", "support@example.com") else contact.strip()
+
+
 # One line of a text for customers, or of an e-mail's head.
 _Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=200)]
 # Without a blank or a letter that no header of a request can carry.
@@ -69,6 +76,12 @@ _Token = Annotated[SecretStr, AfterValidator(_checked_token)]
 _ONE_DAY = 86_400
 _TEN_YEARS = 87_600
 _Wait = Annotated[float, Field(gt=0, le=_ONE_DAY)]
+
+
+def default_toml(contact: str | None = None) -> str:
+    """The settings as `init` writes them, with where customers write to if that is known."""
+    line = f"contact = {json.dumps(contact, ensure_ascii=False)}  # where customers write to"
+    return DEFAULT_TOML if contact is None else re.sub(r"(?m)^# contact = .*$", lambda _: line, DEFAULT_TOML)
 
 
 class _Section(BaseModel):
@@ -109,7 +122,8 @@ class OperatorSettings(_Section):
     """How the operator is called in texts that customers read."""
 
     name: _Line = "StuffPress"
-    contact: _Line = "support@example.com"
+    contact: Annotated[_Line, AfterValidator(_somebodys)] | None = None
+    """Where customers write to; None until the operator has said it."""
 
 
 class MailSettings(_Section):
@@ -141,6 +155,23 @@ class Settings(_Section):
     telegram_manager_token: _Token | None = None
     smtp_url: SecretStr | None = None
     node_mirror: str = "https://nodejs.org/dist"
+
+    @property
+    def sender(self) -> str:
+        """Who e-mails are from: an address, with a name where there is one; its address may be empty."""
+        from email.utils import formataddr
+
+        return self.mail.sender or formataddr((self.operator.name, self.operator.contact or ""))
+
+    def missing_for_customers(self) -> list[str]:
+        """What has to be set before anything is written to customers, each as an instruction."""
+        from email.utils import parseaddr
+
+        if self.operator.contact is None:
+            return ["set [operator] contact in provisioner.toml: where customers write to, as they are told"]
+        if self.smtp_url is not None and "@" not in parseaddr(self.sender)[1]:
+            return ["set [mail] sender in provisioner.toml: the address that e-mails to customers are from"]
+        return []
 
     def secret_values(self) -> list[str]:
         """Every secret that is set, for a `Redactor`."""

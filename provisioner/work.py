@@ -122,7 +122,7 @@ class CustomerWork:
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
         operator = self.settings.operator
-        known = {"operator_name": operator.name, "operator_contact": operator.contact}
+        known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
         return render_text(name, {**known, **variables}, self._workspace.root / "texts")
 
     def say(self, text: str) -> None:

@@ -198,15 +198,16 @@ def _current() -> Path:
         raise SettingsError("find the workspace", cause="the current folder is gone", hint=hint) from None
 
 
-def init_workspace(folder: Path) -> tuple[Workspace, list[Path]]:
+def init_workspace(folder: Path, contact: str | None = None) -> tuple[Workspace, list[Path]]:
     """Make `folder` a workspace, with an SSH key for the operator; returns it and what was made.
 
+    `contact` is where customers write to, for settings that are made here.
     What is there stays as it is, to the byte, so that it can be run again at any time.
     """
     workspace = Workspace(_resolved(folder))
     with explained("make the workspace", str(workspace.root)):
         made = [path for path, mode in _folders(workspace) if _make_folder(path, mode)]
-        made += [path for path, text, mode in _texts(workspace) if _make_file(path, text, mode)]
+        made += [path for path, text, mode in _texts(workspace, contact) if _make_file(path, text, mode)]
         made += _make_key(workspace)
     return workspace, made
 
@@ -223,13 +224,13 @@ def _state_folders(workspace: Workspace) -> tuple[Path, ...]:
     return workspace.locks_dir, workspace.runs_dir, workspace.ssh_dir
 
 
-def _texts(workspace: Workspace) -> list[tuple[Path, str, int]]:
-    from provisioner.settings import DEFAULT_TOML
+def _texts(workspace: Workspace, contact: str | None) -> list[tuple[Path, str, int]]:
+    from provisioner.settings import default_toml
 
     customers = workspace.customers_dir
     # Each folder guards itself too, for where a .gitignore of the operator's own stands above it.
     return [
-        (workspace.settings_file, DEFAULT_TOML, 0o666),
+        (workspace.settings_file, default_toml(contact), 0o666),
         (
             workspace.root / ".gitignore",
             "/.env\n/.provisioner/\n/customers/active/\n/customers/archive/\n",

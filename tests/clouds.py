@@ -20,7 +20,7 @@ from provisioner.sandbox.injection import BreakableProtocol, Injection
 from provisioner.sandbox.pretend import PretendMachines
 from provisioner.services import Services
 from provisioner.services.digitalocean import DigitalOcean
-from provisioner.settings import Settings
+from provisioner.settings import OperatorSettings, Settings
 from tests.serving import serving
 from tests.steps.support import FastClock
 
@@ -106,10 +106,13 @@ def cloud_server() -> Iterator[CloudServer]:
         yield server
 
 
+_OPERATOR = OperatorSettings(contact="help@example.com")
+
+
 def settings_for(fast: FastCloud, **sections: Any) -> Settings:
     """Settings that point at this cloud, and for the model at nobody, unless said otherwise."""
     return Settings(
         digitalocean_token=SecretStr(TOKEN),
         digitalocean_endpoint=fast.endpoint,
-        **{"anthropic_base_url": "http://127.0.0.1:9", **sections},
+        **{"anthropic_base_url": "http://127.0.0.1:9", "operator": _OPERATOR, **sections},
     )

@@ -90,7 +90,7 @@ class Stage:
 def _prepare(stage: Stage) -> None:
     """A workspace with one customer, who has a phone and a mailbox."""
     _heading("A workspace and a customer")
-    stage.command("init", str(stage.folder))
+    stage.command("init", str(stage.folder), "--contact", "help@stuffpress.example")
     stage.command("add", EMAIL, "sub_demo", "--name", "Ada Lovelace", "--telegram", f"@{PHONE}")
     stage.sandbox.add_phone(PHONE, "Ada")
 

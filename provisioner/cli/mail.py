@@ -126,7 +126,8 @@ def _letter(name: str, customer: "Customer") -> "tuple[Letter, bool]":
     settings = load_settings(workspace.root)
     operator = settings.operator
     variables, is_made = shown(customer, settings)
-    known = {"operator_name": operator.name, "operator_contact": operator.contact}
+    contact = operator.contact or "([operator] contact, which is not set)"
+    known = {"operator_name": operator.name, "operator_contact": contact}
     words = render_text(f"{name}.mail", {**known, **variables}, workspace.root / "texts")
     return compose(words), is_made
 

@@ -19,15 +19,21 @@ def register(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The current folder if not given.")] = Path(),
+    contact: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where customers write to, for new settings.")
+    ] = None,
 ) -> None:
     """Make a folder a workspace; what is there stays as it is."""
+    from provisioner.settings import load_settings
     from provisioner.workspace import init_workspace
 
-    workspace, made = init_workspace(folder)
+    workspace, made = init_workspace(folder, contact)
     render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
     files = [path for path in made if path.is_file() and not path.name.startswith(".")]
     if files:
         render.say(f"Made {', '.join(str(path.relative_to(workspace.root)) for path in files)}.")
+    for missing in load_settings(workspace.root).missing_for_customers():
+        render.say(f"Before the first customer: {missing}.")
     render.say("Next: provisioner add EMAIL SUBSCRIPTION_ID")
 
 

@@ -53,9 +53,11 @@ def send_by_hand(work: Work, name: str, *, again: bool = False) -> Letter | None
 
 
 def _demand_mail(settings: Settings) -> None:
+    missing = settings.missing_for_customers()
     if settings.smtp_url is None:
-        hint = "put SMTP_URL=smtp://user:password@host:587 into .env"
-        raise SettingsError("send the e-mail", cause="no mail server is set", hint=hint)
+        missing.append("set SMTP_URL=smtp://user:password@host:587 in the environment or in .env")
+    if missing:
+        raise SettingsError("send the e-mail", cause="something is missing", hint="\n".join(missing))
 
 
 def _demand_truth(name: str, customer: Customer) -> None:

@@ -81,5 +81,4 @@ class Services:
         settings = self._settings
         if settings.smtp_url is None:
             return None
-        sender = settings.mail.sender or f"{settings.operator.name} <{settings.operator.contact}>"
-        return Mailer(settings.smtp_url.get_secret_value(), sender)
+        return Mailer(settings.smtp_url.get_secret_value(), settings.sender)

@@ -17,10 +17,10 @@ class Handoff:
 
     def needs(
         self,
-        settings: Settings,  # noqa: ARG002 - the shape of a step
-        customer: Customer,  # noqa: ARG002
+        settings: Settings,
+        customer: Customer,  # noqa: ARG002 - the shape of a step
     ) -> list[str]:
-        return []
+        return settings.missing_for_customers()
 
     def done(self, customer: Customer) -> bool:
         return is_done(customer, self.name)

@@ -12,12 +12,8 @@ class Messaging:
 
     name = "messaging"
 
-    def needs(
-        self,
-        settings: Settings,  # noqa: ARG002 - the shape of a step
-        customer: Customer,
-    ) -> list[str]:
-        return missing_platform(customer)
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+        return [*settings.missing_for_customers(), *missing_platform(customer)]
 
     def done(self, customer: Customer) -> bool:
         return is_done(customer, self.name)

@@ -26,7 +26,8 @@ class Moltbot:
         settings: Settings,
         customer: Customer,  # noqa: ARG002 - the shape of a step
     ) -> list[str]:
-        missing = []
+        # The contact stands in what the assistant knows about its operator.
+        missing = settings.missing_for_customers()
         if settings.anthropic_key is None:
             missing.append("set ANTHROPIC_API_KEY in the environment or in .env")
         model = settings.moltbot.model
@@ -147,7 +148,7 @@ def _variables(work: Work) -> dict[str, object]:
         "joined": (customer.signup_date or now())[:10],
         "plan": customer.subscription.plan or "",
         "operator_name": settings.operator.name,
-        "operator_contact": settings.operator.contact,
+        "operator_contact": settings.operator.contact or "",
     }
 
 

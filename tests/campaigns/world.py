@@ -30,6 +30,9 @@ from tests.campaigns.zygote import NAME
 from tests.serving import serving
 
 SETTINGS = """
+[operator]
+contact = "help@example.com"
+
 [droplet]
 settle_seconds = 0.4
 poll_seconds = 0.05

@@ -25,7 +25,7 @@ Invoke = Callable[..., Result]
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return init_workspace(tmp_path / "workspace")[0]
+    return init_workspace(tmp_path / "workspace", "help@example.com")[0]
 
 
 @pytest.fixture

@@ -143,7 +143,9 @@ def _no_workspace() -> Workspace:
 
 def test_the_workspace_option_goes_first(invoke: Invoke, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    assert invoke("init", str(other)).code == 0
+    made = invoke("init", str(other))
+    assert made.code == 0
+    assert "Before the first customer: set [operator] contact in provisioner.toml" in made.err
     assert invoke("--workspace", str(other), "add", "a@example.com", "sub").code == 0
     assert "a@example.com" in invoke("--workspace", str(other), "list").out
     assert invoke("list").out == ""

@@ -40,7 +40,7 @@ class Operator:
             **sandbox.env,
             "PROVISIONER_WORKSPACE": str(workspace),
         }
-        self.run("init", str(workspace))
+        self.run("init", str(workspace), "--contact", "help@example.com")
 
     @property
     def environment(self) -> dict[str, str]:

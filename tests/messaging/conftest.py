@@ -124,6 +124,7 @@ def stage(tmp_path: Path, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> 
     with serving(telegram_app(world), before_stop=world.close) as root:
         settings = Settings.model_validate(
             {
+                "operator": {"contact": "help@example.com"},
                 "telegram_api_root": root,
                 "telegram_manager_token": token,
                 "smtp_url": f"smtp://stuffpress:p%40ss%3Aword%2F1@127.0.0.1:{mailbox.port}",

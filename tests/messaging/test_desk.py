@@ -16,7 +16,7 @@ from provisioner.services.telegram_updates import BotIdentity, MadeBot, Person
 from provisioner.texts import render_text
 from tests.messaging.conftest import ADA, MANAGER, Stage
 
-OPERATOR = {"operator_name": "StuffPress", "operator_contact": "support@example.com"}
+OPERATOR = {"operator_name": "StuffPress", "operator_contact": "help@example.com"}
 
 
 def _desk(stage: Stage) -> ManagerDesk:

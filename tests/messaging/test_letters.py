@@ -9,7 +9,7 @@ from provisioner.messaging import letters
 from provisioner.messaging.letters import compose, letter_to
 from provisioner.services import Services
 from provisioner.services.mail import Letter, Mailer, MailUncertain
-from provisioner.settings import Settings
+from provisioner.settings import OperatorSettings, Settings
 from tests.steps.support import MemoryWork, new_record
 
 LINK = {
@@ -24,7 +24,7 @@ class Outbox(Mailer):
     """Remembers what is sent; `problem` is raised instead, if it is set."""
 
     def __init__(self, problem: Exception | None = None) -> None:
-        super().__init__("smtp://127.0.0.1:25", "StuffPress <support@example.com>")
+        super().__init__("smtp://127.0.0.1:25", "StuffPress <help@example.com>")
         self.sent: list[tuple[str, Letter]] = []
         self.problem = problem
 
@@ -45,7 +45,7 @@ class Post(Services):
 
 
 def _work(outbox: Outbox | None, **messaging: Any) -> MemoryWork:
-    settings = Settings()
+    settings = Settings(operator=OperatorSettings(contact="help@example.com"))
     record = new_record(setup={"status": "in_progress", "messaging": messaging})
     return MemoryWork(settings, Post(settings, outbox), record)
 
@@ -63,7 +63,7 @@ def test_both_forms_say_the_same_and_links_are_links() -> None:
     for link in (create, start):
         assert f'href="{link}"' in letter.html
     assert ">Create my assistant</a>" in letter.html
-    assert "support@example.com" in letter.html
+    assert "help@example.com" in letter.html
 
 
 def test_without_a_link_the_contact_letter_asks_for_the_username() -> None:

@@ -20,7 +20,7 @@ MOLTBOT: dict[str, Any] = {
     "joined": "2026-01-29",
     "plan": "Moltbot",
     "operator_name": "StuffPress",
-    "operator_contact": "support@example.com",
+    "operator_contact": "help@example.com",
 }
 
 TELEGRAM: dict[str, Any] = {"bot_id": "8100000001", "user_id": "111", "api_root": "https://api.telegram.org"}

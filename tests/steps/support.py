@@ -131,7 +131,7 @@ class MemoryWork:
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
         operator = self.settings.operator
-        known = {"operator_name": operator.name, "operator_contact": operator.contact}
+        known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
         return render_text(name, {**known, **variables})
 
     def say(self, text: str) -> None:

@@ -11,7 +11,7 @@ from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from provisioner.services import Services
 from provisioner.services.telegram import AccountGone, BotTokenRefused
-from provisioner.settings import Settings
+from provisioner.settings import OperatorSettings, Settings
 from provisioner.steps.base import Done, Waiting
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
@@ -46,7 +46,7 @@ def stage() -> Iterator[Stage]:
     with serving(telegram_app(world), before_stop=world.close) as root:
         ada = world.add_user("Ada", username="Ada_L")
         bot = world.create_bot(ada, "Ada's Moltbot", "ada_molt_bot")
-        settings = Settings(telegram_api_root=root)
+        settings = Settings(telegram_api_root=root, operator=OperatorSettings(contact="help@example.com"))
         messaging = {"platform": "telegram", "username": "@ada_l", "botToken": bot.token}
         setup = {"status": "in_progress", "droplet": {"id": "7"}, "messaging": messaging}
         record = new_record(setup=setup)

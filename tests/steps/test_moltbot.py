@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from provisioner.errors import RemoteError
 from provisioner.services import Services
-from provisioner.settings import Settings
+from provisioner.settings import OperatorSettings, Settings
 from provisioner.steps.base import Done
 from provisioner.steps.moltbot import Moltbot
 from tests.steps.support import MemoryServer, MemoryWork, new_record
@@ -123,5 +123,6 @@ def test_killed_at_any_moment_the_server_shows_a_key_that_the_record_has(moment:
 
 
 def test_it_asks_for_the_model_key_before_anything_is_spent() -> None:
-    assert "ANTHROPIC_API_KEY" in Moltbot().needs(Settings(), _record().customer)[0]
-    assert Moltbot().needs(Settings(anthropic_key=SecretStr(KEY)), _record().customer) == []
+    assert "ANTHROPIC_API_KEY" in Moltbot().needs(Settings(), _record().customer)[-1]
+    contact = OperatorSettings(contact="help@example.com")
+    assert Moltbot().needs(Settings(anthropic_key=SecretStr(KEY), operator=contact), _record().customer) == []
