@@ -13,6 +13,7 @@ from provisioner.errors import InputError
 
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
+    from provisioner.customers.store import CustomerStore
 
 Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -20,6 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 # So that a value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
 _BOT_TOKEN = "setup.messaging.botToken"
+_SUBSCRIPTION = "subscription.stripeSubscriptionId"
 _USERNAME = "setup.messaging.username"
 
 
@@ -47,11 +49,18 @@ def add(
     source: Annotated[str, typer.Option(help="Where the customer comes from.")] = "stripe",
     referrer: Annotated[str | None, typer.Option()] = None,
     landing_page: Annotated[str, typer.Option()] = "stuffpress",
+    force: Annotated[
+        bool, typer.Option("--force", help="Although another customer has this subscription.")
+    ] = False,
 ) -> None:
     """Add a new customer."""
-    from provisioner.customers.new import SignUp, new_record
+    from provisioner.customers.new import SignUp, checked_subscription, new_record
     from provisioner.messaging.names import stated_username
 
+    if "@" in subscription_id and "@" not in email:
+        hint = command("add", subscription_id, email)
+        raise InputError("add the customer", cause="the address goes before the subscription", hint=hint)
+    checked_subscription(subscription_id)
     telegram = stated_username(telegram) if telegram else None
     sign_up = SignUp(
         email,
@@ -67,7 +76,7 @@ def add(
         landing_page,
     )
     record = new_record(sign_up)
-    current_workspace().store().add(record)
+    current_workspace().store().add(record, shared_subscription=force)
     customer = record.customer
     render.say(f"Added {customer.email} as {customer.id}.")
     _say_what_is_next(customer, telegram)
@@ -126,7 +135,10 @@ def update(
         str, typer.Argument(metavar="VALUE", help="null clears; - reads it from standard input, for secrets.")
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Also a move of a status that is not legal.")
+        bool,
+        typer.Option(
+            "--force", help="Also a move of a status that is not legal, or a subscription that another has."
+        ),
     ] = False,
 ) -> None:
     """Change one field."""
@@ -137,9 +149,14 @@ def update(
         _check_bot_token(who, word)
     if field == _USERNAME and word != "null":
         word = _stated_username(who, word)
-    with current_workspace().store().edit(who, f"update {field}") as record:
+    store = current_workspace().store()
+    if field == _SUBSCRIPTION and word != "null":
+        _check_subscription(store, who, word, force=force)
+    with store.edit(who, f"update {field}") as record:
         change = change_field(record, field, word, force=force)
     render.say(f"{record.customer.email}: {change}")
+    if field == "status" and word == "cancelled":
+        _say_it_costs(record.customer)
 
 
 def _typed_in() -> str:
@@ -152,6 +169,14 @@ def _typed_in() -> str:
             hint="type the value, or send it through a pipe",
         )
     return line.rstrip("\n")
+
+
+def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: bool) -> None:
+    from provisioner.customers.new import checked_subscription
+
+    checked_subscription(word)
+    if not force:
+        store.refuse_shared("update the subscription", store.read(who).customer, word)
 
 
 def _check_bot_token(who: str, token: str) -> None:
@@ -205,10 +230,57 @@ def timeline(
     render.say(f"Added {name} to the timeline of {record.customer.email}.")
 
 
-def archive(who: Who) -> None:
-    """Move a customer to the archive."""
-    moved = current_workspace().store().archive(who)
+def archive(
+    who: Who,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although their droplet still exists and goes on costing.")
+    ] = False,
+) -> None:
+    """Move a customer to the archive.
+
+    Refused while their droplet exists, which goes on costing.
+    """
+    store = current_workspace().store()
+    found = store.find(who)
+    if not found.archived:
+        _look_for_droplet(store, found.record.customer, force=force)
+    moved = store.archive(who)
     render.say(f"Archived {who}." if moved else f"{who} was in the archive already.")
+
+
+def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> None:
+    """Refuse, or say and write down, that a droplet may go on costing."""
+    from provisioner import leaving
+    from provisioner.settings import load_settings
+
+    if not leaving.may_remain(customer):
+        return
+    settings = load_settings(current_workspace().root)
+    droplet = customer.setup.droplet
+    if force:
+        with store.edit(customer.email, "archive the customer") as record:
+            told = f"Without looking whether droplet {droplet.id or droplet.name} still exists and costs"
+            record.add_event("archive_forced", told)
+    elif settings.digitalocean_token is not None:
+        from provisioner.services.digitalocean import DigitalOcean
+
+        token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
+        cloud = DigitalOcean(token, endpoint, patience=leaving.PATIENCE_SECONDS)
+        leaving.refuse_while_remaining(cloud, customer)
+    else:
+        _say_it_costs(customer)
+
+
+def _say_it_costs(customer: "Customer") -> None:
+    """Nothing destroys a droplet but a person: say so where somebody might believe otherwise."""
+    from provisioner.leaving import may_remain
+
+    if may_remain(customer):
+        droplet = customer.setup.droplet
+        named = f"droplet {droplet.id or droplet.name}" + (f" ({droplet.ip})" if droplet.ip else "")
+        render.say(
+            f"{customer.email}: {named} is not destroyed by this; while it exists it costs what its size does"
+        )
 
 
 def restore(who: Who) -> None:

@@ -1,5 +1,6 @@
 """A new customer's record, as the owner's template has it."""
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 from provisioner import timestamps
 from provisioner.customers.record import Record
 from provisioner.errors import InputError
+
+_NOBODYS = frozenset('`$!#%^*={}|?/\\"<>()[]:;, ')
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,32 @@ def new_record(sign_up: SignUp) -> Record:
 
 
 def checked_address(text: str) -> str:
-    """The address in its usual form; InputError if mail could never be sent to it. Nothing is looked up."""
+    """The address in its usual form; InputError if mail could never be sent to it. Nothing is looked up.
+
+    What the grammar of addresses allows and nobody has is refused too: characters that mean something to a
+    shell, or a dash at the beginning. Such an address is a slip, or is meant to be pasted into a command.
+    """
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        return validate_email(text, check_deliverability=False).normalized
+        address = validate_email(text, check_deliverability=False).normalized
     except EmailNotValidError as problem:
         raise InputError("use the address", whom=text, cause=problem) from None
+    odd = sorted(set(address) & _NOBODYS)
+    if odd:
+        cause = f"nobody's address has {' '.join(odd)} in it"
+        raise InputError("use the address", whom=text, cause=cause)
+    if address.startswith("-"):
+        raise InputError("use the address", whom=text, cause="nobody's address begins with a dash")
+    return address
+
+
+def checked_subscription(text: str) -> str:
+    """Stripe's id of a subscription; InputError for what is none."""
+    if not re.fullmatch(r"sub_[A-Za-z0-9_]{1,250}", text):
+        cause = "Stripe's ids of subscriptions are sub_ with letters and digits behind it"
+        raise InputError("use the subscription", whom=text, cause=cause)
+    return text
 
 
 def new_id() -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioner.commands import command
 from provisioner.customers import document, names
 from provisioner.customers.checkup import Checkup, Examiner
 from provisioner.customers.files import Files, explained, move_durably, write_durably
@@ -93,13 +94,18 @@ class CustomerStore:
         """The same where the record was read already; no file but the lock is looked at."""
         return holder_of(self._run_lock(customer_id))
 
-    def add(self, record: Record) -> None:
-        """Write a new customer's record; InputError if the address or the id is there already."""
+    def add(self, record: Record, *, shared_subscription: bool = True) -> None:
+        """Write a new customer's record; InputError if the address or the id is there already.
+
+        Unless a `shared_subscription` is allowed, also if another customer has the same one.
+        """
         customer = record.customer
         doing = "add the customer"
         with self._naming(doing, customer.email), explained(doing, customer.email):
             self._refuse_duplicate(doing, customer.email)
             self._refuse_duplicate(doing, customer.id)
+            if not shared_subscription:
+                self.refuse_shared(doing, customer, customer.subscription.stripe_subscription_id)
             path = self._folders.active / self._folders.free_name(customer.email)
             self._folders.files.make_folder(path.parent)
             write_durably(self._folders.files, path, document.render(record.data), expected=None)
@@ -248,6 +254,27 @@ class CustomerStore:
         where = "in the archive" if found.archived else "there"
         hint = f"provisioner {'restore' if found.archived else 'show'} {who}"
         raise InputError(doing, whom=who, cause=f"the customer is {where} already", hint=hint)
+
+    def refuse_shared(self, doing: str, customer: Customer, subscription: str | None) -> None:
+        """InputError if another customer than this one has the subscription."""
+        holders = self._who_has(subscription, customer.id) if subscription else []
+        if holders:
+            raise InputError(
+                doing,
+                whom=customer.email,
+                cause=f"{', '.join(holders)} {'has' if len(holders) == 1 else 'have'} {subscription} already",
+                hint=f"{command('show', holders[0])}; --force has two customers share it",
+            )
+
+    def _who_has(self, subscription: str, but: str) -> list[str]:
+        everybody = (entry for folder in self._folders.both for _, entry in self._folders.customers(folder))
+        return [
+            entry.email
+            for entry in everybody
+            if isinstance(entry, Customer)
+            and entry.subscription.stripe_subscription_id == subscription
+            and entry.id != but
+        ]
 
     def _run_lock(self, customer_id: str) -> Path:
         return self._locks / f"{_safe(customer_id)}.run.lock"

@@ -40,7 +40,7 @@ def droplets_of(cloud: Sandbox, customer_id: str) -> list[str]:
 
 def test_eight_on_one_customer(operator: Operator, cloud: Sandbox) -> None:
     """One proceeds, seven are told who it is; it is killed, and the next one has the customer at once."""
-    operator.done("add", EMAIL, "sub")
+    operator.done("add", EMAIL, "sub_1")
     cloud.turn(boot_seconds=60)
     with operator.start("provision", EMAIL, "--until", "droplet") as holder:
         holder.wait_for("waiting for droplet")

@@ -43,7 +43,7 @@ def test_the_workspace_may_be_named_behind_the_command(
 ) -> None:
     monkeypatch.delenv("PROVISIONER_WORKSPACE")
     folder = str(workspace.root)
-    assert invoke("add", "ada@example.com", "sub", "--workspace", folder).code == 0
+    assert invoke("add", "ada@example.com", "sub_1", "--workspace", folder).code == 0
     assert "ada@example.com" in invoke("list", f"--workspace={folder}").out
     assert invoke("note", "ada@example.com", "--workspace", folder, "two", "words").code == 0
     assert invoke("timeline", "ada@example.com", "--workspace", folder).code == 0

@@ -146,7 +146,7 @@ def test_the_workspace_option_goes_first(invoke: Invoke, tmp_path: Path) -> None
     made = invoke("init", str(other))
     assert made.code == 0
     assert "Before the first customer: set [operator] contact in provisioner.toml" in made.err
-    assert invoke("--workspace", str(other), "add", "a@example.com", "sub").code == 0
+    assert invoke("--workspace", str(other), "add", "a@example.com", "sub_1").code == 0
     assert "a@example.com" in invoke("--workspace", str(other), "list").out
     assert invoke("list").out == ""
     wrong = invoke("--workspace", str(tmp_path), "list")

@@ -25,7 +25,7 @@ def cloud(served: FastCloud, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DIGITALOCEAN_END_POINT", served.endpoint)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-12345678")
     monkeypatch.delenv("SMTP_URL", raising=False)
-    assert invoke("add", EMAIL, "sub").code == 0
+    assert invoke("add", EMAIL, "sub_1").code == 0
     ended = invoke("provision", EMAIL, "--until", "droplet")
     assert ended.code == 0, ended.err
     return served
@@ -55,7 +55,7 @@ def test_without_a_token_or_a_customer_nothing_begins(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DIGITALOCEAN_ACCESS_TOKEN", raising=False)
-    invoke("add", EMAIL, "sub")
+    invoke("add", EMAIL, "sub_1")
 
     assert invoke("rebuild", EMAIL).code == 2
     assert invoke("rebuild", "nobody@example.com").code == 2

@@ -112,7 +112,7 @@ def test_of_many_who_add_one_address_at_once_one_does(store: CustomerStore, acti
 
 
 def test_addresses_that_meet_in_one_name_are_all_added_at_once(store: CustomerStore) -> None:
-    emails = [f"a{letter}b@example.com" for letter in "+!#$%&*=?^_"]
+    emails = [f"a{letter}b@example.com" for letter in "+&_'~äöüéñç"]
     with ThreadPoolExecutor(len(emails)) as pool:
         for added in [pool.submit(store.add, new_record(SignUp(email, "sub_1"))) for email in emails]:
             added.result()

@@ -1,0 +1,80 @@
+"""What a customer who leaves still costs: a droplet runs, and is paid for, until somebody destroys it."""
+
+from dataclasses import dataclass
+
+from provisioner.commands import command
+from provisioner.customers.record import Customer, Droplet
+from provisioner.errors import CloudError, InputError
+from provisioner.services.cloud_errors import NotFound
+from provisioner.services.cloud_models import DropletInfo
+from provisioner.services.digitalocean import DigitalOcean
+
+PATIENCE_SECONDS = 15.0
+"""How long the cloud is asked for an answer before the operator is told that there is none."""
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """A droplet that is there although its customer leaves; `monthly` in dollars, None if it is not known."""
+
+    droplet: str
+    address: str | None
+    size: str
+    monthly: float | None
+
+    def __str__(self) -> str:
+        where = f" ({self.address})" if self.address else ""
+        cost = f"${self.monthly:g} a month" if self.monthly is not None else "what its size costs"
+        return (
+            f"droplet {self.droplet}{where}, {self.size}, still exists and costs {cost} until it is destroyed"
+        )
+
+
+def remaining_droplet(cloud: DigitalOcean, customer: Customer) -> Remaining | None:
+    """The customer's droplet as the cloud has it; None if there is none (any more). CloudError."""
+    found = _found(cloud, customer.setup.droplet)
+    if found is None:
+        return None
+    prices = {size.slug: size.monthly for size in cloud.sizes()}
+    return Remaining(found.id, found.public_ipv4, found.size, prices.get(found.size))
+
+
+def may_remain(customer: Customer) -> bool:
+    """Whether the record has a droplet, or one that was asked for and may have come."""
+    droplet = customer.setup.droplet
+    return bool(droplet.id or (droplet.requested_at and droplet.name))
+
+
+def refuse_while_remaining(cloud: DigitalOcean, customer: Customer) -> None:
+    """InputError with what the droplet costs and what to do, if there is one or if that cannot be asked."""
+    doing, email = "archive the customer", customer.email
+    force = command("archive", email, options="--force")
+    try:
+        remaining = remaining_droplet(cloud, customer)
+    except CloudError as problem:
+        raise InputError(
+            doing,
+            whom=email,
+            cause=f"whether their droplet still exists could not be asked: {problem.cause}",
+            hint=f"run the same command again; without asking: {force}",
+        ) from problem
+    if remaining is not None:
+        raise InputError(
+            doing,
+            whom=email,
+            cause=str(remaining),
+            hint=f"destroy it in the DigitalOcean control panel, then run the same command again\n"
+            f"to archive them and keep paying for it: {force}",
+        )
+
+
+def _found(cloud: DigitalOcean, droplet: Droplet) -> DropletInfo | None:
+    if droplet.id is not None:
+        try:
+            return cloud.droplet(droplet.id)
+        except NotFound:
+            return None
+    if droplet.name is None or droplet.requested_at is None:
+        return None
+    # Asked for, and no answer was written: it may have come all the same.
+    return next(iter(cloud.find_droplets(droplet.name)), None)
