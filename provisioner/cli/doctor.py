@@ -35,11 +35,11 @@ def doctor(
 ) -> None:
     """Look for all that is wrong, and show what each droplet costs.
 
-    Settings, account, droplets and records, servers, model key, bots, mail.
+    Settings, records, account, droplets, firewalls, servers, gateways, model key, bots, mail server.
 
     Nothing is changed, nobody is written to, no bot's messages are read, and the model is not used.
 
-    Exit code 1 if anything is wrong; advice alone does not count. Shows what each droplet costs a month.
+    Exit code 1 if anything is wrong; advice alone does not count.
     """
     from provisioner.doctor.examination import Doctor
     from provisioner.doctor.servers import server_visitor
