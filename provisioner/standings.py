@@ -73,7 +73,7 @@ def standings_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterato
 
 def is_under_way(customer: Customer) -> bool:
     """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
-    return customer.status not in GONE and _begun(customer) and not is_complete(customer)
+    return customer.status not in GONE and not is_complete(customer) and _begun(customer)
 
 
 def unfinished(found: Iterable[Standing]) -> list[str]:

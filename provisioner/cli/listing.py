@@ -118,12 +118,13 @@ def _row(listing: Listing) -> tuple[str, ...]:
     customer = listing.customer
     if customer is None:
         return "", listing.name, "broken", "", str(listing.broken and listing.broken.cause)
+    done = steps_done(customer)
     return (
-        _far(customer),
+        f"{len(done)}/{len(STEPS)}",
         customer.email,
         customer.status,
         (customer.signup_date or "")[:10],
-        waits_for(customer) + _how_long(customer),
+        waits_for(customer, done) + _how_long(customer),
     )
 
 

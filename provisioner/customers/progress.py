@@ -15,23 +15,28 @@ def is_done(customer: Customer, step: str) -> bool:
 
 def steps_done(customer: Customer) -> tuple[str, ...]:
     """The steps that are done, in their order."""
-    return tuple(step for step in STEPS if is_done(customer, step))
+    return tuple([step for step, done in _DONE.items() if done(customer)])
 
 
 def is_complete(customer: Customer) -> bool:
     """Whether the customer has all that a setup gives them."""
-    return customer.setup.status == "complete" and all(is_done(customer, step) for step in STEPS)
+    return customer.setup.status == "complete" and len(steps_done(customer)) == len(STEPS)
 
 
-def waits_for(customer: Customer) -> str:
-    """What has to happen next: what a person has to do, or else the next step; empty if nothing has."""
+def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
+    """What has to happen next: what a person has to do, or else the next step; empty if nothing has.
+
+    `done` are the `steps_done`, for who has them already.
+    """
     if customer.status in ("handed_over", "cancelled"):
         return ""
     waiting = customer.setup.waiting
     if waiting is not None:
         return f"{waiting.of} {waiting.for_}" if waiting.of else waiting.for_
-    done = steps_done(customer)
-    return next((f"step {step}" for step in STEPS if step not in done), "")
+    done = steps_done(customer) if done is None else done
+    if len(done) == len(STEPS):
+        return ""
+    return next(f"step {step}" for step in STEPS if step not in done)
 
 
 def to_do_anew(customer: Customer) -> dict[str, object]:
