@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from provisioner.errors import RemoteError
 from provisioner.services import Services
 from provisioner.settings import OperatorSettings, Settings
-from provisioner.steps.base import Done
+from provisioner.steps.base import Done, Planned
 from provisioner.steps.moltbot import Moltbot
 from tests.steps.support import MemoryServer, MemoryWork, new_record
 
@@ -126,3 +126,71 @@ def test_it_asks_for_the_model_key_before_anything_is_spent() -> None:
     assert "ANTHROPIC_API_KEY" in Moltbot().needs(Settings(), _record().customer)[-1]
     contact = OperatorSettings(contact="help@example.com")
     assert Moltbot().needs(Settings(anthropic_key=SecretStr(KEY), operator=contact), _record().customer) == []
+
+
+@pytest.mark.parametrize("version", ["", "\x1b[2J", "2026.9.6 " + "x" * 100, "x", "9" * 41])
+def test_a_version_that_is_none_is_no_success(version: str) -> None:
+    work = _work(MemoryServer(registered={"moltbot": {"version": version}}))
+
+    with pytest.raises(RemoteError, match="version"):
+        Moltbot().run(work)
+
+
+def test_what_the_operator_decides_about_servers_reaches_the_playbooks() -> None:
+    settings = Settings.model_validate(
+        {"droplet": {"reboot_at": "03:15"}, "moltbot": {"node_sha256": "a" * 64}, "anthropic_key": KEY}
+    )
+    server = _server()
+
+    Moltbot().run(MemoryWork(settings, Services(settings), _record(), server=server))
+
+    given = dict(server.applied)
+    assert given["server"] == {"ssh_port": 22, "reboot_at": "03:15"}
+    assert given["moltbot"]["node_sha256"] == "a" * 64
+
+
+class ReportingServer(MemoryServer):
+    """A server that answers this when it is asked how it is."""
+
+    said = ""
+
+    def run(self, command: str, *, timeout: float = 30) -> str:
+        assert command == "openclaw-report"
+        if not self.said:
+            raise RemoteError("run openclaw-report", cause="exit code 127: not found")
+        return self.said
+
+
+def _planned(said: str, recorded: str | None) -> list[Planned]:
+    settings = Settings(anthropic_key=SecretStr(KEY))
+    setup = {"droplet": {"id": "7", "ip": "192.0.2.7"}, "moltbot": {"installed": True, "version": recorded}}
+    server = ReportingServer()
+    server.said = said
+    work = MemoryWork(settings, Services(settings), new_record(setup=setup), server=server)
+    return [one for one in Moltbot().plan(work) if one.behind]
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded", "found"),
+    [
+        ('{"installed": "2026.9.5"}', "2026.9.6", "2026.9.5"),
+        ('{"installed": "2026.9.7"}', "2026.9.6", "2026.9.7"),
+        ("", "2026.9.5", "2026.9.5"),
+        ('{"installed": "\\u001b[2J"}', "2026.9.5", "2026.9.5"),
+        ("[" * 100_000, "2026.9.5", "2026.9.5"),
+    ],
+)
+def test_the_plan_says_that_another_version_is_there_than_the_settings_want(
+    said: str, recorded: str, found: str
+) -> None:
+    (behind,) = _planned(said, recorded)
+
+    assert behind.needed
+    assert f"Moltbot {found} is there and the settings want 2026.9.6" in behind.text
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded"), [('{"installed": "2026.9.6"}', "2026.9.5"), ("", "2026.9.6"), ("", None)]
+)
+def test_the_version_of_the_settings_is_nothing_to_say(said: str, recorded: str | None) -> None:
+    assert _planned(said, recorded) == []
