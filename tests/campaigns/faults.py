@@ -13,7 +13,8 @@ _Way = tuple[str, str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong (`way`) with some requests (`what`) to one service; `count` is how many of them.
+    """Something wrong (`way`) with some requests (`what`) to one service; `count` is how many of them,
+    `after` how many pass before.
 
     With `replaces` a droplet is lost by it, and another one has to be made.
     """
@@ -26,6 +27,7 @@ class Fault:
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     count: int = 1
+    after: int = 0
     replaces: bool = False
 
     @property
@@ -33,9 +35,8 @@ class Fault:
         return f"{self.way}: {self.what}"
 
     def put(self, world: World) -> None:
-        world.fault(
-            self.service, self.kind, self.method, self.path, count=self.count, params=dict(self.params)
-        )
+        rule = {"count": self.count, "after": self.after, "params": dict(self.params)}
+        world.fault(self.service, self.kind, self.method, self.path, **rule)
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,15 @@ class ServerFault:
 AnyFault = Fault | ServerFault
 
 _REQUESTS = (
-    ("POST", "/droplets/?$", "the request for the droplet"),
-    ("GET", r"/droplets/?\?", "a list of droplets"),
-    ("GET", r"/droplets/\d+", "a look at the droplet"),
-    ("GET", "/account/keys", "a look at the key"),
-    ("GET", "/firewalls", "the list of firewalls"),
+    ("POST", "/droplets/?$", "the request for the droplet", 0),
+    ("GET", r"/droplets/?\?", "a list of droplets", 1),
+    ("GET", r"/droplets/\d+", "a look at the droplet", 0),
+    ("GET", "/account/keys", "a look at the key", 0),
+    ("GET", "/firewalls", "the list of firewalls", 1),
+    ("GET", r"/account/?(\?|$)", "the first question before any effect", 0),
+    ("GET", "/images/", "the last question before any effect", 0),
 )
+"""The number is that of equal requests before: some things are asked before any effect, and then again."""
 _WAYS: tuple[_Way, ...] = (
     ("the answer is lost", "drop_after_effect", {}),
     ("the connection is reset", "reset", {}),
@@ -105,13 +109,13 @@ TAGS_LAG = _after_post("tags lag", "tag_lag", _LAG_SECONDS)
 VANISHES = _after_post("202, then 404", "vanish", replaces=True)
 CLOUD: tuple[Fault, ...] = (
     *(
-        Fault(way, what, "cloud", kind, method, path, params)
-        for method, path, what in _REQUESTS
+        Fault(way, what, "cloud", kind, method, path, params, after=after)
+        for method, path, what, after in _REQUESTS
         for way, kind, params in _WAYS
     ),
     *(
         Fault(way, what, "cloud", kind, method, path, params)
-        for method, path, what in _REQUESTS[:1]
+        for method, path, what, _ in _REQUESTS[:1]
         for way, kind, params in _REFUSALS
     ),
     LISTS_LAG,
