@@ -40,7 +40,7 @@ GROUPS = (
     Group(
         "customers",
         ("provisioner/customers",),
-        ("tests/customers", "tests/cli/test_tracking.py"),
+        ("tests/customers",),
         (
             "tests/customers/test_contention.py",
             "tests/customers/test_real_disks.py",

@@ -16,6 +16,7 @@ _PARTS = ("provisioner", "tests", "playbooks", "customers", "docs", "scripts", "
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "active", "archive", ".*")
 _MOST_MEMORY = 4 * 2**30
 """Bytes of address space for a run of tests: a broken loop may collect without end."""
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _NOTHING_RUN = 5
 _KILLED_BY_TIMEOUT = -1
 
@@ -67,7 +68,17 @@ class Tree:
         began = time.monotonic()
         words = ("--exitfirst", "--quiet", "--no-header", "-p", "no:cacheprovider", "-m", "not sandbox")
         process = subprocess.Popen(
-            ["prlimit", f"--as={_MOST_MEMORY}", sys.executable, "-m", "pytest", *words, *tests],
+            # They end with us, whatever ends us.
+            [
+                *_DIES_WITH_US,
+                "prlimit",
+                f"--as={_MOST_MEMORY}",
+                sys.executable,
+                "-m",
+                "pytest",
+                *words,
+                *tests,
+            ],
             cwd=self.root,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
