@@ -9,9 +9,9 @@ from tests.mutation.tree import ROOT
 
 @pytest.mark.parametrize("known", KNOWN, ids=[known.what for known in KNOWN])
 def test_what_a_known_mutant_breaks_and_who_notices_are_there(known: Known) -> None:
-    broken = known.broken_text()
-    if known.file.endswith(".py"):
-        compile(broken, known.file, "exec")
+    for file, text in known.broken().items():
+        if file.endswith(".py"):
+            compile(text, file, "exec")
     for test in known.tests:
         file, _, name = test.partition("::")
         assert name.partition("[")[0] in (ROOT / file).read_text()
@@ -20,7 +20,7 @@ def test_what_a_known_mutant_breaks_and_who_notices_are_there(known: Known) -> N
 def test_code_that_has_moved_is_said_so() -> None:
     moved = Known("a mutant of nothing", "pyproject.toml", "no such words", "", ())
     with pytest.raises(ValueError, match="'no such words' is 0 times"):
-        moved.broken_text()
+        moved.broken()
 
 
 def test_each_package_of_the_sample_has_code_and_tests() -> None:
