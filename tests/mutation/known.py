@@ -15,8 +15,10 @@ _WITHIN = 300.0
 
 @dataclass(frozen=True)
 class Known:
-    """What is broken: `old`, once in `file`, becomes `new`, and so with what is broken `also`; `tests` notice,
-    some of them on a real server."""
+    """What is broken: `old`, once in `file`, becomes `new`, and so with what is broken `also`; `tests` notice.
+
+    With `on_machine` they need a real server.
+    """
 
     what: str
     file: str
@@ -51,6 +53,9 @@ class Known:
 _HOSTILE = "tests/remote/test_hostile.py"
 _WIRE = "tests/services/test_digitalocean_wire.py"
 _OPENSSH = "tests/remote/test_openssh.py::test_nobody_else_is_asked_for_keys_or_settings"
+_TRUST = "tests/services/test_trust.py"
+_SHIPPED = "tests/playbooks/test_shipped.py"
+_SSHD = f"{_SHIPPED}::test_ssh_is_for_root_with_a_key_of_roots_own_file_and_for_nothing_else"
 _PRINTED = (f"{_HOSTILE}::test_what_the_server_prints_is_cleaned_of_secrets_here_too",)
 
 KNOWN: tuple[Known, ...] = (
@@ -131,5 +136,75 @@ KNOWN: tuple[Known, ...] = (
         "guard_limit=60\n",
         ("tests/remote/test_execute.py::test_what_a_run_keeps_is_for_root_alone",),
         on_machine=True,
+    ),
+    Known(
+        "Telegram's certificate is not looked at",
+        "provisioner/services/telegram.py",
+        'httpx_kwargs={"verify": _certificates()}',
+        'httpx_kwargs={"verify": False}',
+        (f"{_TRUST}::test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent",),
+    ),
+    Known(
+        "a mail server's certificate is not looked at",
+        "provisioner/services/mail.py",
+        "            context = ssl.create_default_context()\n",
+        "            context = ssl._create_unverified_context()\n",
+        (f"{_TRUST}::test_a_mail_servers_certificate_has_to_be_vouched_for_before_anything_is_said",),
+    ),
+    Known(
+        "a mail server's certificate is not looked at after STARTTLS",
+        "provisioner/services/mail.py",
+        "server.starttls(context=ssl.create_default_context())",
+        "server.starttls(context=ssl._create_unverified_context())",
+        ("tests/services/test_mail.py::test_starttls_is_used_where_it_is_offered",),
+    ),
+    Known(
+        "a token stays in what Telegram's library says",
+        "provisioner/services/telegram.py",
+        'problem.message.replace(self._token, "…")',
+        "problem.message",
+        (f"{_TRUST}::test_a_token_in_what_telegrams_library_says_is_left_out",),
+    ),
+    Known(
+        "text before a link is not escaped",
+        "provisioner/messaging/letters.py",
+        "html.escape(text[end : found.start()])",
+        "text[end : found.start()]",
+        ("tests/messaging/test_letter_markup.py",),
+    ),
+    Known(
+        "root may log in with a password",
+        "playbooks/server/files/sshd.conf",
+        "PermitRootLogin prohibit-password\n",
+        "",
+        (_SSHD,),
+    ),
+    Known(
+        "windows are forwarded",
+        "playbooks/server/files/sshd.conf",
+        "X11Forwarding no\n",
+        "",
+        (_SSHD,),
+    ),
+    Known(
+        "agents are forwarded",
+        "playbooks/server/files/sshd.conf",
+        "AllowAgentForwarding no\n",
+        "",
+        (_SSHD,),
+    ),
+    Known(
+        "the assistant's user may ask for the user data",
+        "playbooks/server/files/nftables.conf",
+        '\t\tip daddr 169.254.169.254 meta skuid "openclaw" reject comment "user data of the first boot"\n',
+        "",
+        (f"{_SHIPPED}::test_the_assistants_user_cannot_ask_for_the_servers_user_data",),
+    ),
+    Known(
+        "security updates are not installed",
+        "playbooks/server/files/20auto-upgrades",
+        'APT::Periodic::Unattended-Upgrade "1";\n',
+        "",
+        (f"{_SHIPPED}::test_security_updates_are_installed_every_day",),
     ),
 )
