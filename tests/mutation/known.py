@@ -15,7 +15,7 @@ _WITHIN = 300.0
 
 @dataclass(frozen=True)
 class Known:
-    """What is broken: `old`, once in `file`, becomes `new`, and so with what is broken `also`; `tests` notice.
+    """What is broken: `old`, once in `file`, becomes `new`, and so in `also`; `tests` notice.
 
     With `on_machine` they need a real server.
     """
