@@ -10,21 +10,24 @@ from typing import Any
 import pytest
 
 from provisioner import boundaries
+from provisioner.adoption import adopt
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.progress import is_complete, steps_done
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
 from provisioner.progress import Progress
 from provisioner.rebuilding import LostDroplet, clear_lost
+from provisioner.remote.keys import generate_keypair
 from provisioner.runner import Runner, RunResult
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from provisioner.services.cloud_errors import DropletGone
+from provisioner.services.cloud_models import DropletSpec
 from provisioner.settings import Settings
 from provisioner.steps.base import Done, Failed
-from provisioner.steps.droplet_identity import tag_of
+from provisioner.steps.droplet_identity import name_of, tag_of, tags_of
 from provisioner.steps.sequence import steps_by
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
@@ -242,6 +245,29 @@ def _rebuild_dying(stage: Stage, at: int) -> int:
         except Crash:
             pass
     return len(places)
+
+
+def test_a_droplet_that_is_adopted_has_nothing_of_what_was_done_on_the_last_one(stage: Stage) -> None:
+    """Also where the record is of a time when steps did not name their droplet."""
+    lost = stage.lose()
+    stage.set(
+        setup__moltbot__dropletId=None, setup__messaging__dropletId=None, setup__handoff__dropletId=None
+    )
+    client, identifier = stage.cloud.client(), stage.customer.id
+    tags = tags_of(identifier, generate_keypair("x").public, stage.workspace.mark())
+    spec = DropletSpec(name_of(identifier), "sfo3", "s-1vcpu-2gb", "debian-12-x64", (), tags, "")
+    made = client.create_droplet(spec).id
+    while client.droplet(made).status != "active":
+        stage.cloud.clock.sleep(1)
+
+    adopt(stage.workspace.store(), client, EMAIL, made, host_key=None, force=False)
+    between = stage.customer
+    assert stage.run().outcome == Done()
+
+    assert made != lost
+    assert steps_done(between) == ("droplet",)
+    assert between.setup.droplet.host_key_renewed is None
+    stage.demand_working()
 
 
 # What is refused
