@@ -226,7 +226,7 @@ def _sandbox(*, keep: bool) -> Iterator["Sandbox"]:
     finally:
         if not keep:
             render.say("taking the sandbox down")
-            down(options.folder)
+            down(options.folder, render.say)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def down() -> None:
     from provisioner.sandbox.launch import down as stop
     from provisioner.sandbox.state import StateFolder
 
-    was_up = stop(StateFolder(chosen_state()))
+    was_up = stop(StateFolder(chosen_state()), render.say)
     render.say("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
 
 
@@ -155,6 +155,9 @@ def _start(options: "Options") -> None:
 
 def _stay(options: "Options") -> None:
     from provisioner.sandbox import host
+    from provisioner.sandbox.launch import require_parts
+
+    require_parts()
     from provisioner.sandbox.server import serve_here
 
     if not options.pretend:

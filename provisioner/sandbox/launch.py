@@ -1,6 +1,7 @@
 """Bringing a sandbox up and down from outside: the process of its own, and waiting for what becomes of it."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import select
@@ -25,6 +26,8 @@ DOWN_WITHIN: Final = 150.0
 _KILL_AFTER: Final = 5.0
 _LOG_LINES: Final = 2
 _PAUSE: Final = 0.05
+_MOMENT: Final = 2.0
+"""Seconds; who waits longer is told for what."""
 _ANSWER_WITHIN: Final = 5.0
 
 
@@ -34,6 +37,7 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
     Raises SandboxError with the reason, and where the log is.
     """
     folder = options.folder
+    require_parts()
     if not options.pretend:
         host.require()
     folder.prepare()
@@ -43,6 +47,13 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
             _start(options, say, deadline - time.monotonic())
             return True
     return False
+
+
+def require_parts() -> None:
+    """SandboxError where the product was installed without what only the sandbox needs."""
+    if importlib.util.find_spec("aiosmtpd") is None:
+        cause = "the product was installed without the sandbox's parts"
+        raise SandboxError("start the sandbox", cause=cause, hint="pip install 'provisioner[sandbox]'")
 
 
 class _BeatenToIt(SandboxError):
@@ -86,10 +97,11 @@ def _start(options: Options, say: Say, within: float) -> None:
     process.returncode = 0
 
 
-def down(folder: StateFolder, *, within: float = DOWN_WITHIN) -> bool:
+def down(folder: StateFolder, say: Say = lambda _: None, *, within: float = DOWN_WITHIN) -> bool:
     """Stop the sandbox and wait until nothing is left of it; False if it was not up.
 
-    Cleans up after one that crashed. A process that does not end is killed, and cleaned up after.
+    Cleans up after one that crashed. A process that does not end is killed, and cleaned up after. `say` is
+    told what is waited for.
     """
     if not folder.exists():
         return False
@@ -97,12 +109,18 @@ def down(folder: StateFolder, *, within: float = DOWN_WITHIN) -> bool:
     was_up = held is None
     if held is None:
         _ask_to_stop(folder, min(within, _ANSWER_WITHIN))
+        held = folder.hold(wait=min(within, _MOMENT))
+    if held is None:
+        say(f"waiting for its machines to stop, {within:g} s at most; its log is {folder.log}")
         held = folder.hold(wait=within)
     if held is None:
+        say(f"killing process {folder.pid()}, which does not end")
         _kill(folder)
         held = folder.hold(wait=_KILL_AFTER)
     if held is None:
         raise SandboxError("stop the sandbox", whom=str(folder.path), cause="its process does not end")
+    if not was_up and folder.has_machines:
+        say("clearing away the machines of a sandbox whose process is gone")
     with held:
         folder.sweep()
     return was_up

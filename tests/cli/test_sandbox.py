@@ -2,12 +2,14 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provisioner.errors import SandboxError
 from provisioner.sandbox import launch
 from provisioner.sandbox.client import Sandbox, running_sandbox
 from provisioner.sandbox.state import StateFolder
@@ -162,3 +164,28 @@ def test_up_and_down(invoke: Invoke, tmp_path: Path) -> None:
         assert (gone.code, "sandbox up" in gone.err) == (1, True)
     finally:
         launch.down(StateFolder(tmp_path / "box"))
+
+
+@pytest.mark.parametrize("options", [(), ("--foreground",)], ids=["in the background", "in the foreground"])
+def test_without_the_parts_of_the_sandbox_it_says_how_to_get_them(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiosmtpd", None)
+    result = Command(invoke, tmp_path / "box")("up", "--pretend", *options)
+    assert result.code == 1
+    assert "pip install 'provisioner[sandbox]'" in result.err
+
+
+def test_down_says_what_it_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seconds in ("_MOMENT", "_KILL_AFTER"):
+        monkeypatch.setattr(launch, seconds, 0)
+    folder = StateFolder(tmp_path / "box")
+    folder.prepare()
+    said: list[str] = []
+    held = folder.hold()
+    assert held is not None
+    with held, pytest.raises(SandboxError, match="does not end"):
+        launch.down(folder, said.append, within=0)
+
+    assert [line.split()[0] for line in said] == ["waiting", "killing"]
+    assert str(folder.log) in said[0]

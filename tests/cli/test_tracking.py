@@ -103,7 +103,7 @@ def test_list_shows_how_far_everybody_is(invoke: Invoke, active: Path) -> None:
     assert lines[1][:3] == ["-", "bad_at_example.com.json", "broken"]
     assert "line 1, column 2" in lines[1][4]
     assert lines[2] == ["4/4", EMAIL, "active", "2026-01-29", "-"]
-    begun = ["2/4", "old.timer+tag@example.com", "in_progress", "2026-01-29", "step messaging: interrupted"]
+    begun = ["1/4", "old.timer+tag@example.com", "in_progress", "2026-01-29", "step droplet: interrupted"]
     assert lines[3] == begun
 
 
@@ -120,9 +120,9 @@ def test_list_as_json_is_one_document(invoke: Invoke, active: Path) -> None:
         "name": None,
         "status": "in_progress",
         "signupDate": "2026-01-29T05:54:00.123Z",
-        "setup": {"status": "in_progress", "done": ["droplet", "moltbot"]},
+        "setup": {"status": "in_progress", "done": ["moltbot"]},
         "state": "interrupted",
-        "waitsFor": "step messaging",
+        "waitsFor": "step droplet",
         "waitingSince": None,
     }
 
