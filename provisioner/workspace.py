@@ -17,6 +17,7 @@ from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, Files, exp
 from provisioner.customers.names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
 from provisioner.shipped import shipped
+from provisioner.textfiles import read_text
 
 if TYPE_CHECKING:
     from provisioner.customers.store import CustomerStore
@@ -78,7 +79,7 @@ class Workspace:
                 _make_file(path, f"w{secrets.token_hex(4)}\n", 0o666)
                 Files().sync_folder(path.parent)
                 cross("after the workspace's mark")
-            mark = path.read_text("utf-8").strip()
+        mark = read_text(path, "read the workspace's mark").strip()
         if not _MARK.fullmatch(mark):
             hint = "put back the file from a backup: the droplets' tags workspace:… have what stood in it"
             raise SettingsError("read the workspace's mark", whom=str(path), cause="it is none", hint=hint)
@@ -287,6 +288,7 @@ def _make_file(path: Path, text: str, mode: int) -> bool:
             os.fsync(handle)
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
+            Files().sync_folder(path.parent)
             return True
         return False
     finally:

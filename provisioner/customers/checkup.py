@@ -14,7 +14,7 @@ from provisioner import timestamps
 from provisioner.commands import command
 from provisioner.customers import names
 from provisioner.customers.fields import HISTORY
-from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained
+from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained, refused
 from provisioner.customers.folders import Folders, Found, shown
 from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import CLOCK_SET_BACK, Customer
@@ -105,6 +105,8 @@ class Examiner:
             status = path.lstat()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise refused(error, "look at the records", shown(path)) from None
         mode = stat.S_IMODE(status.st_mode)
         # A link's own mode says nothing, and what it leads to is not ours to change.
         if mode & 0o077 == 0 or stat.S_ISLNK(status.st_mode):
