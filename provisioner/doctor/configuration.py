@@ -18,6 +18,10 @@ def look_at_settings(workspace: Workspace, settings: Settings, found: Findings) 
     ):
         if value is None:
             found.note("settings", name, "is not set", "set it in the environment or in .env")
+    for need in settings.missing_for_customers():
+        found.note(
+            "settings", "provisioner.toml", "nobody can be set up: customers could not write back", need
+        )
     _look_at_key(settings.ssh.key, found)
     for problem in settings_problems(workspace):
         found.note("settings", problem.subject, problem.problem, problem.hint)

@@ -61,7 +61,9 @@ class Stage:
 
     def examine(self) -> Diagnosis:
         key = self.workspace.ssh_dir / "id_ed25519"
-        settings = Settings.model_validate({"ssh": {"key": key}, **self.values})
+        settings = Settings.model_validate(
+            {"ssh": {"key": key}, "operator": {"contact": "help@example.com"}, **self.values}
+        )
         return Doctor(self.workspace, settings, None, lambda _: None).examine()
 
     def troubles(self) -> list[Trouble]:

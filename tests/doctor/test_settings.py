@@ -17,7 +17,12 @@ GOOD = "DIGITALOCEAN_ACCESS_TOKEN=dop_v1_x\nANTHROPIC_API_KEY=sk-ant-x\n"
 def workspace(tmp_path: Path) -> Workspace:
     workspace, _ = init_workspace(tmp_path / "workspace")
     write_env(workspace, GOOD)
+    write_toml(workspace, '[operator]\ncontact = "help@stuffpress.example"\n')
     return workspace
+
+
+def write_toml(workspace: Workspace, text: str) -> None:
+    (workspace.root / "provisioner.toml").write_text(text)
 
 
 def write_env(workspace: Workspace, text: str, mode: int = 0o600) -> None:
@@ -46,6 +51,16 @@ def test_a_secret_that_is_not_set(workspace: Workspace, name: str) -> None:
 
     assert (finding.kind, finding.whom, finding.problem) == ("settings", name, "is not set")
     assert ".env" in finding.hint
+
+
+@pytest.mark.parametrize("contact", [None, "support@example.com"])
+def test_a_contact_that_nobody_has_set(workspace: Workspace, contact: str | None) -> None:
+    write_toml(workspace, f'[operator]\ncontact = "{contact}"\n' if contact else "")
+
+    (finding,) = findings(workspace)
+
+    assert (finding.kind, finding.whom) == ("settings", "provisioner.toml")
+    assert finding.hint.startswith("set [operator] contact in provisioner.toml")
 
 
 def test_secrets_that_others_can_read(workspace: Workspace) -> None:
