@@ -35,9 +35,9 @@ def preview(
     html: Annotated[bool, typer.Option("--html", help="The HTML, for a browser.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Print an e-mail as this customer would get it now; nothing is sent.
+    """Print an e-mail as this customer would get it now.
 
-    Their personal link is in it, if it is made.
+    Nothing is sent. Their personal link is in it, if it is made.
     """
     from provisioner.messaging.by_hand import demand_letter
 
@@ -66,7 +66,7 @@ def send(
     again: Annotated[bool, typer.Option("--again", help="Although it went to this address before.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Send an e-mail to this customer now; to a new address, for example.
+    """Send a customer an e-mail now, to a new address for example.
 
     What went to the address that the record has is not sent there twice. A personal link that is needed is
     made first.

@@ -1,5 +1,7 @@
 """Every help fits its terminal, with no summary cut short, and speaks of nothing that only Python has."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,3 +52,14 @@ def test_the_workspace_may_be_named_behind_the_command(
     assert "two words" in invoke("show", "--workspace", folder, "ada@example.com").out
     assert invoke("mail", "preview", "ready", "ada@example.com", "--workspace", folder).code == 0
     assert invoke("list").code == 2, "it is forgotten with the command"
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    _, _, table = text.partition("| command | does |")
+    first_cells = [line.split("|")[1] for line in table.partition("\n\n")[0].splitlines()[2:]]
+    named = {words.split()[0] for cell in first_cells for words in re.findall("`([a-z][^`]*)`", cell)}
+    commands = command_line(app).commands  # type: ignore[attr-defined]
+    known = {name for name, command in commands.items() if not command.hidden}
+    assert known <= named
+    assert named - known <= set(commands["sandbox"].commands)
