@@ -23,6 +23,7 @@ _WORDS = {"ignore_unknown_options": True}
 _BOT_TOKEN = "setup.messaging.botToken"
 _SUBSCRIPTION = "subscription.stripeSubscriptionId"
 _USERNAME = "setup.messaging.username"
+_PLATFORM = "setup.messaging.platform"
 
 
 def register(app: typer.Typer) -> None:
@@ -145,18 +146,40 @@ def update(
     from provisioner.customers.changes import change_field
 
     word = _typed_in() if value == "-" else value
-    if field == _BOT_TOKEN and word != "null":
-        _check_bot_token(who, word)
-    if field == _USERNAME and word != "null":
-        word = _stated_username(who, word)
     store = current_workspace().store()
+    if word != "null":
+        word = _understood(who, field, word)
     if field == _SUBSCRIPTION and word != "null":
         _check_subscription(store, who, word, force=force)
     with store.edit(who, f"update {field}") as record:
+        before = record.customer
         change = change_field(record, field, word, force=force)
     render.say(f"{record.customer.email}: {change}")
     if field == "status" and word == "cancelled":
         _say_it_costs(record.customer)
+    if field == _PLATFORM:
+        _say_what_it_means(before, record.customer)
+
+
+def _understood(who: str, field: str, word: str) -> str:
+    """The word as the record has it, for what is typed in several ways; InputError for what cannot be."""
+    if field == _BOT_TOKEN:
+        return _checked_bot_token(who, word)
+    if field == _USERNAME:
+        return _stated_username(who, word)
+    if field == _PLATFORM:
+        from provisioner.messaging.platforms import stated_platform
+
+        return stated_platform(word)
+    return word
+
+
+def _say_what_it_means(before: "Customer", customer: "Customer") -> None:
+    from provisioner.messaging.platforms import meaning_of_change
+
+    meaning = meaning_of_change(before, customer)
+    if meaning:
+        render.say(meaning)
 
 
 def _typed_in() -> str:
@@ -179,17 +202,18 @@ def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: b
         store.refuse_shared("update the subscription", store.read(who).customer, word)
 
 
-def _check_bot_token(who: str, token: str) -> None:
+def _checked_bot_token(who: str, word: str) -> str:
     """Refuse a token that is no good, at once; where Telegram cannot be asked now, say so."""
-    from provisioner.messaging.tokens import check_token
+    from provisioner.messaging.tokens import check_token, stated_token
     from provisioner.settings import load_settings
 
-    workspace = current_workspace()
+    token, workspace = stated_token(word), current_workspace()
     known = check_token(workspace.store(), load_settings(workspace.root), who, token)
     if known is None:
         render.say("warning: Telegram did not answer, so the token was not checked; provision will check it")
     else:
         render.say(f"It is the token of @{known.username}.")
+    return token
 
 
 def _stated_username(who: str, word: str) -> str:

@@ -11,6 +11,13 @@ _LONGEST_BOT_NAME = 64
 _LINK_LIKE = re.compile(r"[@/:\\<>]|[^\W\d_]\.[^\W\d_]{2,}")
 """What a mail program or Telegram would make a link of, which would then be ours."""
 _USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
+_PROFILE = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:"
+    r"(?:t|telegram)\.(?:me|dog)/@?([A-Za-z0-9_]+)|([A-Za-z0-9_]+)\.t\.me)/?(?:[?#].*)?"
+    r"|tg://resolve\?domain=([A-Za-z0-9_]+)",
+    re.IGNORECASE,
+)
+"""The link to somebody's profile, as Telegram shows it to be copied."""
 _MARK_LENGTH = 10
 _MARK_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -38,8 +45,11 @@ def suggested_username(name: str | None) -> str:
 
 
 def stated_username(text: str) -> str:
-    """A person's username as a record has it: @ada. InputError if it can be nobody's."""
-    name = text.strip().removeprefix("@")
+    """A person's username as a record has it: @ada. InputError if it can be nobody's.
+
+    Understood as people copy it: with or without the @, or as a link to their profile.
+    """
+    name = _bare_username(text)
     if not _USERNAME.fullmatch(name):
         raise InputError(
             "use the Telegram username",
@@ -51,5 +61,12 @@ def stated_username(text: str) -> str:
 
 
 def plain_username(username: str | None) -> str:
-    """Telegram compares usernames without regard to case; the @ is not a part of them."""
-    return (username or "").strip().removeprefix("@").lower()
+    """Telegram compares usernames without regard to case; the @, or a link in front, is no part of them."""
+    return _bare_username(username or "").lower()
+
+
+def _bare_username(text: str) -> str:
+    text = text.strip()
+    link = _PROFILE.fullmatch(text)
+    name: str = next(filter(None, link.groups())) if link else text.removeprefix("@")
+    return name

@@ -1,10 +1,12 @@
 """What a customer can talk to their Moltbot over. One class for each platform that can be set up."""
 
+import difflib
 from collections.abc import Callable
 from typing import Protocol
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
+from provisioner.errors import InputError
 from provisioner.steps.base import Outcome, Waiting, Work
 
 
@@ -58,6 +60,30 @@ def missing_platform(customer: Customer) -> list[str]:
     possible = " or ".join(PLATFORMS)
     update = command("update", customer.email, "setup.messaging.platform", possible)
     return [f"{name} cannot be set up yet: {why}. What can be, if the customer agrees: {update}"]
+
+
+def stated_platform(text: str) -> str:
+    """The name of a platform as a record has it. InputError for one of which nothing is known."""
+    name = text.strip().lower()
+    known = (*PLATFORMS, *_NOT_YET)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
+        raise InputError("set the platform", whom=text[:40], cause="there is none of this name", hint=hint)
+    return name
+
+
+def meaning_of_change(before: Customer, customer: Customer) -> str:
+    """What another platform means for a customer who is connected already; empty for all others."""
+    old, new = name_of(before), name_of(customer)
+    if old == new or not before.setup.messaging.connected:
+        return ""
+    back = command("update", customer.email, "setup.messaging.platform", old)
+    stays = f"Their Moltbot goes on talking over {old} until it is connected over {new}"
+    why = _NOT_YET.get(new)
+    if why:
+        return f"{stays}, which cannot be set up yet: {why}. Back to what is so: {back}"
+    return f"{stays}: {command('provision', customer.email)}"
 
 
 def name_of(customer: Customer) -> str:

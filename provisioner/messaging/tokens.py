@@ -1,5 +1,6 @@
 """Bots' tokens: whose they are, and that no two customers share a bot."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from provisioner.customers.record import Customer
@@ -10,6 +11,7 @@ from provisioner.services.telegram_updates import BotIdentity
 from provisioner.settings import Settings
 
 _DOING = "use the bot's token"
+_TOKEN = re.compile(r"[1-9][0-9]{4,15}:[A-Za-z0-9_-]{30,64}")
 
 
 def checked_identity(
@@ -30,6 +32,18 @@ def checked_identity(
             hint="make a bot for this customer with @BotFather",
         )
     return identity
+
+
+def stated_token(text: str) -> str:
+    """A bot's token without blanks around it. InputError, without the token, if no bot can have it."""
+    token = text.strip()
+    if not _TOKEN.fullmatch(token):
+        raise InputError(
+            _DOING,
+            cause="it does not look like one: digits, a colon, and about 35 letters, digits, - and _",
+            hint="copy the whole line that @BotFather shows after “Use this token”",
+        )
+    return token
 
 
 def check_token(store: CustomerStore, settings: Settings, who: str, token: str) -> BotIdentity | None:

@@ -214,7 +214,7 @@ def test_a_revoked_or_wrong_token_is_refused_and_not_written(
     revoked = bot.token
     world.revoke(bot)
 
-    for token in (revoked, "nonsense", "1:x"):
+    for token in (revoked, "123456789:" + "A" * 35):
         refused = invoke("update", ADA, FIELD, token)
         assert (refused.code, "wrong, or was revoked" in refused.err) == (1, True)
         assert revoked not in refused.err
@@ -268,3 +268,81 @@ def test_the_list_says_for_how_long_somebody_is_waited_for(invoke: Invoke, works
     assert "@grace to press Start, for 30 min" in shown
     first = json.loads(invoke("list", "--json").out)["customers"][0]
     assert first["waitingSince"].endswith("Z")
+
+
+PLATFORM = "setup.messaging.platform"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "nonsense",
+        "1:x",
+        "123456789:short",
+        "123456789",
+        "abc:" + "A" * 35,
+        "123456789:" + "A" * 20 + " " * 15,
+    ],
+)
+def test_a_token_of_impossible_shape_is_refused_without_asking_telegram(
+    invoke: Invoke, workspace: Workspace, world: World, token: str
+) -> None:
+    refused = invoke("update", ADA, FIELD, token)
+
+    assert refused.code == 2
+    assert "does not look like one" in refused.err
+    assert token not in refused.err
+    assert list(world.calls) == []
+    assert workspace.store().read(ADA).get(FIELD) is None
+
+
+def test_a_platform_is_one_that_is_known(invoke: Invoke, workspace: Workspace) -> None:
+    refused = invoke("update", ADA, PLATFORM, "telegramm")
+    assert (refused.code, "did you mean telegram?" in refused.err) == (2, True)
+    pigeon = invoke("update", ADA, PLATFORM, "pigeon")
+    assert (pigeon.code, "one of telegram, whatsapp" in pigeon.err) == (2, True)
+    assert workspace.store().read(ADA).get(PLATFORM) != "pigeon"
+    for word in ("WhatsApp", " Telegram "):
+        assert invoke("update", ADA, PLATFORM, word).code == 0
+        assert workspace.store().read(ADA).get(PLATFORM) == word.strip().lower()
+    assert invoke("update", ADA, PLATFORM, "null").code == 0
+
+
+def test_another_platform_for_a_finished_customer_is_no_nothing_to_do(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-key")
+    with workspace.store().edit(ADA) as record:
+        for path, value in _FINISHED.items():
+            record.set(path, value)
+    assert "nothing to do" in invoke("provision", ADA).err.lower()
+
+    changed = invoke("update", ADA, PLATFORM, "whatsapp")
+
+    assert changed.code == 0
+    said = " ".join(changed.err.split())
+    assert "Their Moltbot goes on talking over telegram" in said
+    assert "which cannot be set up yet" in said
+    assert f"provisioner update {ADA} {PLATFORM} telegram" in said
+    asked = invoke("provision", ADA)
+    assert asked.code == 2
+    assert "whatsapp cannot be set up yet" in " ".join(asked.err.split())
+    assert invoke("update", ADA, PLATFORM, "telegram").code == 0
+    assert "nothing to do" in invoke("provision", ADA).err.lower()
+
+
+_FINISHED = {
+    "status": "active",
+    "setup.status": "complete",
+    "setup.droplet": {"id": "7", "ip": "192.0.2.7", "hostKey": "ssh-ed25519 AAAA", "tag": "t", "name": "n"},
+    "setup.moltbot": {"installed": True, "version": "2026.9.6", "dropletId": "7"},
+    "setup.messaging": {
+        "platform": "telegram",
+        "connected": True,
+        "userId": "5",
+        "botId": "8",
+        "botUsername": "ada_bot",
+        "dropletId": "7",
+    },
+    "setup.handoff": {"completed": True, "onboardingMessageSent": True, "dropletId": "7"},
+}
