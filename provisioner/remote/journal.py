@@ -197,7 +197,7 @@ def _misfit(event: str, document: dict[str, Any]) -> str | None:
 
 @dataclass(frozen=True)
 class Ending:
-    """The last word about a run: `ok`, or the failed task if it was one, else the cause."""
+    """The last word about a run: `ok`, or the failed task if it was one, else the cause as it was sent."""
 
     ok: bool
     seconds: float = 0
@@ -234,11 +234,11 @@ class RunReader:
                 self.ending = Ending(ok=False, cause=self._cut_short(line))
         return None
 
-    def _cut_short(self, line: dict[str, Any]) -> str:
+    @staticmethod
+    def _cut_short(line: dict[str, Any]) -> str:
         if line.get("status") == _NO_JOURNAL:
             return "the journal cannot be written: is the disk full?"
-        how = self._redact(line.get("result") or "no end was written")
-        return f"the run was ended from outside ({how})"
+        return f"the run was ended from outside ({line.get('result') or 'no end was written'})"
 
     def _end_of_task(self, line: dict[str, Any]) -> TaskEnded:
         task = TaskEnded(
@@ -257,8 +257,9 @@ class RunReader:
 
     def _finished(self, line: dict[str, Any]) -> Ending:
         failed = next((task for task in self._tasks if task.status == "failed"), None)
-        cause = self._redact(line.get("cause", ""))
-        return Ending(ok=line["ok"], seconds=line.get("seconds", 0), failed=failed, cause=cause)
+        return Ending(
+            ok=line["ok"], seconds=line.get("seconds", 0), failed=failed, cause=line.get("cause", "")
+        )
 
     def report(self, playbook: str) -> Report:
         """What the run came to; only once it has ended."""

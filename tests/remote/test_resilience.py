@@ -61,6 +61,31 @@ def test_a_cut_link_is_made_again(machine: Machine, tmp_path: Path) -> None:
     assert ended == list(report.tasks), "each is told once"
 
 
+# A start that takes so long that the run which was there has ended meanwhile.
+SLOW_START = """\
+cat > /usr/local/bin/systemd-run <<'END'
+#!/bin/sh
+touch /go
+while systemctl is-active --quiet provisioner-run; do sleep 0.05; done
+exec /usr/bin/systemd-run "$@"
+END
+chmod 755 /usr/local/bin/systemd-run
+"""
+
+
+def test_a_run_that_ends_while_it_is_attached_to_is_not_begun_again(machine: Machine, tmp_path: Path) -> None:
+    applying = Applying(machine, tasks(tmp_path, WAIT)).until_it_waits()
+    machine.shell(SLOW_START)
+    try:
+        applying.connection._transport.sock.close()
+        until(lambda: any(isinstance(event, LinkLost) for event in applying.events))
+        machine.shell("sleep 3; touch /go")
+        report = applying.result()
+    finally:
+        machine.shell("rm /usr/local/bin/systemd-run")
+    assert [task.status for task in report.tasks] == ["ok", "ok", "ok"]
+
+
 def test_a_link_that_is_cut_again_and_again(machine: Machine, tmp_path: Path) -> None:
     applying = Applying(machine, tasks(tmp_path, WAIT)).until_it_waits()
     for cut in range(1, 4):

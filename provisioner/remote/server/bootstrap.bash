@@ -50,15 +50,25 @@ running() { # sets `found` and `its_playbook`, `its_digest` of the unit that is 
   found=${words[1]} its_playbook=${words[2]} its_digest=${words[3]}
 }
 
+may_be_running() { # whether the caller's run, or one of the very same thing, has begun and was not seen to end
+  local sum
+  [[ $mine == - ]] || return 0
+  read -r _ _ sum _ <"$state/current" && [[ $sum == "$digest" ]]
+} 2>/dev/null
+
 begin() { # sets `found` and `how`
   local turn complaint
   # systemd would make the second for everybody to read.
   : >"$state/runs/$run/journal.jsonl" && : >"$state/runs/$run/errors" || refuse "the journal cannot be written on $state"
   for ((turn = 0; turn < 400; turn++)); do
+    if ((turn)) || may_be_running; then
+      # In this order: a run that ends between the two questions has left its result.
+      running && ! result_of "$found" '' && break
+      waiting_result && { how=ended; forget; return; }
+    fi
     complaint=$(start_unit) && { found=$run how=started; return; }
-    running || { [[ $complaint == *already* ]] || refuse "$complaint"; sleep 0.05; continue; }
-    result_of "$found" '' || break
-    sleep 0.05 # it is on its way out
+    running || [[ $complaint == *already* ]] || refuse "$complaint"
+    sleep 0.05 # it is on its way out, or somebody else was faster
   done
   forget
   if [[ $its_digest == "$digest" ]]; then how=attached; else how=other; fi
