@@ -27,7 +27,7 @@ def operator(cloud: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     settings = Workspace(operator.workspace).settings_file
     settings.write_text(
         '[operator]\ncontact = "help@example.com"\n'
-        "[droplet]\nsettle_seconds = 0.5\npoll_seconds = 0.2\nrequests_per_minute = 1000000\n"
+        "[droplet]\nsettle_seconds = 0.5\npoll_seconds = 0.2\nrequests_per_minute = 100000\n"
     )
     yield operator
     cloud.turn(boot_seconds=0)

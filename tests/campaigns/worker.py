@@ -156,6 +156,8 @@ class Droplets(_Worker):
 
     def enumerate(self) -> None:
         (self._places,), self._lasts = self.timed(DROPLET)
+        # What is asked before any effect comes first.
+        self._asked = next(at for at, place in enumerate(self._places) if "create" in place)
         self._everywhere()
         self._own_machine()
         for faults in _CREATIONS:
@@ -197,7 +199,8 @@ class Droplets(_Worker):
 
     def _everywhere_among(self, faults: Sequence[AnyFault]) -> None:
         family = "a death at each boundary among faults"
-        for at in self.mine(range(sum(map(len, self.places(DROPLET, faults))))):
+        first = 0 if self.plan.long else self._asked
+        for at in self.mine(range(first, sum(map(len, self.places(DROPLET, faults))))):
             if not self.live(family, DROPLET, [Killed(at)], faults)[0].killed:
                 return
 
@@ -214,7 +217,7 @@ class Droplets(_Worker):
         for at in self.mine(range(things)):
             for way in (errno.ENOSPC, errno.EIO, errno.EROFS):
                 self.live("the disk fails at each thing done to a file", DROPLET, [DiskFails(at, way)])
-        for at in self.mine(range(len(self._places))):
+        for at in self.mine(range(0 if self.plan.long else self._asked, len(self._places))):
             for seconds in (_DAY, -_DAY):
                 self.live("the clock is set at each boundary", DROPLET, [ClockSet(at, seconds)])
         first, struck = self.plan.worker, True

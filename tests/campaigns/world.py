@@ -37,7 +37,7 @@ contact = "help@example.com"
 settle_seconds = 0.4
 poll_seconds = 0.05
 ssh_seconds = 30
-requests_per_minute = 1000000
+requests_per_minute = 100000
 """
 PLAYBOOKS = ("server", "moltbot", "telegram")
 # Each is applied by one run at a time, whole, and once more only if the first one's end was not heard.
