@@ -21,6 +21,7 @@ from provisioner.fleet import Ending
 from provisioner.planning import Plan, StepPlan
 from provisioner.printable import clean, clean_json, clean_lines
 from provisioner.progress import Listener, Progress
+from provisioner.remote.logs import Run
 from provisioner.steps.base import Planned
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke, Result
@@ -170,8 +171,9 @@ JOURNAL: list[dict[str, Any]] = [
 def test_no_log_passes_on_what_a_server_says(
     command: Command, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run_there = Run(HOSTILE, playbook=HOSTILE, tasks=2, ok=False, changed=1)
     monkeypatch.setattr(server, "_connected", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr("provisioner.remote.logs.runs_on", lambda *_: [HOSTILE])
+    monkeypatch.setattr("provisioner.remote.logs.runs_on", lambda *_: [run_there])
     monkeypatch.setattr("provisioner.remote.logs.read_journal", lambda *_: JOURNAL)
     monkeypatch.setattr("provisioner.remote.logs.read_log", lambda *_: f"one\n\ttwo {HOSTILE}")
 
