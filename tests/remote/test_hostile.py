@@ -270,7 +270,8 @@ def test_anything_ends_in_a_report_or_an_error_about_the_server(sessions: list[l
     with pytest.MonkeyPatch.context() as monkeypatch:
         Clock(monkeypatch)
         with contextlib.suppress(RemoteError):
-            assert isinstance(apply(ScriptedConnection(*sessions)), Report)
+            report = Execution(ScriptedConnection(*sessions), SCRIPT, patience=1).apply()
+            assert isinstance(report, Report)
 
 
 @pytest.mark.parametrize(
