@@ -48,7 +48,7 @@ def compose(words: str) -> Letter:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", rest.strip())]
     text = "\n\n".join(paragraphs) + "\n"
     body = "\n".join(_paragraph(part) for part in paragraphs)
-    return Letter(first.removeprefix("Subject: ").strip(), text, _PAGE.format(body=body))
+    return Letter(" ".join(first.removeprefix("Subject: ").split()), text, _PAGE.format(body=body))
 
 
 def letter_to(work: Work, name: str) -> Letter:

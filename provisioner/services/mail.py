@@ -10,8 +10,9 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate, make_msgid, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -65,8 +66,7 @@ class Mailer:
         MailError if it was certainly not sent, with `retry` set where it may be later; MailUncertain if that
         cannot be told.
         """
-        message = _message(self._sender, to, letter)
-        self._retrying(lambda: self._once(to, message))
+        self._retrying(lambda: self._once(to, letter))
 
     def probe(self, seconds: float = CALL_SECONDS) -> None:
         """Connect, encrypt and log in as `send` does, and leave; nothing is sent, and nothing tried again.
@@ -77,14 +77,20 @@ class Mailer:
         with self._explained(doing), self._connection(seconds) as server:
             self._log_in(server, doing)
 
-    def _once(self, to: str, message: EmailMessage) -> None:
+    def _once(self, to: str, letter: Letter) -> None:
         with self._explained(_SENDING, to), self._connection(CALL_SECONDS) as server:
             self._log_in(server, _SENDING)
-            _ask(server.mail(parseaddr(self._sender)[1]), to)
-            _ask(server.rcpt(to), to)
+            name, sender = parseaddr(self._sender)
+            sender, whom = _in_ascii_domain(sender), _in_ascii_domain(to)
+            utf8 = not (sender.isascii() and whom.isascii())
+            if utf8 and not server.has_extn("smtputf8"):
+                raise _not_in_ascii(to)
+            message = _message((name, sender), whom, letter).as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
+            _ask(server.mail(sender, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []), to)
+            _ask(server.rcpt(whom), to)
             try:
                 cross("before an e-mail")
-                answer = server.data(message.as_bytes(policy=SMTP))
+                answer = server.data(message)
                 cross("after an e-mail")
             except smtplib.SMTPDataError:
                 raise
@@ -110,9 +116,7 @@ class Mailer:
             cause = f"the mail server's certificate is not good: {problem.verify_message}"
             raise MailError(doing, whom=to, cause=cause, hint=_CERTIFIED) from None
         except UnicodeError:
-            cause = "the address has letters outside ASCII, which the mail server cannot be told"
-            hint = "write to them another way, or give them another address"
-            raise MailError(doing, whom=to, cause=cause, hint=hint) from None
+            raise _not_in_ascii(to, doing) from None
         except (smtplib.SMTPException, OSError) as problem:
             where = f"{self._address.hostname}:{self._port}"
             cause = f"{where} did not answer as a mail server does ({type(problem).__name__})"
@@ -167,13 +171,35 @@ def _checked(url: str) -> SplitResult:
     return address
 
 
-def _message(sender: str, to: str, letter: Letter) -> EmailMessage:
+def _in_ascii_domain(address: str) -> str:
+    """The address with its domain as mail servers know it; UnicodeError if it can be none."""
+    local, at, domain = address.rpartition("@")
+    return address if address.isascii() else f"{local}{at}{domain.encode('idna').decode()}"
+
+
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(name, local, domain)
+
+
+def _not_in_ascii(to: str | None, doing: str = _SENDING) -> MailError:
+    cause = "the address has letters outside ASCII, which the mail server cannot be told (no SMTPUTF8)"
+    hint = "write to them another way, or give them another address"
+    return MailError(doing, whom=to, cause=cause, hint=hint)
+
+
+def _message(sender: tuple[str, str], to: str, letter: Letter) -> EmailMessage:
+    """The letter as it is sent; MailError if a line of its head would be several."""
     message = EmailMessage()
-    message["From"] = sender
-    message["To"] = to
-    message["Subject"] = letter.subject
+    try:
+        message["From"] = _address(sender[1], sender[0])
+        message["To"] = _address(to)
+        message["Subject"] = letter.subject
+    except ValueError as problem:
+        cause = f"the head of the e-mail cannot be written: {problem}"
+        raise MailError(_SENDING, whom=to, cause=cause) from None
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)
+    message["Message-ID"] = make_msgid(domain=sender[1].rpartition("@")[2] or None)
     # Paragraphs are lines, and longer than a mail server takes them.
     message.set_content(letter.text, cte="quoted-printable")
     message.add_alternative(letter.html, subtype="html", cte="quoted-printable")

@@ -1,5 +1,6 @@
 """The mail client against a mail server on loopback."""
 
+import contextlib
 import datetime as dt
 import ipaddress
 import socket
@@ -106,11 +107,46 @@ def test_a_connection_that_breaks_after_the_letter_leaves_it_uncertain_and_is_no
 
 
 def test_an_address_that_the_server_cannot_be_told_is_an_error_and_not_tried_again() -> None:
-    with _mailbox() as mailbox, pytest.raises(MailError, match="outside ASCII") as problem:
-        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER, pause=0).send("jürgen@example.com", LETTER)
+    with _talking() as server, pytest.raises(MailError, match="outside ASCII") as problem:
+        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("jürgen@example.com", LETTER)
 
     assert not problem.value.retry
-    assert mailbox.messages == []
+    assert server.connections == 1
+
+
+def test_a_domain_outside_ascii_is_told_as_mail_servers_know_it() -> None:
+    with _mailbox() as mailbox:
+        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER).send("ada@bücher.example", LETTER)
+
+    (mail,) = mailbox.messages
+    assert mail.recipients == ("ada@xn--bcher-kva.example",)
+    assert mail.headers["to"] == "ada@xn--bcher-kva.example"
+
+
+def test_a_name_outside_ascii_is_told_to_a_server_that_takes_it() -> None:
+    with _mailbox() as mailbox:
+        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER).send("jürgen@bücher.example", LETTER)
+
+    (mail,) = mailbox.messages
+    assert mail.recipients == ("jürgen@xn--bcher-kva.example",)
+    assert mail.subject == LETTER.subject
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject"),
+    [
+        ("Stuff\nBcc: eve@example.com <a@example.com>", "x"),
+        (SENDER, "x\nBcc: eve@example.com"),
+        (SENDER, "x\r\ny"),
+    ],
+)
+def test_no_line_is_smuggled_into_the_head(sender: str, subject: str) -> None:
+    with _mailbox() as mailbox:
+        mailer = Mailer(f"smtp://127.0.0.1:{mailbox.port}", sender)
+        with contextlib.suppress(MailError):
+            mailer.send("ada@example.com", Letter(subject, "hello\n", "<p>hello</p>"))
+
+    assert all("eve" not in str(mail.recipients) and "bcc" not in mail.headers for mail in mailbox.messages)
 
 
 def test_a_goodbye_that_fails_does_not_matter() -> None:
