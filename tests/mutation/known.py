@@ -4,7 +4,6 @@
 tests.
 """
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ _WITHIN = 300.0
 
 @dataclass(frozen=True)
 class Known:
-    """What is broken: `old`, once in `file`, becomes `new`, and so in `also`; `tests` notice.
+    """What is broken: `old`, once in `file`, becomes `new`; `tests` notice.
 
     With `on_machine` they need a real server.
     """
@@ -25,24 +24,18 @@ class Known:
     old: str
     new: str
     tests: tuple[str, ...]
-    also: tuple[tuple[str, str, str], ...] = ()
     on_machine: bool = False
 
-    def broken(self, root: Path = ROOT) -> dict[str, str]:
-        """The files as they are broken, by name; ValueError if the code has moved away."""
-        files: dict[str, str] = {}
-        for file, old, new in ((self.file, self.old, self.new), *self.also):
-            text = files.get(file) or (root / file).read_text()
-            if text.count(old) != 1:
-                raise ValueError(f"{self.what}: {old!r} is {text.count(old)} times in {file}")
-            files[file] = text.replace(old, new)
-        return files
+    def broken(self, root: Path = ROOT) -> str:
+        """The file with the breakage; ValueError if the code has moved away."""
+        text = (root / self.file).read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.what}: {self.old!r} is {text.count(self.old)} times in {self.file}")
+        return text.replace(self.old, self.new)
 
     def judge(self, tree: Tree) -> Verdict:
         """What the tests say about the code as it is broken; they have passed on the whole one."""
-        with ExitStack() as broken:
-            for file, text in self.broken(tree.root).items():
-                broken.enter_context(tree.broken(file, text))
+        with tree.broken(self.file, self.broken(tree.root)):
             return self.ask(tree)
 
     def ask(self, tree: Tree) -> Verdict:
@@ -95,13 +88,6 @@ KNOWN: tuple[Known, ...] = (
         "            cause=self._redact(cause),\n",
         "            cause=cause,\n",
         (f"{_HOSTILE}::test_a_failure_is_told_without_secrets",),
-        also=(
-            (
-                "provisioner/remote/journal.py",
-                'cause = self._redact(line.get("cause", ""))',
-                'cause = line.get("cause", "")',
-            ),
-        ),
     ),
     Known(
         "a task's output has secrets",
