@@ -174,4 +174,5 @@ def test_a_command_for_an_address_that_looks_like_an_option_takes_the_id() -> No
 def test_what_runs_there_counts_and_not_what_the_record_says() -> None:
     (_, late) = of(replace(WELL, running="2026.9.5", installed="2026.9.5"))
 
-    assert (late.severity, late.problem) == ("advice", "Moltbot 2026.9.5 runs there, new servers get 2026.9.6")
+    words = "Moltbot 2026.9.5 runs there, new servers get 2026.9.6"
+    assert (late.severity, late.problem) == ("advice", words)
