@@ -294,7 +294,7 @@ def test_a_token_that_was_given_by_hand_is_forgotten_only_when_that_is_said(stag
     assert _completes(stage).id != bot.id
 
 
-@pytest.mark.parametrize("username", ["", "@", "a b", "ada@example.com", "https://t.me/ada", "ad", "1ada"])
+@pytest.mark.parametrize("username", ["", "@", "a b", "ada@example.com", "https://t.me/+ada", "ad", "1ada"])
 def test_a_username_that_is_none_is_refused_before_anything_is_changed(stage: Stage, username: str) -> None:
     _taken(stage)
     before = stage.workspace.store().read(ADA).data
