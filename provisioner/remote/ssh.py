@@ -13,19 +13,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from provisioner.boundaries import cross
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
 from provisioner.remote.answers import MOST_BYTES
+from provisioner.remote.bounds import bounded_transport
 from provisioner.remote.keys import login_key
 from provisioner.remote.login import NothingRan, Tries, marked, new_mark
 from provisioner.remote.stream import Stream, link, reason
 
 if TYPE_CHECKING:
     from paramiko import PKey, Transport
-    from paramiko.packet import Packetizer
 
 # It logs tracebacks of ordinary refusals, which would come out on the terminal, and at DEBUG every packet.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -35,7 +34,6 @@ _HANDSHAKE_SECONDS = 15
 _CHANNEL_SECONDS = 30
 _PAUSE_SECONDS = 0.25
 _MARGIN_SECONDS = 10
-_MOST_PACKET = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def _explained(host: Host, problem: _NotYet) -> ProvisionerError:
 
 
 def _open(host: Host, key: "PKey", limit: float) -> "Transport":
-    from paramiko import SSHException, Transport
+    from paramiko import SSHException
 
     try:
         sock = _socket(host, min(limit, _TCP_SECONDS))
@@ -159,7 +157,7 @@ def _open(host: Host, key: "PKey", limit: float) -> "Transport":
         raise _NotYet(f"no answer ({problem.strerror or problem})") from None
     transport: Transport | None = None
     try:
-        transport = Transport(sock, packetizer_class=_bounded_packets())
+        transport = bounded_transport(sock)
         _log_in(transport, host, key, min(limit, _HANDSHAKE_SECONDS))
     except (OSError, EOFError, SSHException) as problem:
         _end(transport, sock)
@@ -221,22 +219,6 @@ def _prove_ourselves(transport: "Transport", user: str, key: "PKey") -> None:
         raise _Refused(f"it refused the operator's key ({reason(problem)})") from None
     if more:
         raise _Refused(f"it wants more than the operator's key ({', '.join(more)})")
-
-
-@cache
-def _bounded_packets() -> type["Packetizer"]:
-    from paramiko import SSHException
-    from paramiko.packet import Packetizer
-
-    class BoundedPackets(Packetizer):
-        """paramiko's own would gather packets of up to 4 GB."""
-
-        def read_all(self, n: int, check_rekey: bool = False) -> bytes:
-            if n > _MOST_PACKET:
-                raise SSHException(f"it announced a packet of {n} bytes")
-            return super().read_all(n, check_rekey)
-
-    return BoundedPackets
 
 
 def _prepare_paramiko() -> None:

@@ -178,7 +178,7 @@ class Stream:
             return False
         if not channel.eof_received:
             if not channel.get_transport().is_active():
-                raise EOFError("the link broke")
+                raise channel.get_transport().get_exception() or EOFError("the link broke")
             if not channel.closed:
                 return False
         if not self._out.open:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from provisioner.errors import ConnectionLost, RemoteError
 from provisioner.remote import logs
+from provisioner.remote.bounds import bounded_transport
 from provisioner.remote.keys import generate_keypair
-from provisioner.remote.ssh import Host, _bounded_packets, connect
+from provisioner.remote.ssh import Host, connect
 from tests.remote.scripted import Said, ScriptedConnection
 from tests.remote.sshd import Sshd
 
@@ -75,7 +76,7 @@ def test_what_is_said_while_we_send_is_not_lost(server: Sshd) -> None:
 def test_a_packet_of_gigabytes_is_refused() -> None:
     here, there = socket.socketpair()
     with here, there:
-        packets = _bounded_packets()(here)
+        packets = bounded_transport(here).packetizer
         there.sendall(b"x" * 64)
         assert packets.read_all(64) == b"x" * 64
         with pytest.raises(paramiko.SSHException, match="a packet of 4000000000 bytes"):
@@ -148,6 +149,39 @@ def test_a_server_that_never_answers_a_request(monkeypatch: pytest.MonkeyPatch) 
     ):
         connection.run("true")
     done.set()
+
+
+class _Flooding(_Odd):
+    """Says far more than there is room for, before it answers that the command runs."""
+
+    def __init__(self, kind: bytes, head: int | None) -> None:
+        self._kind, self._head = kind, head
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        message = paramiko.Message()
+        message.add_byte(self._kind)
+        message.add_int(channel.remote_chanid)
+        if self._head is not None:
+            message.add_int(self._head)
+        message.add_string(b"x" * 32_000)
+        transport = channel.get_transport()
+        for _ in range(1000):
+            if transport.is_active():
+                transport._send_message(message)  # type: ignore[attr-defined]
+        return True
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [(paramiko.common.cMSG_CHANNEL_DATA, None), (paramiko.common.cMSG_CHANNEL_EXTENDED_DATA, 1)],
+)
+def test_a_server_that_says_more_than_there_is_room_for(kind: bytes, head: int | None) -> None:
+    with (
+        odd_server(_Flooding(kind, head)) as host,
+        connect(host) as connection,
+        pytest.raises(ConnectionLost, match="more than it was told that there is room for"),
+    ):
+        connection.run("true")
 
 
 def test_a_server_that_wants_more_than_the_key() -> None:
