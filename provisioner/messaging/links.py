@@ -48,6 +48,12 @@ def is_expired(link: Link) -> bool:
     return link.expires_at is not None and timestamps.hours_since(link.expires_at) > 0
 
 
+def was_used(customer: Customer) -> bool:
+    """Whether somebody has used the customer's link, or made the bot that it suggests."""
+    link = customer.setup.messaging.link
+    return link is not None and link.used_at is not None
+
+
 def needs_link(customer: Customer) -> bool:
     """Whether the next run makes a link for a customer who makes their bot themselves."""
     messaging = customer.setup.messaging

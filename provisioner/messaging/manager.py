@@ -184,7 +184,9 @@ class _Sitting:
         theirs = [one for one in self._customers.values() if one.setup.messaging.user_id == update.who.id]
         if not theirs:
             return _owed_to_stranger(update.who, "unknown")
-        return self._where_they_are(max(theirs, key=links.wants_bot).id)
+        # Of the others a server may have told the id; who used a link was heard by Telegram's word.
+        first = max(theirs, key=lambda one: (links.wants_bot(one), links.was_used(one)))
+        return self._where_they_are(first.id)
 
     def _open_link(
         self, customer: Customer, code: str, who: Person

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from provisioner.commands import command
 from provisioner.errors import RemoteError
 from provisioner.messaging.names import plain_username
 from provisioner.steps.base import Work
@@ -39,7 +40,31 @@ def user_id_by_request(work: Work) -> str | None:
         return None
     found = read_requests(work.server.run(PENDING_REQUESTS), work.customer.email)
     theirs = [request for request in found if plain_username(request.username) == wanted]
-    return max(theirs, key=lambda request: request.at).id if theirs else None
+    if not theirs:
+        return None
+    user_id = max(theirs, key=lambda request: request.at).id
+    _refuse_anothers(work, user_id, wanted)
+    return user_id
+
+
+def _refuse_anothers(work: Work, user_id: str, username: str) -> None:
+    """RemoteError if the id is that of a customer with another username: a server may say anything."""
+    for other in work.others():
+        messaging = other.setup.messaging
+        if (
+            messaging.user_id == user_id
+            and other.status != "cancelled"
+            and plain_username(messaging.username) != username
+        ):
+            email = work.customer.email
+            enter = command("update", email, "setup.messaging.userId", user_id)
+            cause = f"their server says that @{username} has the id {user_id}, which is that of {other.email}"
+            raise RemoteError(
+                _DOING,
+                whom=email,
+                cause=cause,
+                hint=f"only if they are one person: {enter}",
+            )
 
 
 def read_requests(text: str, whom: str) -> list[Request]:

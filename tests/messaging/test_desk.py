@@ -164,6 +164,25 @@ def test_a_stranger_who_presses_often_leaves_one_event(stage: Stage) -> None:
     assert stage.events(fold(ADA)).count("link_refused") == 1
 
 
+def test_who_used_their_link_is_not_told_of_the_bot_of_another_record_with_their_id(stage: Stage) -> None:
+    stage.sign_up()
+    stage.run()
+    bot = stage.create("ada")
+    stage.run()
+    other = "aaa@example.com"
+    stage.sign_up(other, "Mallory", "@mallory")
+    theirs = {"botId": "5", "botUsername": "mallory_bot", "userId": stage.customer().setup.messaging.user_id}
+    stage.change(other, **{f"setup.messaging.{name}": value for name, value in theirs.items()})
+    before = len(stage.answers("ada"))
+
+    stage.phones.press_start("ada", MANAGER)
+    _desk(stage).attend()
+
+    said = " ".join(stage.answers("ada")[before:])
+    assert bot.username in said
+    assert "mallory" not in said
+
+
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 MEMBER = {"id": 777, "is_bot": False, "first_name": "Mallory", "username": "mallory_m"}
 GROUP = {"id": -1001234567, "type": "supergroup", "title": "Family"}

@@ -96,6 +96,20 @@ def test_an_old_request_is_as_good_and_of_two_the_newer_one_has_the_username(sta
     assert stage.work.customer.setup.messaging.user_id == "7"
 
 
+def test_a_server_cannot_make_its_customer_somebody_else(stage: Stage) -> None:
+    stage.server.requests = [{"id": "7", "username": "ada_l"}]
+    grace = {"messaging": {"userId": "7", "username": "@grace"}}
+    stage.work.everybody_else = [new_record(id="cust_2", email="grace@example.com", setup=grace).customer]
+
+    with pytest.raises(RemoteError, match=r"which is that of grace@example\.com"):
+        Messaging().run(stage.work)
+
+    assert stage.work.customer.setup.messaging.user_id is None
+    grace["messaging"]["username"] = "@ADA_L"
+    stage.work.everybody_else = [new_record(id="cust_2", email="ada2@example.com", setup=grace).customer]
+    assert Messaging().run(stage.work) == Done()
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
