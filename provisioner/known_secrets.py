@@ -52,7 +52,7 @@ def record_secrets(customers: Path) -> Iterator[str]:
 
     for folder in (customers / names.ACTIVE, customers / names.ARCHIVE):
         with suppress(OSError):
-            for path in sorted(folder.iterdir()):
+            for path in folder.iterdir():
                 raw = _bytes_of(path)
                 try:
                     yield from secrets_in(document.parse(raw))

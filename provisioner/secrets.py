@@ -6,7 +6,8 @@ text that comes from elsewhere, by their shape.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 MASK = "[hidden]"
@@ -31,6 +32,8 @@ _SHORT = 6
 # And one that is shorter than this, or one of these, never: no text would be left.
 _SHORTEST = 4
 _NO_SECRETS = frozenset({"true", "false", "null", "none", "auto", "force", "never", "always", "prefer"})
+# What looks the same wherever it is written, but for the colon in an address.
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:-]+")
 _PAIR = re.compile(r'"([^"\\\n]{1,100})"\s*:\s*"((?:[^"\\\n]|\\.)*)"?')
 
 
@@ -39,6 +42,7 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
+@lru_cache(maxsize=4096)
 def is_secret_path(path: str) -> bool:
     """Whether the value at this dotted path of a record must be hidden; an unknown one by any name in it."""
     return path in SECRET_PATHS or any(map(is_secret_name, path.split(".")))
@@ -51,7 +55,9 @@ def mask_record(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def secrets_in(data: Mapping[str, Any]) -> list[str]:
     """The secret values of a record's document, wherever they stand, for a `Redactor`."""
-    return [_word(value) for path, value in _leaves(data, "") if is_secret_path(path) and _hides(value)]
+    found: list[str] = []
+    _collect(data, "", found)
+    return found
 
 
 def secrets_in_text(text: str) -> list[str]:
@@ -114,6 +120,8 @@ class Redactor:
 
 def _forms(value: str) -> set[str]:
     """The value as it is, and as JSON, Python, an address and HTML write it."""
+    if _PLAIN.fullmatch(value):
+        return {value, value.replace(":", "%3A")}
     import html
     from urllib.parse import quote
 
@@ -128,16 +136,16 @@ def _forms(value: str) -> set[str]:
     }
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every value that is no group and no list, with the names that lead to it."""
-    if isinstance(value, Mapping):
+def _collect(value: Any, path: str, found: list[str]) -> None:
+    """Add every secret value inside; `path` are the names that lead to it."""
+    if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+            _collect(inner, f"{path}.{key}" if path else str(key), found)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _leaves(inner, path)
-    else:
-        yield path, value
+            _collect(inner, path, found)
+    elif is_secret_path(path) and _hides(value):
+        found.append(_word(value))
 
 
 def _hides(value: Any) -> bool:

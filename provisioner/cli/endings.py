@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import render
 from provisioner.cli.crash import report
 from provisioner.cli.live import took
-from provisioner.cli.redaction import known_redactor
+from provisioner.cli.redaction import known_redactor, redactor_for
 from provisioner.commands import command
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def last_word(ending: "Ending") -> str:
     if ending.interrupted:
         return "stopped by the operator"
     if ending.error:
-        return known_redactor()(ending.error.cause or ending.error.summary)
+        return redactor_for(ending.who)(ending.error.cause or ending.error.summary)
     if ending.bug:
         return f"a bug: {type(ending.bug).__name__}"
     if ending.waiting:
@@ -93,7 +93,7 @@ def document(ending: "Ending") -> dict[str, Any]:
         "run": result.run if result else None,
         "seconds": round(result.seconds, 3) if result else None,
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
-        "error": render.error_document(error) if error else None,
+        "error": render.error_document(error, redactor_for(ending.who)) if error else None,
     }
 
 
@@ -111,9 +111,10 @@ def not_begun(listing: "Listing") -> "Ending":
 
 def tell_unreadable(broken: Sequence["Listing"]) -> None:
     """Each file that says nothing of a customer, who may be one to be set up."""
+    redact = known_redactor() if broken else None
     for listing in broken:
         if listing.broken is not None:
-            render.print_error(listing.broken)
+            render.print_error(listing.broken, redact=redact)
 
 
 def _hints(endings: Sequence["Ending"]) -> dict[str, str]:

@@ -6,7 +6,7 @@ Answers go to standard output; messages about what was done, and errors, to stan
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from provisioner.cli.redaction import known_redactor
 from provisioner.cli.terminal import (
@@ -24,6 +24,9 @@ from provisioner.cli.terminal import (
 )
 from provisioner.errors import ProvisionerError
 from provisioner.printable import clean, clean_json
+
+if TYPE_CHECKING:
+    from provisioner.secrets import Redactor
 
 __all__ = ["Text", "clean", "styled", "width"]
 
@@ -51,12 +54,14 @@ def print_json_line(line: str, stream: TextIO | None = None) -> None:
     (stream or out()).flush()
 
 
-def print_error(error: ProvisionerError, stream: TextIO | None = None) -> None:
+def print_error(
+    error: ProvisionerError, stream: TextIO | None = None, redact: "Redactor | None" = None
+) -> None:
     """What failed, why, and what to do, as one short block."""
     stream = stream or err()
     whom = f" for {error.whom}" if error.whom else ""
     # A secret typed into the wrong place would otherwise come back in the refusal.
-    redact = known_redactor()
+    redact = redact or known_redactor()
     print_block(styled("error", "red") + ": ", redact(f"could not {error.doing}{whom}"), stream)
     if error.cause:
         print_block("  ", redact(error.cause), stream)
@@ -79,9 +84,9 @@ def print_block(first: str | Text, text: str, stream: TextIO | None = None) -> N
     write_lines(lines, stream)
 
 
-def error_document(error: ProvisionerError) -> dict[str, object]:
+def error_document(error: ProvisionerError, redact: "Redactor | None" = None) -> dict[str, object]:
     """An error as a part of a JSON document."""
-    redact = known_redactor()
+    redact = redact or known_redactor()
     texts = {name: getattr(error, name) for name in ("doing", "whom", "cause", "detail", "hint")}
     shown = {name: text and redact(text) for name, text in texts.items()}
     return {**shown, "retry": error.retry, "exitCode": error.exit_code}
