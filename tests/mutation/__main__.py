@@ -117,7 +117,7 @@ class Run:
     def _measure(self, group: Group) -> None:
         """How long its tests may take; a group that is red as it is can tell nothing."""
         tree = self._trees.get()
-        verdict = tree.test(group.tests_of(""), within=900)
+        verdict = tree.test(group.tests_of(tree.root, ""), within=900)
         self._trees.put(tree)
         if verdict.killed:
             self.red.append(f"{group.name}: red on the whole code: {verdict.output}")
@@ -145,7 +145,7 @@ class Run:
         tree = self._trees.get()
         try:
             with tree.broken(mutant.file, change.broken):
-                verdict = tree.test(group.tests_of(mutant.file), within=self._patience[group.name])
+                verdict = tree.test(group.tests_of(tree.root, mutant.file), within=self._patience[group.name])
         finally:
             self._trees.put(tree)
         result = Result(mutant.file, *change.lines, killed=verdict.killed)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutation.tree import ROOT
-
 
 @dataclass(frozen=True)
 class Group:
@@ -15,9 +13,9 @@ class Group:
     tests: tuple[str, ...]
     without: tuple[str, ...] = ()
 
-    def tests_of(self, file: str) -> list[str]:
-        """The arguments for pytest, in the order in which they are likely to notice."""
-        known = [one for place in self.tests for one in _files(place) if one not in self.without]
+    def tests_of(self, root: Path, file: str) -> list[str]:
+        """The arguments for pytest in the tree at `root`, those first that are likely to notice."""
+        known = [one for place in self.tests for one in _files(root, place) if one not in self.without]
         stem = Path(file).stem.strip("_")
         first = sorted(known, key=lambda one: not _about(one, stem))
         options = [f"--deselect={one}" for one in self.without if "::" in one]
@@ -29,11 +27,11 @@ def _about(test: str, stem: str) -> bool:
     return name.startswith(stem) or stem.startswith(name)
 
 
-def _files(place: str) -> list[str]:
-    path = ROOT / place
+def _files(root: Path, place: str) -> list[str]:
+    path = root / place
     found = [path] if path.is_file() else sorted(path.glob("test_*.py"))
     assert found, f"there are no tests at {place}"
-    return [str(one.relative_to(ROOT)) for one in found]
+    return [str(one.relative_to(root)) for one in found]
 
 
 GROUPS = (
