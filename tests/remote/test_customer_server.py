@@ -26,11 +26,13 @@ class Setting:
     said: list[str]
 
 
-def set_up(running: Sshd, folder: Path, *, port: int | None = None, gone: bool = False) -> Setting:
+def set_up(
+    running: Sshd, folder: Path, *, port: int | None = None, gone: bool = False, seconds: float = 1
+) -> Setting:
     key = folder / "key"
     key.write_text(running.operator.private)
     settings = Settings.model_validate(
-        {"ssh": {"key": key, "port": port or running.port}, "droplet": {"ssh_seconds": 1}}
+        {"ssh": {"key": key, "port": port or running.port}, "droplet": {"ssh_seconds": seconds}}
     )
     record = new_record(SignUp(ADA, "sub_1", name="Ada"))
     record.set("setup.droplet.ip", "127.0.0.1")
@@ -73,7 +75,8 @@ def test_a_full_disk_says_what_to_delete(ada: Setting) -> None:
 
 def test_a_login_that_runs_nothing_is_told_and_given_up(tmp_path: Path) -> None:
     with sshd.running(tmp_path, first="echo Please wait while we get your droplet ready; exit 1") as running:
-        ada = set_up(running, tmp_path)
+        # Long enough for a second try on a machine with much to do.
+        ada = set_up(running, tmp_path, seconds=5)
         with pytest.raises(RemoteError, match="Please wait while we get your droplet ready"):
             ada.server.run("true")
     assert any("Please wait while" in line for line in ada.said)

@@ -27,6 +27,7 @@ from tests.test_runner import FakeStep
 
 EMAIL = "customer@example.com"
 KEY = "sk-ant-api03-right-and-long-enough"
+CONTACT = {"contact": "help@example.com"}
 WRONG = "sk-ant-api03-wrong-and-long-enough"
 
 
@@ -36,7 +37,12 @@ class Provider:
     root: str
 
     def settings(self, **changes: Any) -> Settings:
-        return Settings.model_validate({"anthropic_key": KEY, "anthropic_base_url": self.root, **changes})
+        known = {
+            "anthropic_key": KEY,
+            "anthropic_base_url": self.root,
+            "operator": {"contact": "help@example.com"},
+        }
+        return Settings.model_validate({**known, **changes})
 
     def refusals(self, **changes: Any) -> list[str]:
         settings = self.settings(**changes)
@@ -116,7 +122,8 @@ def test_a_fleet_asks_once(provider: Provider) -> None:
 
 @pytest.mark.parametrize("model", ["openai/gpt-6", "anthropic-proxy/claude-sonnet-5"])
 def test_another_providers_model_is_missing_its_key(model: str) -> None:
-    settings = Settings.model_validate({"anthropic_key": KEY, "moltbot": {"model": model}})
+    known = {"anthropic_key": KEY, "operator": CONTACT}
+    settings = Settings.model_validate({**known, "moltbot": {"model": model}})
 
     (need,) = Moltbot().needs(settings, new_record().customer)
 
