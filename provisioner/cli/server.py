@@ -12,6 +12,7 @@ import typer
 from provisioner.cli import render
 from provisioner.cli.context import current_workspace
 from provisioner.cli.live import took
+from provisioner.cli.redaction import known_redactor
 from provisioner.commands import command as command_line
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _with_task(run: "Run", task: int, who: str) -> str:
 
 def _print_runs(known: "Sequence[Run]", *, as_json: bool) -> None:
     if as_json:
-        render.print_json("runs", runs=[asdict(run) for run in known])
+        redact = known_redactor()
+        render.print_json("runs", runs=[{**asdict(run), "playbook": redact(run.playbook)} for run in known])
         return
     column = max((len(run.id) for run in known), default=0)
     for run in known:
@@ -169,14 +171,13 @@ def _what_came_of(run: "Run") -> str:
 
 def _print_task(run: "Run", task: int, output: str) -> None:
     if output:
-        _print_output(output)
+        # The server has left out what it knew then to be secret; what it prints now is its owner's to say.
+        _print_output(known_redactor()(output))
     else:
         render.say(f"task {task} of {run.id} printed nothing, or was not reached")
 
 
 def _print_journal(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
-    from provisioner.cli.redaction import known_redactor
-
     redact = known_redactor()
     for line in lines:
         if as_json:
@@ -189,14 +190,16 @@ def _print_entry(line: dict[str, Any], redact: Callable[[str], str]) -> None:
     match line["event"]:
         case "run":
             looked = ", only looked at (plan)" if line.get("mode") == "plan" else ""
-            render.print_line(f"run {line['run']}: {line['playbook']}, {line['tasks']} tasks{looked}")
+            playbook = redact(line["playbook"])
+            render.print_line(f"run {line['run']}: {playbook}, {line['tasks']} tasks{looked}")
         case "retry":
-            render.print_line(f"{line['task']:>3}  again (exit code {line['exit']})  {line['name']}")
+            name = redact(line["name"])
+            render.print_line(f"{line['task']:>3}  again (exit code {line['exit']})  {name}")
         case "end":
             status = _STATUS[line["status"]]
             shown = render.styled(f"{status:<10}", _STYLES.get(status, "dim"))
             taken = took(line["seconds"])
-            render.print_line(f"{line['task']:>3}  " + shown + f"  {taken:>8}  {line['name']}")
+            render.print_line(f"{line['task']:>3}  " + shown + f"  {taken:>8}  {redact(line['name'])}")
             if line["status"] == "failed":
                 _print_output(redact(line["output"]))
         case "finished":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _CLEAR = "\x1b[H\x1b[2J"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_WRAPPED_AT_ONCE = 10_000
 _LEAST_COLUMNS = 20
 _BROKEN_PIPE = 1
 
@@ -120,9 +121,11 @@ def cut(text: str, room: int) -> str:
     """The text with its end replaced by `…` where it is wider than `room`."""
     if width(text) <= room:
         return text
-    while text and width(text) >= room:
-        text = text[:-1]
-    return f"{text}…"
+    # Letters may take no room at all; so many of them do not belong to words.
+    shown = text[: 4 * room]
+    while shown and width(shown) >= room:
+        shown = shown[:-1]
+    return f"{shown}…"
 
 
 def wrap(text: str, room: int, first: int = 0, indent: int = 0) -> list[str]:
@@ -130,13 +133,28 @@ def wrap(text: str, room: int, first: int = 0, indent: int = 0) -> list[str]:
 
     The first one begins with so many blanks, each other one with `indent`.
     """
-    return textwrap.wrap(
-        clean(text),
-        max(room, _LEAST_COLUMNS),
-        break_on_hyphens=False,
-        initial_indent=" " * first,
-        subsequent_indent=" " * indent,
-    )
+    lines: list[str] = []
+    for part in _short_parts(clean(text)):
+        lines += textwrap.wrap(
+            part,
+            max(room, _LEAST_COLUMNS),
+            break_on_hyphens=False,
+            initial_indent=" " * (indent if lines else first),
+            subsequent_indent=" " * indent,
+        )
+    return lines
+
+
+def _short_parts(text: str) -> Iterator[str]:
+    """The text in parts that end at blanks where it has any: `textwrap` takes the square of a length."""
+    begin = 0
+    while begin < len(text):
+        end = begin + _WRAPPED_AT_ONCE
+        if end < len(text):
+            blank = text.rfind(" ", begin, end)
+            end = blank if blank > begin else end
+        yield text[begin:end]
+        begin = end
 
 
 def open_streams() -> None:

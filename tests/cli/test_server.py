@@ -86,6 +86,23 @@ def test_logs_open_at_the_last_run_that_did_something(invoke: Invoke) -> None:
     assert "\x1b" not in done.out
 
 
+def test_no_log_shows_a_secret_that_the_server_has_put_there(
+    invoke: Invoke, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "the-key-that-lies-on-every-server"
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    text = journal(WORKED, "run", changed=1, name=key)
+    retry = json.dumps({"event": "retry", "task": 1, "name": key, "attempt": 1, "exit": 1})
+    head, rest = text.replace('"playbook":"one"', f'"playbook":"{key}"').split("\n", 1)
+    (runs / WORKED / "journal.jsonl").write_text(f"{head}\n{retry}\n{rest}")
+    (runs / WORKED / "001.log").write_text(f"it is {key}\n")
+    for words in ((), ("--json",), ("--follow",), ("--task", "1"), ("--runs", "--json")):
+        done = invoke("logs", ADA, *words)
+        assert done.code == 0
+        assert "[hidden]" in done.out
+        assert key not in done.out + done.err
+
+
 @pytest.mark.usefixtures("runs")
 def test_which_runs_there_were_and_which_only_looked(invoke: Invoke) -> None:
     done = invoke("logs", ADA, "--runs")

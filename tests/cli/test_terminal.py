@@ -262,6 +262,18 @@ def test_one_line_stays_one_line_and_a_text_keeps_its_lines() -> None:
     assert clean("Zoë 東京 🦞 👩\u200d💻") == "Zoë 東京 🦞 👩\u200d💻"
 
 
+def test_a_text_of_any_length_is_wrapped_in_parts() -> None:
+    words = " ".join(f"https://example.com/{number}" for number in range(2000))
+    lines = terminal.wrap(words, 80, 4, 2)
+    assert " ".join(line.strip() for line in lines) == words
+    assert (lines[0][:5], lines[-1][:3]) == ("    h", "  h")
+    assert max(map(len, lines)) <= 80
+    # As much as a task's log may hold, of what textwrap would take an hour for.
+    for text in (" " * 10_000_000, "x" * 10_000_000):
+        assert "".join(terminal.wrap(text, 80)) == text.strip()
+    assert terminal.cut("字" * 1_000_000, 20) == "字" * 9 + "…"
+
+
 def test_json_is_the_same_document_after_cleaning() -> None:
     document = json.dumps({"a": HOSTILE, "b": ["Zoë\n"]}, indent=2, ensure_ascii=False)
     assert json.loads(clean_json(document)) == json.loads(document)
