@@ -200,7 +200,7 @@ def _log_in(transport: "Transport", host: Host, key: "PKey", limit: float) -> No
     try:
         transport.start_client(timeout=limit)
     except IncompatiblePeer as problem:
-        raise _WrongKey(f"it offers no ssh-ed25519 host key ({problem})") from None
+        raise _WrongKey(f"it offers no ssh-ed25519 host key ({reason(problem)})") from None
     shown = transport.get_remote_server_key().get_base64()
     if shown not in {line.split()[1] for line in host.host_keys}:
         raise _WrongKey("it showed another host key than the recorded one")
@@ -218,7 +218,7 @@ def _prove_ourselves(transport: "Transport", user: str, key: "PKey") -> None:
             raise _NotYet(f"no answer to the login ({reason(problem)})") from None
         raise _Refused(f"it refused the operator's key ({reason(problem)})") from None
     if more:
-        raise _Refused(f"it wants more than the operator's key ({', '.join(more)})")
+        raise _Refused(f"it wants more than the operator's key ({reason(', '.join(more))})")
 
 
 def _prepare_paramiko() -> None:

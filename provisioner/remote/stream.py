@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SILENCE_SECONDS = 30
 _CHUNK = 32768
+_LONGEST_REASON = 300
 _TOO_MUCH = "look at that server: somebody may have changed what it runs for us"
 
 
@@ -32,9 +33,10 @@ def link(whom: str) -> Iterator[None]:
         ) from None
 
 
-def reason(problem: BaseException) -> str:
-    """What an error of the link says, in one line; some say nothing."""
-    return " ".join(str(problem).split()) or "the connection was closed"
+def reason(problem: object) -> str:
+    """What an error of the link says, in one short line; some say nothing, some what the server has said."""
+    words = " ".join(str(problem).split()) or "the connection was closed"
+    return words if len(words) <= _LONGEST_REASON else f"{words[:_LONGEST_REASON]}…"
 
 
 class Stream:

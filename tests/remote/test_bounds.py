@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.errors import ConnectionLost, RemoteError
+from provisioner.errors import ConnectionLost, ProvisionerError, RemoteError
 from provisioner.remote import logs
 from provisioner.remote.bounds import bounded_transport
 from provisioner.remote.keys import generate_keypair
@@ -188,6 +188,44 @@ def test_a_server_that_wants_more_than_the_key() -> None:
     with odd_server(_PartlyIn(lambda: False)) as host, pytest.raises(RemoteError) as caught:
         connect(host, deadline=2)
     assert "wants more than the operator's key (publickey, password)" in caught.value.summary
+
+
+class _Wordy(_PartlyIn):
+    """Wants something with a name without end."""
+
+    def get_allowed_auths(self, username: str) -> str:
+        return f"publickey,{'x' * 50_000}"
+
+
+def test_a_login_that_is_refused_with_very_many_words() -> None:
+    told: list[str] = []
+    with odd_server(_Wordy(lambda: False)) as host, pytest.raises(RemoteError) as caught:
+        connect(host, deadline=2, waiting=told.append)
+    assert all(len(text) < 400 for text in (*told, str(caught.value.cause)))
+
+
+@pytest.mark.parametrize("line", [b"x" * 50_000, b"SSH-" + b"9" * 50_000 + b"-x"])
+def test_whoever_answers_at_the_address_fills_no_log(line: bytes) -> None:
+    told: list[str] = []
+
+    def talk() -> None:
+        while True:
+            try:
+                accepted, _ = listener.accept()
+            except OSError:
+                return
+            with accepted:
+                accepted.sendall(b"\n" * 99 + line + b"\n")
+                accepted.recv(100)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=talk, daemon=True).start()
+        port = listener.getsockname()[1]
+        host = Host("127.0.0.1", ("ssh-ed25519 AAAA",), generate_keypair("me").private, port)
+        with pytest.raises(ProvisionerError) as caught:
+            connect(host, deadline=2, waiting=told.append)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert all(len(text) < 400 for text in (*told, str(caught.value.cause)))
 
 
 def test_a_server_that_refuses_every_command() -> None:
