@@ -1,5 +1,6 @@
 """The shipped playbooks on a real server, with the real product, a model that answers and a phone."""
 
+import json
 import re
 import shlex
 import socket
@@ -191,6 +192,101 @@ def test_passwords_are_not_asked_for(stage: Stage) -> None:
     config = stage.machine.shell("sshd -T").splitlines()
 
     assert {"passwordauthentication no", "kbdinteractiveauthentication no"} <= set(config)
+    assert {"allowusers root", "authorizedkeysfile /root/.ssh/authorized_keys"} <= set(config)
+    assert {"x11forwarding no", "allowagentforwarding no", "authenticationmethods publickey"} <= set(config)
+
+
+def test_a_key_that_the_assistant_puts_into_its_home_opens_nothing(stage: Stage) -> None:
+    shell = stage.machine.shell
+    shell(
+        'as-openclaw bash -c \'umask 077; mkdir -p ~/.ssh; ssh-keygen -qt ed25519 -N "" -f ~/.ssh/id_ed25519;'
+        " cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys'"
+    )
+    options = "-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    for user in ("openclaw", "root"):
+        said = shell(
+            f"as-openclaw ssh {options} -i /home/openclaw/.ssh/id_ed25519 {user}@127.0.0.1 echo in 2>&1 || :"
+        )
+        assert "Permission denied (publickey)" in said, user
+
+
+PUSH = """
+import fcntl, os, termios
+opened = [0, 1, 2]
+try:
+    opened.append(os.open("/dev/tty", os.O_RDWR))
+except OSError:
+    pass
+for number in filter(os.isatty, opened):
+    try:
+        for letter in b"typed by somebody\\n":
+            fcntl.ioctl(number, termios.TIOCSTI, bytes([letter]))
+    except OSError:
+        pass
+"""
+
+
+def test_what_the_assistant_puts_in_place_of_its_command_cannot_type_into_roots_shell(stage: Stage) -> None:
+    shell = stage.machine.shell
+    shell(f"printf '%s' {shlex.quote(PUSH)} > /var/tmp/push.py; chmod 644 /var/tmp/push.py")
+
+    def typed_after(command: str) -> str:
+        inner = f'{command}; IFS= read -r -t 2 typed || :; echo "<$typed>"'
+        spawn = f"import pty; pty.spawn(['bash', '-c', {inner!r}])"
+        return shell(f"python3 -c {shlex.quote(spawn)} < /dev/null")
+
+    if "<typed by somebody>" not in typed_after("runuser --user openclaw -- python3 /var/tmp/push.py"):
+        pytest.skip("this kernel lets nobody push characters")
+    mine = "/home/openclaw/.npm-global/bin/openclaw"
+    shell(
+        f"as-openclaw mv {mine} {mine}.real;"
+        f" printf '#!/bin/sh\\nexec python3 /var/tmp/push.py\\n' > /var/tmp/fake; chmod 755 /var/tmp/fake;"
+        f" as-openclaw cp /var/tmp/fake {mine}"
+    )
+    try:
+        assert "<>" in typed_after("openclaw status")
+        assert "<>" in typed_after("echo x | openclaw status")
+        assert "<>" in typed_after("openclaw status > /var/tmp/said 2>&1")
+    finally:
+        shell(f"as-openclaw mv {mine}.real {mine}")
+
+
+def test_its_report_has_the_gateway_and_the_channel(stage: Stage) -> None:
+    report = json.loads(stage.machine.shell("openclaw-report"))
+
+    assert report["service"]["active"] is True
+    assert report["gateway"] == {"live": True, "ready": True, "failing": [], "version": "2026.9.6"}
+    assert report["installed"] == "2026.9.6"
+    assert report["channels"] == {"telegram": {"connected": True, "state": "ready", "error": None}}
+
+
+def test_the_updates_are_on_their_way_every_day(stage: Stage) -> None:
+    shell = stage.machine.shell
+
+    assert shell("systemctl is-active apt-daily.timer apt-daily-upgrade.timer") == "active\nactive"
+    dump = shell("apt-config dump")
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in dump
+    assert 'Unattended-Upgrade::Automatic-Reboot-Time "11:00";' in dump
+
+
+def test_the_assistant_answers_and_a_key_that_is_refused_is_said(stage: Stage) -> None:
+    shell = stage.machine.shell
+
+    def asked() -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(shell("openclaw-answers", timeout=240))
+        return said
+
+    assert asked() == {"answers": True, "text": "READY"}
+    try:
+        shell("as-openclaw openclaw-secret put ANTHROPIC_API_KEY <<< sk-ant-api03-wrong")
+        shell("openclaw-gateway restart && openclaw-gateway wait", timeout=500)
+        refused = asked()
+    finally:
+        stage.apply("moltbot")
+
+    assert refused["answers"] is False
+    assert "authentication failed" in refused["reason"].lower()
+    assert asked()["answers"] is True
 
 
 def test_the_assistants_user_cannot_become_root(stage: Stage) -> None:
