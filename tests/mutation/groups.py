@@ -55,7 +55,7 @@ GROUPS = (
     Group(
         "services",
         ("provisioner/services",),
-        ("tests/services", "tests/doctor/test_model.py"),
+        ("tests/services", "tests/doctor/test_model.py", "tests/messaging/test_desk.py"),
         ("tests/services/test_rate_budget.py::test_processes_count_together",),
     ),
     Group(

@@ -110,6 +110,18 @@ def test_what_is_no_answer_is_none(said: str) -> None:
     assert work.customer.status == "pending_setup"
 
 
+@pytest.mark.parametrize("reason", ["", None, 5, ["no"]])
+def test_a_refusal_without_words_says_that_there_were_none(reason: object) -> None:
+    work = nearly_done()
+    assert isinstance(work.server, AnsweringServer)
+    work.server.said = json.dumps({"answers": False, "reason": reason})
+
+    with pytest.raises(RemoteError) as refusal:
+        Handoff().run(work)
+
+    assert refusal.value.cause == "no reason was given"
+
+
 def test_the_plan_says_that_it_will_be_asked() -> None:
     assert Handoff().plan(nearly_done())[0].needed
     assert not Handoff().plan(nearly_done(answeredOn="7"))[0].needed
