@@ -74,8 +74,8 @@ def server_visitor(settings: Settings) -> Visit:
         if said.exit == _NOT_FOUND:
             return None
         if said.exit:
-            words = (said.err or said.out).strip()[-200:]
-            raise RemoteError("ask the server how it is", whom=customer.email, cause=f"{PROGRAM}: {words}")
+            cause = f"{PROGRAM}: {said.complaint()}"
+            raise RemoteError("ask the server how it is", whom=customer.email, cause=cause)
         return read_report(said.out, customer.email)
 
     return visit

@@ -78,7 +78,7 @@ class CustomerServer:
         """The output of one short command as root."""
         result = self._connected().run(command, timeout=timeout)
         if result.exit:
-            said = self._redact((result.err or result.out).strip()[-400:])
+            said = result.complaint(self._redact)
             cause = f"exit code {result.exit}: {said}"
             hint = DISK_FULL_HINT if says_disk_full(said) else None
             raise RemoteError(f"run {command.split()[0]}", whom=str(self._host()), cause=cause, hint=hint)

@@ -175,8 +175,11 @@ class Execution:
         return True
 
     def _watch(self, reader: RunReader, line: dict[str, Any], *, ours: bool) -> None:
-        if ours and line.get("task", 1) not in range(1, len(self._script.tasks) + 1):
-            raise self._error(f"the server speaks of a task {line['task']}, which there is not")
+        if ours and "task" in line:
+            if line["task"] not in range(1, len(self._script.tasks) + 1):
+                raise self._error(f"the server speaks of a task {line['task']}, which there is not")
+            # What a task is called we know ourselves.
+            line = {**line, "name": self._script.tasks[line["task"] - 1]}
         event: Event | None = reader.read(line)
         if line["event"] == "run":
             event = RunBegan(reader.run, self._script.playbook, reader.total, not self._started_here)

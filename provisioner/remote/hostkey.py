@@ -57,7 +57,7 @@ def prepare_host_key(connection: Connection) -> str:
     result = connection.run(_PREPARE)
     words = result.out.split()
     if result.exit != 0 or len(words) < 2 or words[0] != KEY_TYPE:
-        raise _error(connection.host, "make a new host key", result.err or "ssh-keygen gave no key")
+        raise _error(connection.host, "make a new host key", result.complaint() or "ssh-keygen gave no key")
     return f"{words[0]} {words[1]}"
 
 
@@ -69,7 +69,9 @@ def activate_host_key(connection: Connection, public: str) -> None:
     wanted = " ".join(public.split()[:2])
     result = connection.run(f"wanted='{wanted}'\n{_ACTIVATE}")
     if result.exit != 0:
-        raise _error(connection.host, "change the host key", result.err or "the prepared key is another one")
+        raise _error(
+            connection.host, "change the host key", result.complaint() or "the prepared key is another one"
+        )
 
 
 def prove_host_key(host: Host, public: str, *, deadline: float = 30) -> Connection:

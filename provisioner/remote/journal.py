@@ -28,6 +28,8 @@ _NO_JOURNAL: Final = "74"
 # One task's last bytes and its registered value, both at their limits and with every character escaped, fit.
 _LONGEST_LINE: Final = 1 << 20
 _MOST_LINES: Final = 100_000
+# More than a server of ours keeps of a task's output for its journal.
+_LONGEST_OUTPUT: Final = 8000
 
 # The fields that are read, of every kind of line that a run or its starter writes.
 _FIELDS: Final[Mapping[str, Mapping[str, Kinds]]] = {
@@ -248,7 +250,7 @@ class RunReader:
             changed=line["changed"],
             seconds=line["seconds"],
             exit=line["exit"],
-            output=self._redact(line["output"]),
+            output=self._redact(line["output"])[-_LONGEST_OUTPUT:],
         )
         self._tasks.append(task)
         if "register" in line:

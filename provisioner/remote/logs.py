@@ -112,7 +112,7 @@ def read_journal(connection: Connection, run: str | None = None) -> list[dict[st
         return []
     result = connection.run(f"cat {RUNS}/{chosen}/journal.jsonl", most=_MOST_BYTES)
     if result.exit != 0:
-        raise RemoteError("read the journal", whom=str(connection.host), cause=result.err)
+        raise RemoteError("read the journal", whom=str(connection.host), cause=result.complaint())
     return list(Lines(str(connection.host)).feed(result.out.encode() + b"\n"))
 
 

@@ -34,6 +34,7 @@ _HANDSHAKE_SECONDS = 15
 _CHANNEL_SECONDS = 30
 _PAUSE_SECONDS = 0.25
 _MARGIN_SECONDS = 10
+_LONGEST_COMPLAINT = 400
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class Result:
     exit: int
     out: str
     err: str
+
+    def complaint(self, redact: Callable[[str], str] = str) -> str:
+        """The end of what the command said on standard error, or else on standard output."""
+        return redact(self.err.strip() or self.out.strip())[-_LONGEST_COMPLAINT:]
 
 
 class _NotYet(Exception):

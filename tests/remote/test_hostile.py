@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.errors import ConnectionLost, RemoteError
+from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
 from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, LinkLost, Report
+from provisioner.remote.journal import Event, LinkLost, Report, TaskBegan, TaskEnded
 from provisioner.remote.login import NothingRan
 from provisioner.remote.render import Script
 from provisioner.secrets import Redactor
@@ -209,6 +209,18 @@ def test_what_the_server_prints_is_cleaned_of_secrets_here_too(clock: Clock) -> 
     report = apply(ScriptedConnection([lines(STARTED, RUN, BEGIN, end, FINISHED)]), redact=Redactor([SECRET]))
     assert report.tasks[0].output == "token [hidden]"
     assert report.registered == {"version": "v [hidden]"}
+
+
+def test_tasks_have_our_names_and_say_no_more_than_a_server_of_ours_keeps(clock: Clock) -> None:
+    named = {"name": "x" * 100_000}
+    failed = {**END, **named, "status": "failed", "exit": 3, "output": "[1,\n" * 20_000 + "]"}
+    told: list[Event] = []
+    said = lines(STARTED, RUN, {**BEGIN, **named}, failed, {"event": "finished", "ok": False})
+    with pytest.raises(TaskFailed) as caught:
+        apply(ScriptedConnection([said]), listen=told.append)
+    assert caught.value.task == "One"
+    assert len(caught.value.output) == 8000
+    assert [event.name for event in told if isinstance(event, TaskBegan | TaskEnded)] == ["One", "One"]
 
 
 @pytest.mark.parametrize(
