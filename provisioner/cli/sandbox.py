@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from provisioner.cli import render, sandbox_faults, sandbox_people
-from provisioner.cli.sandbox_choice import choose_sandbox, chosen_state, the_sandbox
+from provisioner.cli.sandbox_choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
 
 if TYPE_CHECKING:
     from provisioner.sandbox.client import Status
@@ -148,7 +148,7 @@ def _start(options: "Options") -> None:
 
     if start(options, render.say):
         render.say("the sandbox is up")
-        render.say('point the product at it with: eval "$(provisioner sandbox env)"')
+        render.say(f'point the product at it with: eval "$({sandbox_command("env")})"')
     else:
         render.say("the sandbox is up already")
 

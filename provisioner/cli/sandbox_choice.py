@@ -1,8 +1,11 @@
 """Which sandbox the options in front of a sandbox command name."""
 
+import shlex
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from provisioner.commands import command
 
 if TYPE_CHECKING:
     from provisioner.sandbox.client import Sandbox
@@ -20,6 +23,15 @@ def chosen_state() -> Path:
 
     name, state = _choice.get()
     return state if state is not None else folder_named(name)
+
+
+def sandbox_command(name: str) -> str:
+    """The command line of this sandbox command for the chosen sandbox."""
+    chosen, state = _choice.get()
+    words = (
+        ["--state", str(state)] if state is not None else ["--name", chosen] if chosen != "default" else []
+    )
+    return command("sandbox", options=shlex.join([*words, name]))
 
 
 def the_sandbox() -> "Sandbox":
