@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 KEY_TYPE = "ssh-ed25519"
 _OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
-_SET_ANOTHER = "run provisioner init, which makes one, or correct [ssh] key in provisioner.toml"
+_SET_ANOTHER = (
+    "put it back from the backup, or correct [ssh] key in provisioner.toml; if no server knows it yet, take "
+    "it and its .pub away, and [ssh] key too, and run provisioner init, which makes one"
+)
 _SMALLEST_RSA = 2048
 
 

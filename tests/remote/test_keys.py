@@ -64,8 +64,10 @@ def test_a_key_that_would_not_log_in_is_refused(
 )
 def test_a_file_that_is_no_key(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "key").write_bytes(content)
-    with pytest.raises(SettingsError, match=says):
+    with pytest.raises(SettingsError, match=says) as refused:
         operator_key(tmp_path / "key")
+    # `init` leaves what is there as it is, a .pub alone too: by itself it would make nothing.
+    assert "take it and its .pub away" in str(refused.value.hint)
 
 
 def test_a_key_that_is_not_there(tmp_path: Path) -> None:
