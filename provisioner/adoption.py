@@ -22,7 +22,7 @@ def adopt(
     """
     customer = store.read(who).customer
     with store.claim(who, doing=f"adopt droplet {droplet_id}"):
-        droplet = cloud.droplet(droplet_id)
+        droplet = _there(cloud, customer, droplet_id)
         _demand_free(store, customer, droplet)
         key = _host_key(customer, droplet, host_key)
         against = list(_against(cloud, customer, droplet, key))
@@ -35,6 +35,15 @@ def adopt(
             details = f"The operator says that DO droplet {droplet.id} is this customer's"
             record.add_event("droplet_adopted", "; ".join([details, *against]))
     return droplet
+
+
+def _there(cloud: DigitalOcean, customer: Customer, droplet_id: str) -> DropletInfo:
+    try:
+        return cloud.droplet(droplet_id)
+    except NotFound:
+        cause = f"the account that the token belongs to has no droplet {droplet_id}"
+        hint = "provisioner doctor shows those that no record has"
+        raise InputError("adopt the droplet", whom=customer.email, cause=cause, hint=hint) from None
 
 
 def _demand_free(store: CustomerStore, customer: Customer, droplet: DropletInfo) -> None:

@@ -1,13 +1,15 @@
 """What a customer who leaves still costs: a droplet runs, and is paid for, until somebody destroys it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from provisioner.commands import command
-from provisioner.customers.record import Customer, Droplet
+from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
+from provisioner.steps.droplet_identity import name_of, tag_of
 
 PATIENCE_SECONDS = 15.0
 """How long the cloud is asked for an answer before the operator is told that there is none."""
@@ -32,7 +34,7 @@ class Remaining:
 
 def remaining_droplet(cloud: DigitalOcean, customer: Customer) -> Remaining | None:
     """The customer's droplet as the cloud has it; None if there is none (any more). CloudError."""
-    found = _found(cloud, customer.setup.droplet)
+    found = _found(cloud, customer)
     if found is None:
         return None
     prices = {size.slug: size.monthly for size in cloud.sizes()}
@@ -68,13 +70,11 @@ def refuse_while_remaining(cloud: DigitalOcean, customer: Customer) -> None:
         )
 
 
-def _found(cloud: DigitalOcean, droplet: Droplet) -> DropletInfo | None:
+def _found(cloud: DigitalOcean, customer: Customer) -> DropletInfo | None:
+    droplet = customer.setup.droplet
     if droplet.id is not None:
-        try:
+        with suppress(NotFound):
             return cloud.droplet(droplet.id)
-        except NotFound:
-            return None
-    if droplet.name is None or droplet.requested_at is None:
-        return None
-    # Asked for, and no answer was written: it may have come all the same.
-    return next(iter(cloud.find_droplets(droplet.name)), None)
+    # The id may be a wrong one, and one that was asked for may have come although no answer was written.
+    listed = cloud.find_droplets(droplet.name or name_of(customer.id))
+    return next(iter(listed or cloud.droplets_tagged(tag_of(customer.id))), None)

@@ -83,12 +83,13 @@ def adopt(
         raise SettingsError("adopt the droplet", cause="no token is set", hint=hint)
     cloud, store = _cloud(workspace, settings), workspace.store()
     droplet = adoption.adopt(store, cloud, email, droplet_id, host_key=host_key, force=force)
-    customer = store.read(email).customer
+    found = store.find(email)
+    customer = found.record.customer
     render.say(f"{customer.email} has droplet {droplet.id} at {droplet.public_ipv4 or 'no address yet'}.")
     others = adoption.others(cloud, customer.id, droplet.id)
     if others:
         render.say(f"Delete in the control panel what is left of theirs: {', '.join(others)}")
-    render.say(f"To go on: {command('provision', customer.email)}")
+    render.say(f"To go on: {command('restore' if found.archived else 'provision', customer.email)}")
 
 
 def _cloud(workspace: "Workspace", settings: "Settings") -> "DigitalOcean":

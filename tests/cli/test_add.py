@@ -145,6 +145,32 @@ def test_a_droplet_that_may_have_come_is_looked_for(
     assert "still exists" in refused.err
 
 
+@pytest.mark.parametrize("wrong", ["999999", "typo"])
+def test_a_wrong_id_in_the_record_does_not_hide_the_droplet(
+    cloud: FastCloud, invoke: Invoke, workspace: Workspace, wrong: str
+) -> None:
+    droplet = workspace.store().read(EMAIL).customer.setup.droplet
+    invoke("update", EMAIL, "setup.droplet.id", wrong)
+    refused = invoke("archive", EMAIL)
+    assert refused.code == 2
+    assert f"droplet {droplet.id} ({droplet.ip}), s-1vcpu-2gb, still exists" in refused.err
+
+    unknown = invoke("adopt", EMAIL, wrong)
+    assert unknown.code == 2
+    assert f"has no droplet {wrong}" in unknown.err
+    assert "provisioner doctor" in unknown.err
+
+
+def test_who_is_in_the_archive_is_brought_back_before_anything_goes_on(
+    cloud: FastCloud, invoke: Invoke, workspace: Workspace
+) -> None:
+    droplet = workspace.store().read(EMAIL).customer.setup.droplet.id
+    invoke("archive", EMAIL, "--force")
+    adopted = invoke("adopt", EMAIL, str(droplet))
+    assert adopted.code == 0
+    assert f"To go on: provisioner restore {EMAIL}" in adopted.err
+
+
 def test_a_cloud_that_does_not_answer_archives_nobody(
     cloud: FastCloud, invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
