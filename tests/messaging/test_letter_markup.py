@@ -9,3 +9,12 @@ def test_what_stands_before_a_link_in_its_line_is_text_too() -> None:
     assert "<i>" not in letter.html
     assert "<u>" not in letter.html
     assert "&lt;i&gt;See&lt;/i&gt; &amp; <a href=" in letter.html
+
+
+def test_what_a_button_says_and_where_it_leads_is_text_too() -> None:
+    letter = compose('Subject: x\n\n<b>Go</b> & see: https://example.com/"><script>?a=1&b=2\n')
+
+    assert "<b>" not in letter.html
+    assert "<script>" not in letter.html
+    assert 'href="https://example.com/&quot;&gt;&lt;script&gt;?a=1&amp;b=2"' in letter.html
+    assert ">&lt;b&gt;Go&lt;/b&gt; &amp; see</a>" in letter.html

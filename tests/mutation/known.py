@@ -175,6 +175,20 @@ KNOWN: tuple[Known, ...] = (
         ("tests/messaging/test_letter_markup.py",),
     ),
     Known(
+        "a button's label is not escaped",
+        "provisioner/messaging/letters.py",
+        'html.escape(labelled["label"])',
+        'labelled["label"]',
+        ("tests/messaging/test_letter_markup.py",),
+    ),
+    Known(
+        "a button's link is not escaped",
+        "provisioner/messaging/letters.py",
+        'html.escape(labelled["link"])',
+        'labelled["link"]',
+        ("tests/messaging/test_letter_markup.py",),
+    ),
+    Known(
         "root may log in with a password",
         "playbooks/server/files/sshd.conf",
         "PermitRootLogin prohibit-password\n",
