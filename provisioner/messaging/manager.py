@@ -5,7 +5,8 @@ look at the records. Of each update first the record is written, then that it wa
 what is to be answered, and when all of a batch are, Telegram is told to forget them. Only then is anything
 answered: see `answering`. Killed anywhere in between, nothing is lost and nothing is said twice; what may be
 lost is an answer, and any word of the customer brings it again. An update whose record cannot be written now
-is put off, and keeps no other one waiting.
+is put off, and keeps no other one waiting; so is one that is in no record, as long as there is a record that
+cannot be read and may have it.
 """
 
 import time
@@ -20,7 +21,7 @@ from provisioner.customers.files import PRIVATE_FILE
 from provisioner.customers.locks import locked
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
-from provisioner.errors import BusyError, ProvisionerError
+from provisioner.errors import BusyError, ProvisionerError, RecordError
 from provisioner.messaging import links
 from provisioner.messaging.answering import Answering
 from provisioner.messaging.notebook import Notebook
@@ -123,6 +124,7 @@ class _Sitting:
 
     def __post_init__(self) -> None:
         self._customers: dict[str, Customer] = {}
+        self._unreadable: RecordError | None = None
 
     def take_in(self, wait: int) -> ProvisionerError | None:
         """Deal with what came, and with what was put off; the first problem that a customer's record made."""
@@ -182,6 +184,8 @@ class _Sitting:
                 return _owed_to_stranger(update.who, refusal)
             return self._bot_made_before(opened.id, update.who) or self._where_they_are(opened.id)
         theirs = [one for one in self._customers.values() if one.setup.messaging.user_id == update.who.id]
+        if self._unreadable is not None and (code or not theirs):
+            raise self._unreadable
         if not theirs:
             return _owed_to_stranger(update.who, "unknown")
         # Of the others a server may have told the id; who used a link was heard by Telegram's word.
@@ -263,7 +267,10 @@ class _Sitting:
         self._customers[customer.id] = record.customer
 
     def _everybody(self) -> Iterator[Customer]:
-        return (listing.customer for listing in self.store.all() if listing.customer is not None)
+        for listing in self.store.all():
+            if listing.customer is not None:
+                yield listing.customer
+            self._unreadable = self._unreadable or listing.broken
 
 
 def _is_theirs(customer: Customer, made: MadeBot) -> bool:

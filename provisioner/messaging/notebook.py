@@ -7,6 +7,7 @@ written into a record yet. And the answers that are owed, with those that were g
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -117,9 +118,9 @@ class Notebook:
             self._turn(owed=tuple(one for one in self._page.owed if one not in gone))
 
     def put_off(self, update: Wrote | MadeBot) -> None:
-        """Deal with it at another look."""
+        """Deal with it at another look; what somebody does several times is dealt with once."""
         fresh = [one for one in self._page.later if _is_fresh(one)]
-        if all(one.update != update for one in fresh):
+        if all(replace(one.update, id=update.id) != update for one in fresh):
             new = Later(update=update, since=timestamps.now())
             self._turn(later=(*fresh[1 - _LATER_MOST :], new))
 

@@ -272,6 +272,40 @@ def test_a_customer_whose_record_cannot_be_written_keeps_nobody_waiting(
     assert stage.run(GRACE).outcome is not None
 
 
+def test_whoever_may_be_in_a_record_that_cannot_be_read_is_no_stranger_until_it_can(stage: Stage) -> None:
+    stage.sign_up(telegram=None)
+    stage.sign_up(GRACE, "Grace Hopper", None)
+    stage.run(ADA)
+    stage.run(GRACE)
+    file = stage.workspace.store().find(ADA).path
+    whole = file.read_bytes()
+    link, ada = stage.link("start="), stage.world.user("ada")
+    file.write_bytes(whole[:-10])
+
+    stage.phones.press_start("ada", MANAGER, link.partition("start=")[2])
+    for _ in range(3):
+        stage.phones.press_start("mallory", MANAGER)
+    stage.start("grace", GRACE)
+    for _ in range(2):
+        with pytest.raises(RecordError, match="could not read the record"):
+            _desk(stage).attend()
+    assert (stage.answers("ada"), stage.answers("mallory")) == ([], [])
+    assert len(stage.answers("grace")) == 1, "nobody else waits"
+    assert stage.world.bot(MANAGER).updates.pending == []
+    assert [update.who.id for update in _notebook(stage).later] == [
+        str(ada.id),
+        str(stage.world.user("mallory").id),
+    ], "what somebody says several times waits once"
+
+    file.write_bytes(whole)
+    _desk(stage).attend()
+
+    assert stage.customer(ADA).setup.messaging.user_id == str(ada.id)
+    assert ["tap “Create my assistant”" in text for text in stage.answers("ada")] == [True]
+    assert len(stage.answers("mallory")) == 1
+    assert _notebook(stage).later == []
+
+
 def test_another_customers_record_is_no_reason_to_end_a_run(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
