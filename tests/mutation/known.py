@@ -212,9 +212,9 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "the assistant's user may ask for the user data",
         "playbooks/server/files/nftables.conf",
-        '\t\tip daddr 169.254.169.254 meta skuid "openclaw" reject comment "user data of the first boot"\n',
+        '\t\tip daddr 169.254.169.254 meta skuid != 0 reject comment "user data of the first boot"\n',
         "",
-        (f"{_SHIPPED}::test_the_assistants_user_cannot_ask_for_the_servers_user_data",),
+        (f"{_SHIPPED}::test_nobody_but_root_can_ask_for_the_servers_user_data",),
     ),
     Known(
         "security updates are not installed",

@@ -177,11 +177,11 @@ def test_ssh_is_for_root_with_a_key_of_roots_own_file_and_for_nothing_else() -> 
     assert rules["AllowAgentForwarding"] == "no"
 
 
-def test_the_assistants_user_cannot_ask_for_the_servers_user_data() -> None:
+def test_nobody_but_root_can_ask_for_the_servers_user_data() -> None:
     rules = file_with(rendered("server"), "chain output").splitlines()
     start = next(at for at, line in enumerate(rules) if "chain output" in line)
 
-    assert any('ip daddr 169.254.169.254 meta skuid "openclaw" reject' in line for line in rules[start:])
+    assert any("ip daddr 169.254.169.254 meta skuid != 0 reject" in line for line in rules[start:])
 
 
 def test_security_updates_are_installed_every_day() -> None:
