@@ -229,7 +229,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return {}
     except (ValueError, RecursionError) as problem:
         # Not a TOMLDecodeError where a number is too long for Python, or lists are too deep.
-        raise SettingsError("read the settings", whom=str(path), cause=problem) from None
+        hint = 'correct that line; texts stand in straight quotes, as region = "sfo3"'
+        raise SettingsError("read the settings", whom=str(path), cause=problem, hint=hint) from None
     stray = sorted(set(values) & set(FROM_ENVIRONMENT))
     if stray:
         name = FROM_ENVIRONMENT[stray[0]]

@@ -144,3 +144,10 @@ def test_dotenv_cannot_allow_it(tmp_path: Path) -> None:
 def test_what_is_no_web_address_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(SettingsError, match="begins with https://"):
         load_settings(tmp_path, {"DIGITALOCEAN_END_POINT": address})
+
+
+def test_an_editors_curly_quotes_are_answered_with_straight_ones(tmp_path: Path) -> None:
+    (tmp_path / "provisioner.toml").write_text("[operator]\ncontact = “help@example.com”\n", "utf-8")
+    with pytest.raises(SettingsError, match="at line 2") as refused:
+        load_settings(tmp_path)
+    assert "straight quotes" in str(refused.value.hint)

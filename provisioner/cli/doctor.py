@@ -117,7 +117,7 @@ def _print(diagnosis: "Diagnosis") -> None:
     if diagnosis.costs:
         _print_costs(diagnosis)
     number = len(diagnosis.troubles)
-    render.say(f"looked at: {', '.join(diagnosis.looked)}; {number or 'nothing'} wrong")
+    render.print_block("looked at: ", f"{', '.join(diagnosis.looked)}; {number or 'nothing'} wrong")
 
 
 def _print_findings(findings: "Sequence[Trouble]", mark: str, style: str) -> None:

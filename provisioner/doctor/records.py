@@ -21,7 +21,8 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     for standing in standings_of(workspace, [one for one in here if one.status not in GONE]):
         if standing.state in ("interrupted", "failed"):
             text = f" ({standing.text})" if standing.text else ""
-            problem = f"the run {standing.state} in the step {standing.step}, and nobody is at it{text}"
+            ended = "was interrupted" if standing.state == "interrupted" else "failed"
+            problem = f"the run {ended} in the step {standing.step}, and nobody is at it{text}"
             found.note("run", standing.customer.email, problem, standing.command or "")
         if standing.state != "running":
             _look_at_letters(standing.customer, found)
