@@ -68,7 +68,9 @@ class Telegram:
 
     def _find_customer(self, work: Work) -> bool:
         """Have the server hold requests to the bot, and see whether one is the customer's."""
-        if work.customer.setup.waiting is None:
+        waiting = work.customer.setup.waiting
+        # Who was waited for over a link had no bot yet: then the server knows nothing of one.
+        if waiting is None or waiting.for_ != _to_do(work, None):
             self._configure(work)
         user_id = user_id_by_request(work)
         if user_id is not None:

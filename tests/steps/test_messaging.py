@@ -72,6 +72,14 @@ def test_it_waits_for_start_and_says_where(stage: Stage) -> None:
     assert stage.server.secrets == [{"TELEGRAM_BOT_TOKEN": bot.token}]
 
 
+def test_a_token_given_by_hand_while_the_link_was_waited_for_is_put_on_the_server(stage: Stage) -> None:
+    waited = {"for": "to open the link in our e-mail and create their bot", "of": "@ada_l", "since": None}
+    stage.work.write({"setup.waiting": waited})
+    outcome = Messaging().run(stage.work)
+    assert outcome == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot")
+    assert [name for name, *_ in stage.server.applied] == ["telegram"]
+
+
 def test_the_one_with_the_customers_username_is_let_in_whatever_its_case(stage: Stage) -> None:
     stage.server.requests = [{"id": "5", "username": "mallory"}, {"id": "7", "username": "Ada_L"}]
 
