@@ -31,8 +31,8 @@ def cloud() -> Iterator[Sandbox]:
 @pytest.fixture
 def operator(cloud: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     operator = Operator(tmp_path / "workspace", cloud)
-    for email in EMAILS:
-        operator.done("add", email, "sub_test")
+    for number, email in enumerate(EMAILS):
+        operator.done("add", email, f"sub_{number}")
     yield operator
     cloud.clear_faults()
     cloud.turn(boot_seconds=0)
