@@ -89,6 +89,7 @@ class Telegram:
             "bot_id": messaging.bot_id or "",
             "user_id": messaging.user_id or "",
             "api_root": work.settings.telegram_api_root,
+            "greeted": work.customer.setup.handoff.onboarding_message_sent,
         }
         work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": _token(work)})
 

@@ -37,7 +37,12 @@ def test_the_link_goes_out_and_leads_to_a_bot_that_lets_in_its_maker_alone(stage
     (applied,) = stage.servers[ADA].applied
     assert applied == (
         "telegram",
-        {"bot_id": str(bot.id), "user_id": str(ada.id), "api_root": stage.settings.telegram_api_root},
+        {
+            "bot_id": str(bot.id),
+            "user_id": str(ada.id),
+            "api_root": stage.settings.telegram_api_root,
+            "greeted": False,
+        },
     )
     assert stage.servers[ADA].secrets == [{"TELEGRAM_BOT_TOKEN": bot.token}]
     messaging = stage.customer().setup.messaging

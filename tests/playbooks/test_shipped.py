@@ -86,6 +86,21 @@ def test_as_long_as_the_customer_is_not_known_nobody_is_let_in() -> None:
     assert telegram["apiRoot"] == "http://10.0.0.1:9/telegram"
 
 
+@pytest.mark.parametrize("greeted", [False, True])
+def test_the_first_start_is_left_to_our_greeting_only_where_one_is_still_to_come(greeted: bool) -> None:
+    script = rendered("telegram", greeted=greeted)
+
+    plugins = config_of(script, '"dmPolicy"')["plugins"]
+    assert plugins["entries"] == {"first-start": {"enabled": not greeted, "config": {"bot": "8100000001"}}}
+    manifest = json.loads(file_with(script, '"configSchema"'))
+    assert (manifest["id"], list(manifest["configSchema"]["properties"])) == ("first-start", ["bot"])
+    (folder,) = plugins["load"]["paths"]
+    files = [task.dest for task in load("telegram").tasks if task.dest and task.dest.startswith(folder)]
+    names = ("index.js", "openclaw.plugin.json", "package.json")
+    assert sorted(files) == [f"{folder}/{name}" for name in names]
+    assert script.tasks.index("Configuration") > script.tasks.index("What that may be configured with")
+
+
 def test_a_hostile_name_stays_one_line_of_text() -> None:
     script = rendered("moltbot", customer_name=HOSTILE)
 

@@ -23,7 +23,12 @@ MOLTBOT: dict[str, Any] = {
     "operator_contact": "help@example.com",
 }
 
-TELEGRAM: dict[str, Any] = {"bot_id": "8100000001", "user_id": "111", "api_root": "https://api.telegram.org"}
+TELEGRAM: dict[str, Any] = {
+    "bot_id": "8100000001",
+    "user_id": "111",
+    "api_root": "https://api.telegram.org",
+    "greeted": False,
+}
 
 ALL: Mapping[str, Mapping[str, Any]] = {"server": SERVER, "moltbot": MOLTBOT, "telegram": TELEGRAM}
 

@@ -66,7 +66,12 @@ def test_it_waits_for_start_and_says_where(stage: Stage) -> None:
     assert stage.server.applied == [
         (
             "telegram",
-            {"bot_id": str(bot.id), "user_id": "", "api_root": stage.work.settings.telegram_api_root},
+            {
+                "bot_id": str(bot.id),
+                "user_id": "",
+                "api_root": stage.work.settings.telegram_api_root,
+                "greeted": False,
+            },
         )
     ]
     assert stage.server.secrets == [{"TELEGRAM_BOT_TOKEN": bot.token}]
