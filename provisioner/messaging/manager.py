@@ -144,8 +144,9 @@ class _Sitting:
 
     def adopt(self, who: str) -> None:
         customer = self.store.read(who).customer
+        self._customers = {one.id: one for one in self._everybody()}
         for made in self.notebook.unclaimed:
-            if _is_theirs(customer, made):
+            if _is_offered(customer, made) or self._known_as(made.who) == customer:
                 answer = self._take_bot(customer, made)
                 if answer is not None and self._is_news(answer):
                     self.notebook.owe(answer)
@@ -229,11 +230,22 @@ class _Sitting:
                 if refusal is None:
                     return self._take_bot(customer, update)
                 self._note_refusal(customer, update, refusal)
-        for customer in waiting:
-            if links.is_made_by(customer, update.who):
-                return self._take_bot(customer, update)
+        maker = self._known_as(update.who)
+        if maker is not None:
+            return self._take_bot(maker, update)
         self.notebook.keep(update)
         return None
+
+    def _known_as(self, who: Person) -> Customer | None:
+        """The customer who waits for this person's bot: known by the id, or the only one by the username.
+
+        Anybody can sign up with somebody else's username: of several who have it none is believed, and the
+        bot is kept until its maker opens a link.
+        """
+        waiting = (one for one in self._customers.values() if links.wants_bot(one))
+        claimants = [one for one in waiting if links.is_made_by(one, who)]
+        by_id = [one for one in claimants if one.setup.messaging.user_id]
+        return next(iter(by_id or claimants), None) if by_id or len(claimants) == 1 else None
 
     def _take_bot(self, customer: Customer, made: MadeBot) -> Owed | None:
         """Make it the customer's; None, and it is kept, if their record says by now that it is not theirs."""
@@ -274,9 +286,15 @@ class _Sitting:
 
 
 def _is_theirs(customer: Customer, made: MadeBot) -> bool:
-    """Whether a bot that was made is the one that this customer is waited for to make."""
+    """Whether a bot that was made may be the one that this customer is waited for to make."""
+    claimed = links.wants_bot(customer) and links.is_made_by(customer, made.who)
+    return claimed or _is_offered(customer, made)
+
+
+def _is_offered(customer: Customer, made: MadeBot) -> bool:
+    """Whether it has the username that only this customer was offered, and its maker may be them."""
     offered = links.is_offered(customer, made.bot) and links.refusal_of(customer, made.who) is None
-    return links.wants_bot(customer) and (offered or links.is_made_by(customer, made.who))
+    return links.wants_bot(customer) and offered
 
 
 def _tie(record: Record, who: Person) -> None:

@@ -237,3 +237,22 @@ def test_a_hostile_name_is_never_more_than_text(stage: Stage, name: str) -> None
     assert "<b>Ada" not in mails
     assert "\u202e" not in mails + said
     assert kinds <= {"bot_command", "url", "mention", "email"}
+
+
+def test_of_two_who_signed_up_with_one_username_the_one_who_opens_the_link_gets_the_bot(stage: Stage) -> None:
+    stage.sign_up("mallory@example.com", name="Mallory", telegram="@ada")
+    stage.run("mallory@example.com")
+    stage.sign_up()
+    stage.run()
+
+    stage.create("ada", username="a_name_of_her_own_bot")
+    stage.run("mallory@example.com")
+    stage.run()
+    assert stage.customer("mallory@example.com").setup.messaging.bot_id is None
+    assert stage.customer().setup.messaging.bot_id is None
+
+    stage.start("ada")
+    stage.run()
+
+    assert stage.customer().setup.messaging.bot_username == "a_name_of_her_own_bot"
+    assert stage.customer("mallory@example.com").setup.messaging.bot_id is None
