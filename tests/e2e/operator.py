@@ -47,7 +47,7 @@ class Operator:
         """What the commands see."""
         return dict(self._environment)
 
-    def run(self, *words: str, text: str = "", timeout: float = 400) -> Ended:
+    def run(self, *words: str, text: str = "", timeout: float = 900) -> Ended:
         """One command, to its end."""
         ended = subprocess.run(
             _argv(words),
@@ -106,7 +106,7 @@ class Running:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def wait_for(self, words: str, timeout: float = 240) -> None:
+    def wait_for(self, words: str, timeout: float = 600) -> None:
         """Until a line with these words has been said; AssertionError if the command ends before."""
         with self._news:
             self._news.wait_for(lambda: self._said(words) or not self._reader.is_alive(), timeout)
@@ -130,7 +130,7 @@ class Running:
         self._process.send_signal(signal.SIGINT)
         return self.end()
 
-    def end(self, timeout: float = 240) -> int:
+    def end(self, timeout: float = 600) -> int:
         """The exit code, when it has ended by itself."""
         code = self._process.wait(timeout)
         self._reader.join(10)

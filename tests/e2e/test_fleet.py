@@ -7,7 +7,7 @@ from provisioner.workspace import Workspace
 from tests.campaigns.world import put_small_playbooks
 from tests.e2e.operator import Operator
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]
 NAMES = ("kim", "lou", "max")
 
 

@@ -11,7 +11,7 @@ import pytest
 from provisioner.sandbox.client import Sandbox
 from tests.e2e.operator import Operator
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]
 
 WAITING = 3
 KILLED_AT = (
@@ -38,7 +38,7 @@ def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
     finished = operator.run("provision", email)
     assert finished.code == 0, finished.err
     said = sandbox.say(phone, bot, "hello")
-    answer = sandbox.wait_for_reply(phone, bot, after=said.id, timeout=90)
+    answer = sandbox.wait_for_reply(phone, bot, after=said.id, timeout=180)
 
     assert answer is not None
     assert "hello" in answer.text
