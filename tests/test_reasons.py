@@ -27,7 +27,7 @@ FINDINGS = [
 ]
 NPM = """\
 npm error code E404
-npm error 404 Not Found - GET https://registry.npmjs.org/openclaw/-/openclaw-2026.1.99.tgz
+npm error 404 Not Found - GET https://registry.example/openclaw/-/openclaw-2026.1.99.tgz
 npm error A complete log of this run can be found in: /home/openclaw/.npm/_logs/2026-01-29-debug-0.log
 """
 NODE = """\

@@ -8,7 +8,7 @@ from tests.playbooks.tasks import Bench
 
 FOREIGN = "http://127.0.0.1:9 main InRelease"
 LIST_FAILED = f"""\
-Hit:1 http://deb.debian.org/debian bookworm InRelease
+Hit:1 http://mirror.example/debian bookworm InRelease
 Err:2 {FOREIGN}
   Could not connect to 127.0.0.1:9 (127.0.0.1). - connect (111: Connection refused)
 E: Failed to fetch http://127.0.0.1:9/dists/main/InRelease  Could not connect to 127.0.0.1:9
