@@ -90,7 +90,7 @@ class Operator:
         """A paying customer with a phone and a bot of their own; the bot's token."""
         self.sandbox.add_phone(username, name.split()[0])
         token = self.sandbox.create_bot(f"{name}'s Moltbot", bot, username).token
-        self.done("add", email, "sub_test", "--name", name, "--telegram", f"@{username}")
+        self.done("add", email, f"sub_{username}", "--name", name, "--telegram", f"@{username}")
         self.done("update", email, "setup.messaging.botToken", "-", text=f"{token}\n")
         return token
 
