@@ -8,7 +8,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import AskingStep, Step
+from provisioner.step import AskingStep, Step
 
 
 def demand_here(found: Found, doing: str) -> Customer:

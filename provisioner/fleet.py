@@ -14,7 +14,7 @@ from provisioner.progress import Listener, Progress
 from provisioner.runner import Runner, RunResult
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Failed, Waiting
+from provisioner.step import Failed, Waiting
 from provisioner.steps.droplet_identity import FLEET_TAG
 from provisioner.steps.sequence import steps_by
 from provisioner.stopping import Stop, StoppableClock, Stopped

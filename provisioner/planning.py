@@ -9,7 +9,7 @@ from provisioner.customers.record import Customer
 from provisioner.known_secrets import known_redactor
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Planned, Step
+from provisioner.step import Planned, Step
 from provisioner.steps.sequence import STEPS
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace

@@ -13,7 +13,7 @@ from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
 from provisioner.run_logs import new_run
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, EarlyStep, Failed, Outcome, Step, Waiting
+from provisioner.step import Done, EarlyStep, Failed, Outcome, Step, Waiting
 from provisioner.steps.sequence import STEPS
 from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace

@@ -51,7 +51,7 @@ def _of_env_file(path: Path) -> Iterator[SettingsProblem]:
 
 
 def _of_key(workspace: Workspace) -> Iterator[SettingsProblem]:
-    from provisioner.remote.keys import foreign_public_file, operator_key
+    from provisioner.ssh.keys import foreign_public_file, operator_key
 
     try:
         key = load_settings(workspace.root).ssh.key

@@ -10,7 +10,7 @@ from provisioner.errors import RecordError
 from provisioner.secrets import Redactor, secrets_in
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Server, Waiting
+from provisioner.step import Server, Waiting
 from provisioner.texts import render_text
 from provisioner.timestamps import now
 from provisioner.workspace import Workspace

@@ -247,7 +247,7 @@ def _texts(workspace: Workspace, contact: str | None) -> list[tuple[Path, str, i
 
 
 def _make_key(workspace: Workspace) -> list[Path]:
-    from provisioner.remote.keys import generate_keypair, public_half
+    from provisioner.ssh.keys import generate_keypair, public_half
 
     private = workspace.ssh_dir / "id_ed25519"
     public = workspace.ssh_dir / "id_ed25519.pub"

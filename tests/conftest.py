@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.fixtures.servers"]
+
 _SUMMARY = "summary"
 
 

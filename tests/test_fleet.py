@@ -17,7 +17,7 @@ from provisioner.errors import CloudError
 from provisioner.fleet import Ending, Fleet, worst
 from provisioner.progress import Progress
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Outcome, Waiting, Work
+from provisioner.step import Done, Outcome, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
 
 PATIENCE = 300

@@ -7,7 +7,7 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import InputError
 from provisioner.planning import Plan, plan
 from provisioner.settings import Settings
-from provisioner.steps.base import Planned, Step, Work
+from provisioner.step import Planned, Step, Work
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.moltbot import Moltbot

@@ -17,7 +17,6 @@ from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
 from provisioner.progress import Progress
 from provisioner.rebuilding import LostDroplet, clear_lost
-from provisioner.remote.keys import generate_keypair
 from provisioner.runner import Runner, RunResult
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.telegram.app import telegram_app
@@ -26,7 +25,8 @@ from provisioner.sandbox.telegram.world import World
 from provisioner.services.cloud_errors import DropletGone
 from provisioner.services.cloud_models import DropletSpec
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Failed
+from provisioner.ssh.keys import generate_keypair
+from provisioner.step import Done, Failed
 from provisioner.steps.droplet_identity import name_of, tag_of, tags_of
 from provisioner.steps.sequence import steps_by
 from provisioner.workspace import Workspace, init_workspace

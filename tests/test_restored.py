@@ -11,7 +11,7 @@ from provisioner.planning import plan
 from provisioner.runner import Runner
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Failed
+from provisioner.step import Done, Failed
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
 from tests.steps.droplets import step

@@ -13,7 +13,7 @@ from provisioner.errors import BusyError, CloudError, InputError
 from provisioner.progress import Progress
 from provisioner.runner import Runner
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Failed, Outcome, Planned, Waiting, Work
+from provisioner.step import Done, Failed, Outcome, Planned, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
 from tests.steps.support import FastClock
 

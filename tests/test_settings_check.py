@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.keys import generate_keypair
 from provisioner.settings_check import SettingsProblem, settings_problems
+from provisioner.ssh.keys import generate_keypair
 from provisioner.workspace import Workspace, init_workspace
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import RecordError, SettingsError
-from provisioner.remote.keys import public_half
 from provisioner.settings import load_settings
+from provisioner.ssh.keys import public_half
 from provisioner.workspace import Workspace, init_workspace
 
 

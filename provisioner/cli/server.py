@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.remote.logs import Run
-    from provisioner.remote.ssh import Connection, Host
+    from provisioner.ssh.connection import Connection, Host
 
 CONTROL_UI_PORT = 18789
 _STATUS = {"so": "so already", "ok": "done", "planned": "would do", "failed": "failed"}
@@ -83,7 +83,7 @@ def ssh(
     port: Annotated[int, typer.Option(help="That port.", min=1, max=65535)] = CONTROL_UI_PORT,
 ) -> None:
     """Open the system's ssh to a server, with its pinned host key."""
-    from provisioner.remote.openssh import openssh_command
+    from provisioner.ssh.openssh import openssh_command
 
     forwards = [f"{port}:127.0.0.1:{CONTROL_UI_PORT}"] if tunnel else []
     if tunnel:
@@ -118,7 +118,7 @@ def _reached(who: str) -> "tuple[Host, Path]":
 
 
 def _connected(who: str) -> "Connection":
-    from provisioner.remote.ssh import connect
+    from provisioner.ssh.connection import connect
 
     host, _ = _reached(who)
     return connect(host, deadline=20)

@@ -28,7 +28,7 @@ def look_at_settings(workspace: Workspace, settings: Settings, found: Findings) 
 
 
 def _look_at_key(path: Path | None, found: Findings) -> None:
-    from provisioner.remote.keys import operator_key
+    from provisioner.ssh.keys import operator_key
 
     try:
         operator_key(path)

@@ -66,7 +66,7 @@ def _secrets(customer: Customer, settings: Settings) -> list[str]:
 def server_visitor(settings: Settings) -> Visit:
     """Visits over SSH."""
     from provisioner.remote.customer_server import host_of
-    from provisioner.remote.ssh import connect
+    from provisioner.ssh.connection import connect
 
     def visit(customer: Customer) -> ServerReport | None:
         with connect(host_of(customer, settings), deadline=ANSWER_SECONDS) as connection:

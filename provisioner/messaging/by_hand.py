@@ -9,7 +9,7 @@ from provisioner.messaging.links import needs_link
 from provisioner.messaging.ways import ManagedBot, way_of
 from provisioner.services.mail import Letter
 from provisioner.settings import Settings
-from provisioner.steps.base import Work
+from provisioner.step import Work
 
 NO_LINK_YET = "https://t.me/THIS-IS-NO-LINK-YET"
 """Stands in a preview for what the run has yet to make."""

@@ -17,7 +17,7 @@ from provisioner.errors import InputError, MailError
 from provisioner.messaging.links import create_url, start_url
 from provisioner.messaging.names import spoken_name
 from provisioner.services.mail import Letter, MailUncertain
-from provisioner.steps.base import Work
+from provisioner.step import Work
 
 LETTERS = ("contact", "ready", "reminder", "handover", "cancelled")
 _TOLD_BY = {"contact": "contact", "start": "ready"}

@@ -7,7 +7,7 @@ from typing import Protocol
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
-from provisioner.steps.base import Outcome, Waiting, Work
+from provisioner.step import Outcome, Waiting, Work
 
 
 class Platform(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 from provisioner.commands import command
 from provisioner.errors import RemoteError
 from provisioner.messaging.names import plain_username
-from provisioner.steps.base import Work
+from provisioner.step import Work
 
 PENDING_REQUESTS = "telegram-requests"
 """What the playbook puts on the server: one line of JSON, `[{"id", "username", "name", "at"}, …]`."""

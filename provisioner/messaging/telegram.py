@@ -8,7 +8,7 @@ from provisioner.messaging import letters
 from provisioner.messaging.requests import user_id_by_request
 from provisioner.messaging.ways import attend, called, way_of
 from provisioner.services.telegram import AccountGone, ChatClosed, MessageGone, TelegramBot, TelegramBusy
-from provisioner.steps.base import Done, Outcome, Waiting, Work
+from provisioner.step import Done, Outcome, Waiting, Work
 
 
 class Telegram:

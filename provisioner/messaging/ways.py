@@ -8,7 +8,7 @@ from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import letters, links
 from provisioner.messaging.tokens import checked_identity
 from provisioner.settings import Settings
-from provisioner.steps.base import Waiting, Work
+from provisioner.step import Waiting, Work
 
 
 class Way(Protocol):

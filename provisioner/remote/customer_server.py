@@ -8,15 +8,15 @@ from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.remote.execute import Execution
-from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
-from provisioner.remote.keys import operator_key
 from provisioner.remote.playbook import load
 from provisioner.remote.render import render
-from provisioner.remote.ssh import Connection, Host, connect, host_key_lines
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
-from provisioner.steps.base import Planned
+from provisioner.ssh.connection import Connection, Host, connect, host_key_lines
+from provisioner.ssh.host_keys import activate_host_key, prepare_host_key, prove_host_key
+from provisioner.ssh.keys import operator_key
+from provisioner.step import Planned
 
 _BOOT_GRACE_SECONDS = 60
 """A droplet that boots may for a moment show other host keys, or refuse ours; afterwards it may not."""

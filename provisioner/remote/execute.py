@@ -18,11 +18,11 @@ from provisioner.boundaries import cross
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.remote.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
-from provisioner.remote.login import NothingRan, Tries
 from provisioner.remote.render import Script, server_text
-from provisioner.remote.ssh import Connection
-from provisioner.remote.stream import Stream
 from provisioner.secrets import Redactor
+from provisioner.ssh.channel import Stream
+from provisioner.ssh.connection import Connection
+from provisioner.ssh.login import NothingRan, Tries
 from provisioner.timestamps import present
 
 Mode = Literal["run", "plan"]

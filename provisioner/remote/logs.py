@@ -7,7 +7,7 @@ from typing import Any
 from provisioner.errors import InputError, RemoteError
 from provisioner.remote.execute import RUNS
 from provisioner.remote.journal import RUN_ID, Lines
-from provisioner.remote.ssh import Connection
+from provisioner.ssh.connection import Connection
 
 _SILENCE_SECONDS = 20
 

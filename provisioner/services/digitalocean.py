@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.errors import SettingsError
-from provisioner.remote.keys import md5_fingerprint
 from provisioner.services import cloud_firewall
 from provisioner.services._do_transport import Api, RequestFailed
 from provisioner.services.cloud_errors import (
@@ -35,6 +34,7 @@ from provisioner.services.cloud_models import (
     SshKey,
 )
 from provisioner.services.rate_budget import RateBudget
+from provisioner.ssh.keys import md5_fingerprint
 
 __all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Image", "Region", "Size", "SshKey"]
 

@@ -4,8 +4,8 @@ import re
 
 from provisioner.commands import command
 from provisioner.errors import RemoteError
-from provisioner.remote.answers import parse_json
-from provisioner.steps.base import Work
+from provisioner.ssh.answers import parse_json
+from provisioner.step import Work
 
 ANSWERS = "openclaw-answers"
 """What the playbook puts on the server: `{"answers": true, "text"}` or `{"answers": false, "reason"}`."""

@@ -2,7 +2,7 @@
 
 import json
 
-from provisioner.remote.keys import KeyPair
+from provisioner.ssh.keys import KeyPair
 
 
 def cloud_config(host_key: KeyPair) -> str:

@@ -16,12 +16,12 @@ from provisioner.commands import command
 from provisioner.customers.progress import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
-from provisioner.remote.keys import KeyPair, generate_keypair, operator_key
 from provisioner.services import Services
 from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Outcome, Planned, Work
+from provisioner.ssh.keys import KeyPair, generate_keypair, operator_key
+from provisioner.step import Done, Outcome, Planned, Work
 from provisioner.steps.cloud_config import cloud_config
 from provisioner.steps.droplet_arrival import DropletArrival
 from provisioner.steps.droplet_identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of

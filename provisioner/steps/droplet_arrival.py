@@ -5,7 +5,7 @@ from provisioner.commands import command
 from provisioner.errors import CloudError
 from provisioner.services.cloud_errors import DropletFailed, NotFound
 from provisioner.services.cloud_models import DropletInfo
-from provisioner.steps.base import Work
+from provisioner.step import Work
 from provisioner.steps.droplet_presence import gone
 
 _CHECK_SECONDS = 45.0

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from provisioner.remote.keys import KEY_TYPE
+from provisioner.ssh.keys import KEY_TYPE
 
 FLEET_TAG = "provisioner"
 """On every droplet; the firewall applies to it."""

@@ -10,7 +10,7 @@ from provisioner.clock import Clock
 from provisioner.commands import command
 from provisioner.services.cloud_errors import DropletUnclear
 from provisioner.services.cloud_models import DropletInfo
-from provisioner.steps.base import Work
+from provisioner.step import Work
 from provisioner.steps.droplet_identity import name_of, other_workspace, same_key, stated_host_key, tag_of
 
 _LOOKS = 12

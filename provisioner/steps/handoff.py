@@ -5,8 +5,8 @@ from provisioner.customers.record import Customer
 from provisioner.messaging.names import spoken_name
 from provisioner.messaging.platforms import platform_of
 from provisioner.settings import Settings
+from provisioner.step import Done, Outcome, Planned, Waiting, Work
 from provisioner.steps.answer import demand_answer, has_answered
-from provisioner.steps.base import Done, Outcome, Planned, Waiting, Work
 from provisioner.timestamps import now
 
 

@@ -4,7 +4,7 @@ from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.platforms import missing_platform, platform_of
 from provisioner.settings import Settings
-from provisioner.steps.base import Outcome, Planned, Work
+from provisioner.step import Outcome, Planned, Work
 
 
 class Messaging:

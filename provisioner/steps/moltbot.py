@@ -5,10 +5,10 @@ import re
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
-from provisioner.remote.answers import parse_json
 from provisioner.services import Services
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Outcome, Planned, Work
+from provisioner.ssh.answers import parse_json
+from provisioner.step import Done, Outcome, Planned, Work
 from provisioner.timestamps import now
 
 PROVIDER = "anthropic"

@@ -1,7 +1,7 @@
 """The way of a customer, in its order. No step knows another."""
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
-from provisioner.steps.base import Step
+from provisioner.step import Step
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging

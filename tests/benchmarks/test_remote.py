@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.openssh import openssh_command
-from tests.remote.machine import Machine, booted
+from provisioner.ssh.openssh import openssh_command
+from tests.fixtures.machine import Machine, booted
 
 pytestmark = pytest.mark.sandbox
 
@@ -32,7 +32,7 @@ from pathlib import Path
 from provisioner.remote.execute import Execution
 from provisioner.remote.playbook import load
 from provisioner.remote.render import render
-from provisioner.remote.ssh import Host, _prepare_paramiko, connect
+from provisioner.ssh.connection import Host, _prepare_paramiko, connect
 _prepare_paramiko()  # a part of starting up, not of connecting
 
 address, host_key, key, folder, name = sys.argv[1:]

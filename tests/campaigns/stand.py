@@ -13,12 +13,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from provisioner.remote.keys import generate_keypair
 from provisioner.sandbox import host, nspawn
 from provisioner.sandbox.image import DEBIAN
 from provisioner.sandbox.machines import MachineSpec
 from provisioner.sandbox.nspawn import NspawnMachines
 from provisioner.sandbox.pretend import PretendMachines
+from provisioner.ssh.keys import generate_keypair
 
 _FIRST_BOOT = """\
 pkill -KILL -f '^sshd: root'

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.remote.keys import operator_key
 from provisioner.settings import load_settings
+from provisioner.ssh.keys import operator_key
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
-from tests.remote import sshd
+from tests.fixtures import sshd
 
 ADA = "ada@example.com"
 LOOKED, WORKED, LATER = "20260101T000000-one-aa", "20260102T000000-one-bb", "20260103T000000-two-cc"

@@ -22,7 +22,7 @@ from provisioner.planning import Plan, StepPlan
 from provisioner.printable import clean, clean_json, clean_lines
 from provisioner.progress import Listener, Progress
 from provisioner.remote.logs import Run
-from provisioner.steps.base import Planned
+from provisioner.step import Planned
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke, Result
 from tests.customers.examples import documented, write_old

@@ -13,12 +13,12 @@ from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
 from provisioner.doctor.server_report import ServerReport
 from provisioner.errors import HostKeyError, InputError
-from provisioner.remote.keys import generate_keypair
 from provisioner.sandbox.cloud.catalog import size_named
 from provisioner.sandbox.cloud.state import Droplet, Firewall
 from provisioner.sandbox.model import Model, model_app
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.services.digitalocean import DigitalOcean
+from provisioner.ssh.keys import generate_keypair
 from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for

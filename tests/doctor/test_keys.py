@@ -7,8 +7,8 @@ import pytest
 
 from provisioner.doctor.configuration import look_at_settings
 from provisioner.doctor.findings import Findings
-from provisioner.remote.keys import generate_keypair
 from provisioner.settings import load_settings
+from provisioner.ssh.keys import generate_keypair
 from provisioner.workspace import init_workspace
 
 

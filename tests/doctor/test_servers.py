@@ -18,7 +18,7 @@ from provisioner.settings import Settings
 from tests.doctor.hints import check_hint
 from tests.doctor.test_gateways import WELL
 from tests.doctor.test_server_report import GOOD
-from tests.remote import sshd
+from tests.fixtures import sshd
 from tests.steps.support import new_record
 
 TOKEN = "123456789:AAF-a-token-that-nobody-may-read-0123456"

@@ -15,7 +15,7 @@ from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.mail import Mailer
 from provisioner.services.telegram import TelegramBot, TelegramBusy
 from provisioner.services.telegram_updates import Keyboard
-from provisioner.steps.base import Done, Waiting
+from provisioner.step import Done, Waiting
 from tests.messaging.conftest import MANAGER, Stage
 
 

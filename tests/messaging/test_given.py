@@ -1,7 +1,7 @@
 """The by-hand ways through whole runs: a token given, or nothing yet."""
 
 from provisioner.errors import InputError
-from provisioner.steps.base import Failed, Waiting
+from provisioner.step import Failed, Waiting
 from tests.messaging.conftest import ADA, Stage
 
 GRACE = "grace@example.com"

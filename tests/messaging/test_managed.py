@@ -10,7 +10,7 @@ from provisioner.messaging.manager import ManagerDesk
 from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.telegram import ReadElsewhere, TelegramBot
-from provisioner.steps.base import Done, Failed, Waiting
+from provisioner.step import Done, Failed, Waiting
 from provisioner.texts import render_text
 from tests.messaging.conftest import ADA, MANAGER, Stage
 from tests.steps.support import MemoryServer

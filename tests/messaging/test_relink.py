@@ -11,7 +11,7 @@ from provisioner.messaging import manager
 from provisioner.messaging.relink import Relinked, relink
 from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog
-from provisioner.steps.base import Done, Waiting
+from provisioner.step import Done, Waiting
 from tests.messaging.conftest import ADA, MANAGER, Stage
 
 SETUP = "Your assistant is being set up: two taps are yours"

@@ -51,6 +51,7 @@ GROUPS = (
         ("tests/test_runner.py", "tests/test_fleet.py", "tests/test_standings.py"),
     ),
     Group("steps", ("provisioner/steps",), ("tests/steps",), ("tests/steps/test_droplet_crashes.py",)),
+    Group("ssh", ("provisioner/ssh",), ("tests/ssh",)),
     Group("remote", ("provisioner/remote",), ("tests/remote",)),
     Group(
         "services",

@@ -43,9 +43,9 @@ class Known:
         return tree.test(self.tests, within=_WITHIN, on_machine=self.on_machine)
 
 
-_HOSTILE = "tests/remote/test_hostile.py"
+_HOSTILE = "tests/ssh/test_hostile.py"
 _WIRE = "tests/services/test_digitalocean_wire.py"
-_OPENSSH = "tests/remote/test_openssh.py::test_nobody_else_is_asked_for_keys_or_settings"
+_OPENSSH = "tests/ssh/test_openssh.py::test_nobody_else_is_asked_for_keys_or_settings"
 _TRUST = "tests/services/test_trust.py"
 _SHIPPED = "tests/playbooks/test_shipped.py"
 _SSHD = f"{_SHIPPED}::test_ssh_is_for_root_with_a_key_of_roots_own_file_and_for_nothing_else"
@@ -119,14 +119,14 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "ssh reads the settings of whoever calls it",
-        "provisioner/remote/openssh.py",
+        "provisioner/ssh/openssh.py",
         'return ["-F", "none", *(',
         "return [*(",
         (_OPENSSH,),
     ),
     Known(
         "ssh asks an agent for keys",
-        "provisioner/remote/openssh.py",
+        "provisioner/ssh/openssh.py",
         '        "IdentityAgent": "none",\n',
         "",
         (_OPENSSH,),

@@ -25,8 +25,8 @@ from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot, User
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
+from tests.fixtures.machine import Machine, booted, until
 from tests.playbooks.values import HOSTILE, rendered
-from tests.remote.machine import Machine, booted, until
 from tests.serving import serving
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]

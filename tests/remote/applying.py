@@ -7,8 +7,8 @@ from pathlib import Path
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event, Report, TaskBegan
 from provisioner.remote.render import Script
+from tests.fixtures.machine import Machine
 from tests.remote.books import script
-from tests.remote.machine import Machine
 
 HEAD = "description: d\ntasks:\n"
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from provisioner.errors import ConnectionLost, ProvisionerError
-from provisioner.remote.ssh import Connection, Host
+from provisioner.ssh.connection import Connection, Host
 
 HOST = Host("192.0.2.7", ("ssh-ed25519 AAAA",), "")
 
@@ -21,8 +21,8 @@ class Clock:
         self.now = 1000.0
         self.slept: list[float] = []
         clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self.sleep)
-        for module in ("login", "execute"):
-            monkeypatch.setattr(f"provisioner.remote.{module}.time", clock)
+        for module in ("ssh.login", "remote.execute"):
+            monkeypatch.setattr(f"provisioner.{module}.time", clock)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -11,8 +11,8 @@ from provisioner.errors import InputError, ProvisionerError, RemoteError, Settin
 from provisioner.remote.customer_server import CustomerServer, host_of
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
-from tests.remote import sshd
-from tests.remote.sshd import Sshd
+from tests.fixtures import sshd
+from tests.fixtures.sshd import Sshd
 
 ADA = "ada@example.com"
 SECRET = "hunter2-correct-horse"

@@ -9,9 +9,9 @@ from provisioner.errors import RemoteError, TaskFailed
 from provisioner.remote import render
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event, RunBegan, TaskBegan, TaskEnded, TaskRetried
+from tests.fixtures.machine import Machine
 from tests.remote.applying import HEAD, apply, tasks
 from tests.remote.books import script
-from tests.remote.machine import Machine
 
 pytestmark = pytest.mark.sandbox
 

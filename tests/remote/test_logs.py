@@ -7,8 +7,8 @@ import pytest
 from provisioner.errors import InputError, RemoteError, TaskFailed
 from provisioner.remote.execute import Execution
 from provisioner.remote.logs import follow_journal, read_journal, read_log, runs_on
+from tests.fixtures.machine import Machine, until
 from tests.remote.applying import Applying, apply, tasks
-from tests.remote.machine import Machine, until
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,9 +10,9 @@ import pytest
 from provisioner.errors import TaskFailed
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event
+from tests.fixtures.machine import Machine, until
 from tests.remote.applying import Applying
 from tests.remote.books import script
-from tests.remote.machine import Machine, until
 
 pytestmark = pytest.mark.sandbox
 

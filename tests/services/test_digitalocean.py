@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from provisioner.errors import SettingsError
-from provisioner.remote.keys import generate_keypair, md5_fingerprint
 from provisioner.services import digitalocean as module
 from provisioner.services.cloud_errors import (
     AccountLocked,
@@ -21,6 +20,7 @@ from provisioner.services.cloud_errors import (
     TooManyRequests,
 )
 from provisioner.services.digitalocean import DropletSpec
+from provisioner.ssh.keys import generate_keypair, md5_fingerprint
 from tests.clouds import TOKEN, FastCloud
 
 SPEC = DropletSpec(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.keys import generate_keypair
+from provisioner.ssh.keys import generate_keypair
 from tests.clouds import CloudServer, FastCloud, cloud_server
 
 

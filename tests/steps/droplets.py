@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from provisioner.customers.record import Record
-from provisioner.remote.keys import public_half
 from provisioner.sandbox.cloud.state import Droplet
+from provisioner.ssh.keys import public_half
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.droplet_identity import same_key, tag_of
 from tests.clouds import FastCloud, settings_for

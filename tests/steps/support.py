@@ -10,8 +10,8 @@ from provisioner.customers.record import Customer, Record
 from provisioner.messaging.manager import ManagerDesk
 from provisioner.services import Services
 from provisioner.settings import Settings
+from provisioner.step import Planned, Server
 from provisioner.steps.answer import ANSWERS
-from provisioner.steps.base import Planned, Server
 from provisioner.texts import render_text
 
 MARK = "w0000001"

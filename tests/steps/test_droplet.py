@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from provisioner.errors import CloudError, ProvisionerError
-from provisioner.remote.keys import generate_keypair
 from provisioner.services.cloud_errors import (
     AccountLocked,
     DropletFailed,
@@ -23,7 +22,8 @@ from provisioner.services.cloud_errors import (
     TooManyRequests,
 )
 from provisioner.settings import Settings
-from provisioner.steps.base import Done
+from provisioner.ssh.keys import generate_keypair
+from provisioner.step import Done
 from provisioner.steps.droplet_identity import name_of, same_key, tag_of, tags_of
 from tests.clouds import FastCloud
 from tests.services.test_digitalocean import SPEC

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from provisioner.remote.keys import KeyPair, generate_keypair, public_half
 from provisioner.sandbox.cloud.names import DropletName, TagName
+from provisioner.ssh.keys import KeyPair, generate_keypair, public_half
 from provisioner.steps.cloud_config import cloud_config
 from provisioner.steps.droplet_identity import (
     name_of,

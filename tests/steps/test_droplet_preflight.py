@@ -9,11 +9,11 @@ from provisioner.customers.new import SignUp
 from provisioner.customers.new import new_record as signed_up
 from provisioner.errors import InputError
 from provisioner.planning import plan
-from provisioner.remote.keys import generate_keypair
 from provisioner.runner import Runner
 from provisioner.services.cloud_errors import NoAnswer, NotTheApi
 from provisioner.settings import Settings
-from provisioner.steps.base import Done, Failed, Work
+from provisioner.ssh.keys import generate_keypair
+from provisioner.step import Done, Failed, Work
 from provisioner.steps.droplet_preflight import Problem, preflight
 from provisioner.steps.droplet_wish import Wish, wish_of
 from provisioner.workspace import Workspace, init_workspace

@@ -12,7 +12,7 @@ from provisioner.sandbox.telegram.world import World
 from provisioner.services import Services
 from provisioner.services.telegram import AccountGone, BotTokenRefused
 from provisioner.settings import OperatorSettings, Settings
-from provisioner.steps.base import Done, Waiting
+from provisioner.step import Done, Waiting
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
 from tests.serving import serving

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from provisioner.errors import RemoteError
 from provisioner.services import Services
 from provisioner.settings import OperatorSettings, Settings
-from provisioner.steps.base import Done, Planned
+from provisioner.step import Done, Planned
 from provisioner.steps.moltbot import Moltbot
 from tests.steps.support import MemoryServer, MemoryWork, new_record
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from provisioner.errors import HostKeyError, RemoteError
-from provisioner.remote.hostkey import activate_host_key, prepare_host_key, prove_host_key
-from provisioner.remote.keys import generate_keypair
-from provisioner.remote.ssh import connect
-from tests.remote.machine import Machine
+from provisioner.ssh.connection import connect
+from provisioner.ssh.host_keys import activate_host_key, prepare_host_key, prove_host_key
+from provisioner.ssh.keys import generate_keypair
+from tests.fixtures.machine import Machine
 
 pytestmark = pytest.mark.sandbox
 

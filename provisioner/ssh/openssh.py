@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from provisioner.remote.ssh import Host
+from provisioner.ssh.connection import Host
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import ConnectionLost, HostKeyError, ProvisionerError, RemoteError
-from provisioner.remote.keys import generate_keypair
-from provisioner.remote.ssh import Host, connect, host_key_lines
-from tests.remote import sshd
-from tests.remote.sshd import Sshd
+from provisioner.ssh.connection import Host, connect, host_key_lines
+from provisioner.ssh.keys import generate_keypair
+from tests.fixtures import sshd
+from tests.fixtures.sshd import Sshd
 
 
 def test_a_command(server: Sshd) -> None:
@@ -243,8 +243,8 @@ def test_a_server_that_hangs_up_leaves_no_traceback_on_the_terminal(first: str) 
 {first}
 import socket, threading
 from provisioner.errors import RemoteError
-from provisioner.remote.keys import generate_keypair
-from provisioner.remote.ssh import Host, connect
+from provisioner.ssh.keys import generate_keypair
+from provisioner.ssh.connection import Host, connect
 
 listener = socket.create_server(("127.0.0.1", 0))
 

@@ -6,12 +6,12 @@ import pytest
 
 from provisioner.errors import RemoteError
 from provisioner.remote.execute import Execution
-from provisioner.remote.hostkey import prepare_host_key
-from provisioner.remote.keys import generate_keypair
-from provisioner.remote.login import Gate, NothingRan, Tries
 from provisioner.remote.logs import runs_on
-from provisioner.remote.ssh import connect
-from tests.remote import sshd
+from provisioner.ssh.connection import connect
+from provisioner.ssh.host_keys import prepare_host_key
+from provisioner.ssh.keys import generate_keypair
+from provisioner.ssh.login import Gate, NothingRan, Tries
+from tests.fixtures import sshd
 from tests.remote.books import script
 from tests.remote.scripted import Clock
 
@@ -47,7 +47,7 @@ def test_readers_of_answers_behind_a_login_that_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = generate_keypair("next").public
-    monkeypatch.setattr("provisioner.remote.hostkey._PREPARE", f"echo '{made}'")
+    monkeypatch.setattr("provisioner.ssh.host_keys._PREPARE", f"echo '{made}'")
     monkeypatch.setattr("provisioner.remote.logs.RUNS", str(tmp_path / "runs"))
     (tmp_path / "runs" / "20260101T000000-server-abc").mkdir(parents=True)
     with sshd.running(tmp_path, first=CHATTY) as server, connect(server.host) as connection:

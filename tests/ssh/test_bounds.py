@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from provisioner.errors import ConnectionLost, ProvisionerError, RemoteError
 from provisioner.remote import logs
-from provisioner.remote.bounds import bounded_transport
-from provisioner.remote.keys import generate_keypair
-from provisioner.remote.ssh import Host, connect
+from provisioner.ssh.bounds import bounded_transport
+from provisioner.ssh.connection import Host, connect
+from provisioner.ssh.keys import generate_keypair
+from tests.fixtures.sshd import Sshd
 from tests.remote.scripted import Said, ScriptedConnection
-from tests.remote.sshd import Sshd
 
 
 def test_a_command_that_says_too_much_is_an_error_about_the_server(server: Sshd) -> None:
@@ -140,7 +140,7 @@ def odd_server(interface: paramiko.ServerInterface) -> Iterator[Host]:
 
 
 def test_a_server_that_never_answers_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provisioner.remote.ssh._CHANNEL_SECONDS", 1)
+    monkeypatch.setattr("provisioner.ssh.connection._CHANNEL_SECONDS", 1)
     done = threading.Event()
     with (
         odd_server(_Odd(lambda: done.wait(60))) as host,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.errors import RemoteError
-from provisioner.remote.answers import load_json, parse_json, parse_rows
+from provisioner.ssh.answers import load_json, parse_json, parse_rows
 
 FIELDS = {"id": (str, int), "username": (str, NoneType)}
 

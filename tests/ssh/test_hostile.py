@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event, LinkLost, Report, TaskBegan, TaskEnded
-from provisioner.remote.login import NothingRan
 from provisioner.remote.render import Script
 from provisioner.secrets import Redactor
+from provisioner.ssh.login import NothingRan
 from tests.remote.scripted import Clock, Said, ScriptedConnection, cut
 
 SECRET = "hunter2-correct-horse"

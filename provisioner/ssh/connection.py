@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Self
 
 from provisioner.boundaries import cross
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
-from provisioner.remote.answers import MOST_BYTES
-from provisioner.remote.bounds import bounded_transport
-from provisioner.remote.keys import login_key
-from provisioner.remote.login import NothingRan, Tries, marked, new_mark
-from provisioner.remote.stream import Stream, link, reason
+from provisioner.ssh.answers import MOST_BYTES
+from provisioner.ssh.bounds import bounded_transport
+from provisioner.ssh.channel import Stream, link, reason
+from provisioner.ssh.keys import login_key
+from provisioner.ssh.login import NothingRan, Tries, marked, new_mark
 
 if TYPE_CHECKING:
     from paramiko import PKey, Transport

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from provisioner.errors import RemoteError
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
-from provisioner.remote.keys import KEY_TYPE
-from provisioner.remote.ssh import Connection, Host, connect
+from provisioner.ssh.connection import Connection, Host, connect
+from provisioner.ssh.keys import KEY_TYPE
 
 _CURRENT = "/etc/ssh/ssh_host_ed25519_key"
 _NEXT = f"{_CURRENT}.next"

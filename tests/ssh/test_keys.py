@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import SettingsError
-from provisioner.remote.keys import KeyPair, foreign_public_file, generate_keypair, operator_key
-from provisioner.remote.ssh import Host, connect
-from tests.remote import sshd
+from provisioner.ssh.connection import Host, connect
+from provisioner.ssh.keys import KeyPair, foreign_public_file, generate_keypair, operator_key
+from tests.fixtures import sshd
 
 
 def keygen(path: Path, *options: str) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.keys import generate_keypair
-from provisioner.remote.openssh import openssh_command
-from tests.remote.sshd import Sshd
+from provisioner.ssh.keys import generate_keypair
+from provisioner.ssh.openssh import openssh_command
+from tests.fixtures.sshd import Sshd
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.hostkey import prepare_host_key
-from provisioner.remote.login import NothingRan
-from provisioner.remote.ssh import connect
+from provisioner.ssh.connection import connect
+from provisioner.ssh.host_keys import prepare_host_key
+from provisioner.ssh.login import NothingRan
+from tests.fixtures.machine import Machine
 from tests.remote.applying import apply, tasks
-from tests.remote.machine import Machine
 
 pytestmark = pytest.mark.sandbox
 

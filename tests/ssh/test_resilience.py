@@ -14,10 +14,10 @@ from provisioner.errors import RemoteError, TaskFailed
 from provisioner.remote import execute
 from provisioner.remote.execute import Execution
 from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskEnded
-from provisioner.remote.ssh import connect
+from provisioner.ssh.connection import connect
+from tests.fixtures.machine import Machine, until
+from tests.fixtures.slow_link import slow_link
 from tests.remote.applying import Applying, apply, tasks
-from tests.remote.machine import Machine, until
-from tests.remote.slow_link import slow_link
 
 pytestmark = pytest.mark.sandbox
 
@@ -139,7 +139,7 @@ RUNNER = """
     from provisioner.remote.execute import Execution
     from provisioner.remote.playbook import load
     from provisioner.remote.render import render
-    from provisioner.remote.ssh import Host, connect
+    from provisioner.ssh.connection import Host, connect
 
     address, host_key, key, folder = sys.argv[1:]
     host = Host(address, (host_key,), Path(key).read_text())

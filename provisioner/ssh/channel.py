@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from provisioner.errors import ConnectionLost, RemoteError
-from provisioner.remote.login import Gate, nothing_ran
+from provisioner.ssh.login import Gate, nothing_ran
 
 if TYPE_CHECKING:
     from paramiko import Channel
