@@ -17,7 +17,7 @@ from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
     from provisioner.messaging.manager import ManagerDesk
-    from provisioner.remote.customer_server import CustomerServer
+    from provisioner.runs.customer_server import CustomerServer
 
 _ATTEMPTS = 5
 
@@ -70,7 +70,7 @@ class CustomerWork:
     @property
     def server(self) -> Server:
         if self._server is None:
-            from provisioner.remote.customer_server import CustomerServer
+            from provisioner.runs.customer_server import CustomerServer
 
             playbooks = self._workspace.playbooks_dir
             self._server = CustomerServer(

@@ -142,7 +142,7 @@ def _serve_from_memory(stage: Stage, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(server, "close", lambda: None, raising=False)
         return server
 
-    patch.setattr("provisioner.remote.customer_server.CustomerServer", server_of)
+    patch.setattr("provisioner.runs.customer_server.CustomerServer", server_of)
 
 
 @pytest.fixture

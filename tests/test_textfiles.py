@@ -8,7 +8,7 @@ import pytest
 
 from provisioner import textfiles
 from provisioner.errors import InputError, PlaybookError, SettingsError
-from provisioner.remote.parse import parse_playbook
+from provisioner.playbook.load import parse_playbook
 from provisioner.settings import load_settings
 from provisioner.textfiles import read_text
 from provisioner.texts import render_text

@@ -18,7 +18,7 @@ from provisioner.commands import command as command_line
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provisioner.remote.logs import Run
+    from provisioner.playbook.logs import Run
     from provisioner.ssh.connection import Connection, Host
 
 CONTROL_UI_PORT = 18789
@@ -51,7 +51,7 @@ def logs(
 
     Without --run: the last run that did something; what only looked (plan) is passed over.
     """
-    from provisioner.remote import logs as journals
+    from provisioner.playbook import logs as journals
 
     with _connected(who) as connection:
         known = journals.runs_on(connection)
@@ -107,7 +107,7 @@ def _run(argv: list[str]) -> int:
 
 def _reached(who: str) -> "tuple[Host, Path]":
     """The customer's server, and the operator's key."""
-    from provisioner.remote.customer_server import host_of
+    from provisioner.runs.customer_server import host_of
     from provisioner.settings import load_settings
 
     workspace = current_workspace()
@@ -127,7 +127,7 @@ def _connected(who: str) -> "Connection":
 def _chosen(known: "Sequence[Run]", run: str | None, who: str) -> "Run | None":
     """The run that was asked for, or the one to open at; None if there was never any."""
     from provisioner.errors import InputError
-    from provisioner.remote.logs import last_run
+    from provisioner.playbook.logs import last_run
 
     if run is None:
         return last_run(known)

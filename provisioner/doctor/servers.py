@@ -65,7 +65,7 @@ def _secrets(customer: Customer, settings: Settings) -> list[str]:
 
 def server_visitor(settings: Settings) -> Visit:
     """Visits over SSH."""
-    from provisioner.remote.customer_server import host_of
+    from provisioner.runs.customer_server import host_of
     from provisioner.ssh.connection import connect
 
     def visit(customer: Customer) -> ServerReport | None:

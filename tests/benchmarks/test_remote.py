@@ -29,9 +29,9 @@ RIVALS = Path(__file__).parents[2] / "build" / "rivals"
 OURS = """
 import sys, time
 from pathlib import Path
-from provisioner.remote.execute import Execution
-from provisioner.remote.playbook import load
-from provisioner.remote.render import render
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.load import load
+from provisioner.playbook.script import render
 from provisioner.ssh.connection import Host, _prepare_paramiko, connect
 _prepare_paramiko()  # a part of starting up, not of connecting
 

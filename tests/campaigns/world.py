@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.remote.playbook import load
+from provisioner.playbook.load import load
 from provisioner.sandbox.assembly import LOOPBACK, MANAGER, Assembly
 from provisioner.sandbox.cloud.knobs import CloudKnobs
 from provisioner.sandbox.cloud.state import Cloud, Droplet

@@ -30,7 +30,7 @@ _MODULES = (
     "provisioner.services.fleet_cloud",
     "provisioner.services.mail",
     "provisioner.services.telegram",
-    "provisioner.remote.customer_server",
+    "provisioner.runs.customer_server",
     "cryptography.hazmat.primitives.asymmetric.ed25519",
     "cryptography.hazmat.primitives.serialization",
     "email_validator",

@@ -44,7 +44,7 @@ def journal(run: str, mode: str, *, changed: int, name: str = "First") -> str:
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the server's runs: two that did something, and one that only looked, the last."""
     folder = tmp_path / "runs"
-    monkeypatch.setattr("provisioner.remote.logs.RUNS", str(folder))
+    monkeypatch.setattr("provisioner.playbook.logs.RUNS", str(folder))
     for number, (run, text) in enumerate(
         (
             (WORKED, journal(WORKED, "run", changed=1, name="Wor\x1b[31mked")),

@@ -19,9 +19,9 @@ from provisioner.cli.main import run
 from provisioner.errors import CloudError
 from provisioner.fleet import Ending
 from provisioner.planning import Plan, StepPlan
+from provisioner.playbook.logs import Run
 from provisioner.printable import clean, clean_json, clean_lines
 from provisioner.progress import Listener, Progress
-from provisioner.remote.logs import Run
 from provisioner.step import Planned
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke, Result
@@ -173,9 +173,9 @@ def test_no_log_passes_on_what_a_server_says(
 ) -> None:
     run_there = Run(HOSTILE, playbook=HOSTILE, tasks=2, ok=False, changed=1)
     monkeypatch.setattr(server, "_connected", lambda _: contextlib.nullcontext())
-    monkeypatch.setattr("provisioner.remote.logs.runs_on", lambda *_: [run_there])
-    monkeypatch.setattr("provisioner.remote.logs.read_journal", lambda *_: JOURNAL)
-    monkeypatch.setattr("provisioner.remote.logs.read_log", lambda *_: f"one\n\ttwo {HOSTILE}")
+    monkeypatch.setattr("provisioner.playbook.logs.runs_on", lambda *_: [run_there])
+    monkeypatch.setattr("provisioner.playbook.logs.read_journal", lambda *_: JOURNAL)
+    monkeypatch.setattr("provisioner.playbook.logs.read_log", lambda *_: f"one\n\ttwo {HOSTILE}")
 
     for options in ((), ("--runs",), ("--task", "1"), ("--json",)):
         result = command("logs", EMAIL, *options)

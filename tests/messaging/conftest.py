@@ -141,4 +141,4 @@ def _serve_from_memory(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(server, "close", lambda: None, raising=False)
         return server
 
-    monkeypatch.setattr("provisioner.remote.customer_server.CustomerServer", server_of)
+    monkeypatch.setattr("provisioner.runs.customer_server.CustomerServer", server_of)

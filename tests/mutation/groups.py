@@ -52,7 +52,7 @@ GROUPS = (
     ),
     Group("steps", ("provisioner/steps",), ("tests/steps",), ("tests/steps/test_droplet_crashes.py",)),
     Group("ssh", ("provisioner/ssh",), ("tests/ssh",)),
-    Group("remote", ("provisioner/remote",), ("tests/remote",)),
+    Group("playbook", ("provisioner/playbook",), ("tests/playbook",)),
     Group(
         "services",
         ("provisioner/services",),
@@ -62,6 +62,6 @@ GROUPS = (
     Group(
         "secrets",
         ("provisioner/secrets.py",),
-        ("tests/remote/test_secrecy.py", "tests/test_runner.py", "tests/cli/test_tracking.py"),
+        ("tests/playbook/test_secrecy.py", "tests/test_runner.py", "tests/cli/test_tracking.py"),
     ),
 )

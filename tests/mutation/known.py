@@ -84,21 +84,21 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "the cause of an error has secrets",
-        "provisioner/remote/execute.py",
+        "provisioner/playbook/execute.py",
         "            cause=self._redact(cause),\n",
         "            cause=cause,\n",
         (f"{_HOSTILE}::test_a_failure_is_told_without_secrets",),
     ),
     Known(
         "a task's output has secrets",
-        "provisioner/remote/journal.py",
+        "provisioner/playbook/journal.py",
         'output=self._redact(line["output"])',
         'output=line["output"]',
         _PRINTED,
     ),
     Known(
         "a registered value has secrets",
-        "provisioner/remote/journal.py",
+        "provisioner/playbook/journal.py",
         'self._redact(line["value"])',
         'line["value"]',
         _PRINTED,
@@ -112,7 +112,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "the silence of a run is noticed after hours",
-        "provisioner/remote/execute.py",
+        "provisioner/playbook/execute.py",
         "_SILENCE_SECONDS = 20\n",
         "_SILENCE_SECONDS = 20_000\n",
         (f"{_HOSTILE}::test_silence_is_noticed_after_twenty_seconds",),
@@ -133,10 +133,10 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "what a run keeps on the server is for everybody",
-        "provisioner/remote/server/run.bash",
+        "provisioner/playbook/server/run.bash",
         "guard_limit=60\numask 077\n",
         "guard_limit=60\n",
-        ("tests/remote/test_execute.py::test_what_a_run_keeps_is_for_root_alone",),
+        ("tests/playbook/test_execute.py::test_what_a_run_keeps_is_for_root_alone",),
         on_machine=True,
     ),
     Known(

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from provisioner.remote.playbook import shipped_playbooks
+from provisioner.playbook.load import shipped_playbooks
 
 
 def program(playbook: str, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioner.remote.playbook import load
-from provisioner.remote.render import render
+from provisioner.playbook.load import load
+from provisioner.playbook.script import render
 from tests.playbooks.values import ALL
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.playbook import shipped_playbooks
+from provisioner.playbook.load import shipped_playbooks
 
 GATEWAY = shipped_playbooks() / "moltbot" / "files" / "openclaw-gateway"
 SYSTEMCTL = r"""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.playbook import shipped_playbooks
+from provisioner.playbook.load import shipped_playbooks
 
 HEAR = shipped_playbooks() / "moltbot" / "files" / "hear-openclaw"
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from provisioner.remote.playbook import shipped_playbooks
+from provisioner.playbook.load import shipped_playbooks
 from tests.playbooks.programs import program
 
 SECRET = shipped_playbooks() / "moltbot" / "files" / "openclaw-secret"

@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from provisioner.errors import RemoteError, TaskFailed
-from provisioner.remote.datum import datum
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, Report, TaskBegan
+from provisioner.playbook.datum import datum
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event, Report, TaskBegan
 from provisioner.sandbox.cache import DEFAULT_CACHE
 from provisioner.sandbox.model import Model, model_app
 from provisioner.sandbox.node_mirror import node_app

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.remote.playbook import shipped_playbooks
+from provisioner.playbook.load import shipped_playbooks
 from tests.playbooks.programs import program
 
 GOOD: dict[str, Any] = {

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import PlaybookError
-from provisioner.remote.datum import datum
-from provisioner.remote.playbook import load
-from provisioner.remote.render import Script, render
+from provisioner.playbook.datum import datum
+from provisioner.playbook.load import load
+from provisioner.playbook.script import Script, render
 from tests.playbooks.values import ALL, HOSTILE, file_with, rendered
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)

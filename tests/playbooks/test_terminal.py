@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.remote.playbook import shipped_playbooks
+from provisioner.playbook.load import shipped_playbooks
 
 OWN_TERMINAL = (sys.executable, "-I", str(shipped_playbooks() / "moltbot" / "files" / "own-terminal"))
 # Types into every terminal that it can reach.

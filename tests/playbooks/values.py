@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from provisioner.remote.playbook import load
-from provisioner.remote.render import Script, render
+from provisioner.playbook.load import load
+from provisioner.playbook.script import Script, render
 
 HOSTILE = 'Ada "O\'Hara"\n$(touch /tmp/owned) `id` ; rm -rf ~ && {{ 7 * 7 }} 🦞'
 

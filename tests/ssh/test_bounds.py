@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import ConnectionLost, ProvisionerError, RemoteError
-from provisioner.remote import logs
+from provisioner.playbook import logs
 from provisioner.ssh.bounds import bounded_transport
 from provisioner.ssh.connection import Host, connect
 from provisioner.ssh.keys import generate_keypair
+from tests.fixtures.scripted import Said, ScriptedConnection
 from tests.fixtures.sshd import Sshd
-from tests.remote.scripted import Said, ScriptedConnection
 
 
 def test_a_command_that_says_too_much_is_an_error_about_the_server(server: Sshd) -> None:

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, LinkLost, Report, TaskBegan, TaskEnded
-from provisioner.remote.render import Script
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event, LinkLost, Report, TaskBegan, TaskEnded
+from provisioner.playbook.script import Script
 from provisioner.secrets import Redactor
 from provisioner.ssh.login import NothingRan
-from tests.remote.scripted import Clock, Said, ScriptedConnection, cut
+from tests.fixtures.scripted import Clock, Said, ScriptedConnection, cut
 
 SECRET = "hunter2-correct-horse"
 SCRIPT = Script(playbook="made", tasks=("One", "Two"), text="", files={}, secrets=(), longest=600)

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import RemoteError
-from provisioner.remote.execute import Execution
-from provisioner.remote.logs import runs_on
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.logs import runs_on
 from provisioner.ssh.connection import connect
 from provisioner.ssh.host_keys import prepare_host_key
 from provisioner.ssh.keys import generate_keypair
 from provisioner.ssh.login import Gate, NothingRan, Tries
 from tests.fixtures import sshd
-from tests.remote.books import script
-from tests.remote.scripted import Clock
+from tests.fixtures.scripted import Clock
+from tests.playbook.books import script
 
 CHATTY = "echo Welcome to your droplet; echo to you >&2; printf 'and goodbye, without an end of line'"
 
@@ -48,7 +48,7 @@ def test_readers_of_answers_behind_a_login_that_prints(
 ) -> None:
     made = generate_keypair("next").public
     monkeypatch.setattr("provisioner.ssh.host_keys._PREPARE", f"echo '{made}'")
-    monkeypatch.setattr("provisioner.remote.logs.RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("provisioner.playbook.logs.RUNS", str(tmp_path / "runs"))
     (tmp_path / "runs" / "20260101T000000-server-abc").mkdir(parents=True)
     with sshd.running(tmp_path, first=CHATTY) as server, connect(server.host) as connection:
         assert prepare_host_key(connection) == " ".join(made.split()[:2])

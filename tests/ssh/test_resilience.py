@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import RemoteError, TaskFailed
-from provisioner.remote import execute
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskEnded
+from provisioner.playbook import execute
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event, LinkLost, OtherRun, RunBegan, TaskEnded
 from provisioner.ssh.connection import connect
 from tests.fixtures.machine import Machine, until
 from tests.fixtures.slow_link import slow_link
-from tests.remote.applying import Applying, apply, tasks
+from tests.playbook.applying import Applying, apply, tasks
 
 pytestmark = pytest.mark.sandbox
 
@@ -136,9 +136,9 @@ def test_a_link_that_goes_deaf_is_made_again(
 RUNNER = """
     import sys
     from pathlib import Path
-    from provisioner.remote.execute import Execution
-    from provisioner.remote.playbook import load
-    from provisioner.remote.render import render
+    from provisioner.playbook.execute import Execution
+    from provisioner.playbook.load import load
+    from provisioner.playbook.script import render
     from provisioner.ssh.connection import Host, connect
 
     address, host_key, key, folder = sys.argv[1:]

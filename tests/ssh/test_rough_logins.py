@@ -8,7 +8,7 @@ from provisioner.ssh.connection import connect
 from provisioner.ssh.host_keys import prepare_host_key
 from provisioner.ssh.login import NothingRan
 from tests.fixtures.machine import Machine
-from tests.remote.applying import apply, tasks
+from tests.playbook.applying import apply, tasks
 
 pytestmark = pytest.mark.sandbox
 

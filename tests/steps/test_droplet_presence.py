@@ -86,7 +86,7 @@ def test_work_asks_when_the_server_does_not_answer(
         asked.append(given[-1])
         return object()
 
-    monkeypatch.setattr("provisioner.remote.customer_server.CustomerServer", remember)
+    monkeypatch.setattr("provisioner.runs.customer_server.CustomerServer", remember)
     settings = settings_for(cloud)
     work = CustomerWork(workspace, settings, cloud.services(settings), record, Redactor())
     assert work.server is not None

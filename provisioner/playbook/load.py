@@ -1,14 +1,15 @@
-"""From the YAML of a playbook to checked tasks, with the line of everything that is wrong."""
+"""Finds a playbook by its name, and reads it from YAML to checked tasks; errors name the line."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from provisioner.errors import PlaybookError
-from provisioner.remote.playbook import Kind, Playbook, Task, wrong
+from provisioner.playbook.model import Kind, Playbook, Task, wrong
+from provisioner.shipped import shipped
 from provisioner.textfiles import UnreadableText, text_at
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -38,6 +39,25 @@ class _Wrong(Exception):
         self.line = line
 
 
+def shipped_playbooks() -> Path:
+    """The folder of the playbooks that come with the product, in a checkout as well as from the wheel."""
+    return shipped("playbooks")
+
+
+def load(name: str, search: Sequence[Path] | None = None) -> Playbook:
+    """The playbook of this name, from the first folder of `search` that has one, else the shipped one.
+
+    PlaybookError says what is wrong with its text, with file, line and task.
+    """
+    folders = [*(search or ()), shipped_playbooks()]
+    for folder in folders:
+        path = folder / name / "playbook.yaml"
+        if path.is_file():
+            return parse_playbook(name, path)
+    looked = ", ".join(str(folder) for folder in folders)
+    raise PlaybookError("use the playbook", whom=name, cause=f"there is none in {looked}")
+
+
 def parse_playbook(name: str, path: Path) -> Playbook:
     """Read and check one playbook; PlaybookError."""
     try:
@@ -60,7 +80,7 @@ def parse_playbook(name: str, path: Path) -> Playbook:
 
 def _with_texts_checked(playbook: Playbook) -> Playbook:
     """Checks the Jinja of all texts; the import is only paid by those who have any."""
-    from provisioner.remote.texts import check_texts
+    from provisioner.playbook.templating import check_texts
 
     check_texts(playbook)
     return playbook
@@ -263,5 +283,3 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "mode": _access,
     "keep": _truth,
 }
-
-__all__ = ["PlaybookError", "parse_playbook"]

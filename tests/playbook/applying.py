@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, Report, TaskBegan
-from provisioner.remote.render import Script
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event, Report, TaskBegan
+from provisioner.playbook.script import Script
 from tests.fixtures.machine import Machine
-from tests.remote.books import script
+from tests.playbook.books import script
 
 HEAD = "description: d\ntasks:\n"
 

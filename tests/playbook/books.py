@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from provisioner.remote.playbook import Playbook, load
-from provisioner.remote.render import Script, render
+from provisioner.playbook.load import load
+from provisioner.playbook.model import Playbook
+from provisioner.playbook.script import Script, render
 
 Write = Callable[..., Playbook]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import TaskFailed
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event
 from tests.fixtures.machine import Machine, until
-from tests.remote.applying import Applying
-from tests.remote.books import script
+from tests.playbook.applying import Applying
+from tests.playbook.books import script
 
 pytestmark = pytest.mark.sandbox
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.errors import PlaybookError
-from provisioner.remote.render import Script, render
-from tests.remote.books import script, write
+from provisioner.playbook.script import Script, render
+from tests.playbook.books import script, write
 
 HEAD = "description: d\nvariables: {who: , user: ann}\nsecrets: [KEY]\ntasks:\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import InputError, ProvisionerError, RemoteError, SettingsError
-from provisioner.remote.customer_server import CustomerServer, host_of
+from provisioner.runs.customer_server import CustomerServer, host_of
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
 from tests.fixtures import sshd

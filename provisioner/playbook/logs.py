@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provisioner.errors import InputError, RemoteError
-from provisioner.remote.execute import RUNS
-from provisioner.remote.journal import RUN_ID, Lines
+from provisioner.playbook.execute import RUNS
+from provisioner.playbook.journal import RUN_ID, Lines
 from provisioner.ssh.connection import Connection
 
 _SILENCE_SECONDS = 20

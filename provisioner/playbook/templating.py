@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from provisioner.errors import PlaybookError
-from provisioner.remote.datum import datum
-from provisioner.remote.playbook import Playbook, Task
+from provisioner.playbook.datum import datum
+from provisioner.playbook.model import Playbook, Task
 from provisioner.textfiles import UnreadableText, text_at
 
 _JINJA = re.compile(r"\{[{%#]")
@@ -211,7 +211,7 @@ def _check(playbook: Playbook, task: Task, word: str, text: str) -> None:
 
 
 def _at(playbook: Playbook, task: Task, word: str, line: int, error: PlaybookError) -> PlaybookError:
-    from provisioner.remote.playbook import wrong
+    from provisioner.playbook.model import wrong
 
     first = task.lines.get(word, task.line)
     return wrong(playbook.path, error.cause or "", line=first + line - 1, task=task.name)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import PlaybookError
-from provisioner.remote.playbook import load, shipped_playbooks
-from tests.remote.books import write
+from provisioner.playbook.load import load, shipped_playbooks
+from tests.playbook.books import write
 
 HEAD = "description: d\nvariables: {who: , user: ann}\nsecrets: [KEY]\ntasks:\n"
 

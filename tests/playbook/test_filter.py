@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.remote.render import server_text
+from provisioner.playbook.script import server_text
 
 
 class Kept:

@@ -6,11 +6,11 @@ from pathlib import Path
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
+from provisioner.playbook.load import load
+from provisioner.playbook.script import render
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
-from provisioner.remote.playbook import load
-from provisioner.remote.render import render
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
 from provisioner.ssh.connection import Connection, Host, connect, host_key_lines

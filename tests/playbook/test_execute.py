@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import RemoteError, TaskFailed
-from provisioner.remote import render
-from provisioner.remote.execute import Execution
-from provisioner.remote.journal import Event, RunBegan, TaskBegan, TaskEnded, TaskRetried
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.journal import Event, RunBegan, TaskBegan, TaskEnded, TaskRetried
+from provisioner.playbook.script import server_text
 from tests.fixtures.machine import Machine
-from tests.remote.applying import HEAD, apply, tasks
-from tests.remote.books import script
+from tests.playbook.applying import HEAD, apply, tasks
+from tests.playbook.books import script
 
 pytestmark = pytest.mark.sandbox
 
@@ -183,9 +183,9 @@ def test_guards_answer_yes_or_no(machine: Machine, tmp_path: Path) -> None:
 def test_a_guard_that_never_ends_counts_as_no(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = render.server_text
     monkeypatch.setattr(
-        render, "server_text", lambda name: shipped(name).replace("guard_limit=60", "guard_limit=0.5")
+        "provisioner.playbook.script.server_text",
+        lambda name: server_text(name).replace("guard_limit=60", "guard_limit=0.5"),
     )
     made = tasks(tmp_path, "  - {name: A, run: 'true', unless: sleep 4715 & sleep 4715}\n")
     assert [task.status for task in apply(machine, made).tasks] == ["ok"]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import InputError, RemoteError, TaskFailed
-from provisioner.remote.execute import Execution
-from provisioner.remote.logs import follow_journal, read_journal, read_log, runs_on
+from provisioner.playbook.execute import Execution
+from provisioner.playbook.logs import follow_journal, read_journal, read_log, runs_on
 from tests.fixtures.machine import Machine, until
-from tests.remote.applying import Applying, apply, tasks
+from tests.playbook.applying import Applying, apply, tasks
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from provisioner.remote.playbook import Playbook, Task
-from provisioner.remote.texts import Texts, read_copy, read_template, secret_alone
+from provisioner.playbook.model import Playbook, Task
+from provisioner.playbook.templating import Texts, read_copy, read_template, secret_alone
 
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _REFERENCE = re.compile(r'"\$(value_[0-9]+|secret_[A-Za-z_][A-Za-z0-9_]*)"')
@@ -50,7 +50,7 @@ class Script:
 
 
 def server_text(name: str) -> str:
-    """A program that runs on the server, as it is shipped in `provisioner/remote/server`."""
+    """A program that runs on the server, as it is shipped in `provisioner/playbook/server`."""
     return (_SERVER / name).read_text("utf-8")
 
 

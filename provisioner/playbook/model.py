@@ -1,16 +1,15 @@
-"""A playbook as its author wrote it: found, read, and checked as far as its text alone can be.
+"""A playbook as its author wrote it, and the error that says where it is wrong.
 
 `playbooks/README.md` explains the words to those who write them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from provisioner.errors import PlaybookError
-from provisioner.shipped import shipped
 
 Kind = Literal["run", "template", "copy", "content", "directory"]
 
@@ -79,24 +78,3 @@ def wrong(
     return PlaybookError(
         "use the playbook", whom=where, cause=cause, hint=hint or "playbooks/README.md explains the words"
     )
-
-
-def shipped_playbooks() -> Path:
-    """The folder of the playbooks that come with the product, in a checkout as well as from the wheel."""
-    return shipped("playbooks")
-
-
-def load(name: str, search: Sequence[Path] | None = None) -> Playbook:
-    """The playbook of this name, from the first folder of `search` that has one, else the shipped one.
-
-    PlaybookError says what is wrong with its text, with file, line and task.
-    """
-    from provisioner.remote.parse import parse_playbook
-
-    folders = [*(search or ()), shipped_playbooks()]
-    for folder in folders:
-        path = folder / name / "playbook.yaml"
-        if path.is_file():
-            return parse_playbook(name, path)
-    looked = ", ".join(str(folder) for folder in folders)
-    raise PlaybookError("use the playbook", whom=name, cause=f"there is none in {looked}")

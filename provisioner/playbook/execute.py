@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from provisioner.boundaries import cross
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
+from provisioner.playbook.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
+from provisioner.playbook.script import Script, server_text
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
-from provisioner.remote.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
-from provisioner.remote.render import Script, server_text
 from provisioner.secrets import Redactor
 from provisioner.ssh.channel import Stream
 from provisioner.ssh.connection import Connection
