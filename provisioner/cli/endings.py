@@ -11,8 +11,8 @@ from provisioner.commands import command
 
 if TYPE_CHECKING:
     from provisioner.customers.store import Listing
-    from provisioner.fleet import Ending
-    from provisioner.runner import RunResult
+    from provisioner.runs.fleet import Ending
+    from provisioner.runs.runner import RunResult
 
 _STYLES = {"done": "green", "waiting": "yellow", "failed": "red", "busy": "yellow", "interrupted": "yellow"}
 _HEADER = ("OUTCOME", "ADDRESS", "STEP", "TIME", "WHAT")
@@ -104,7 +104,7 @@ def unreadable(listing: "Listing") -> dict[str, Any]:
 
 def not_begun(listing: "Listing") -> "Ending":
     """What a file that cannot be read is for the exit code."""
-    from provisioner.fleet import Ending
+    from provisioner.runs.fleet import Ending
 
     return Ending(listing.name, refusal=listing.broken)
 

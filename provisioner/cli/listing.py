@@ -9,8 +9,8 @@ from provisioner.customers.checkup import Checkup
 from provisioner.customers.progress import STEPS, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
+from provisioner.runs.status import GONE, is_under_way, standings_of
 from provisioner.secrets import Redactor, mask_record, secrets_in
-from provisioner.standings import GONE, is_under_way, standings_of
 from provisioner.timestamps import hours_since
 from provisioner.workspace import Workspace
 

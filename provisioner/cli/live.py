@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TextIO
 from provisioner.cli.render import print_json_line
 from provisioner.cli.terminal import console, err, moves, write_lines
 from provisioner.printable import clean
-from provisioner.progress import Listener, Progress, event_line, progress_line
+from provisioner.runs.progress import Listener, Progress, event_line, progress_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from provisioner.fleet import Ending
+    from provisioner.runs.fleet import Ending
 
 Ended = Callable[["Ending"], None]
 

@@ -14,8 +14,8 @@ from provisioner.errors import InputError
 
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
+    from provisioner.runs.work import CustomerWork
     from provisioner.services.mail import Letter
-    from provisioner.work import CustomerWork
 
 _Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -89,10 +89,10 @@ def send(
 
 @contextmanager
 def _work_on(who: str) -> "Iterator[CustomerWork]":
+    from provisioner.runs.work import CustomerWork
     from provisioner.secrets import Redactor
     from provisioner.services import Services
     from provisioner.settings import load_settings
-    from provisioner.work import CustomerWork
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)

@@ -8,7 +8,7 @@ from provisioner.cli import render
 from provisioner.cli.context import current_workspace
 
 if TYPE_CHECKING:
-    from provisioner.planning import Plan, StepPlan
+    from provisioner.runs.planning import Plan, StepPlan
 
 MISSING = 2
 """The exit code where a run would be refused because something is missing."""
@@ -32,7 +32,7 @@ def plan(
     server.
     """
     from provisioner.cli.live import shown_in_passing
-    from provisioner.planning import plan as make_plan
+    from provisioner.runs.planning import plan as make_plan
     from provisioner.settings import load_settings
 
     workspace = current_workspace()

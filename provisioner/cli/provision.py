@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
     from provisioner.customers.store import Listing
-    from provisioner.fleet import Fleet
+    from provisioner.runs.fleet import Fleet
 
 _PATIENCE = "1h"
 _DURATION = re.compile(r"(\d+)([smhd]?)")
@@ -78,7 +78,7 @@ def provision(
     Run it again at any time: it goes on from the last step. Exit codes, the worst of all customers: 0 done,
     1 failed, 2 wrong input, 3 waiting for a person, 4 another process has this customer, 130 interrupted.
     """
-    from provisioner.standings import standings, unfinished
+    from provisioner.runs.status import standings, unfinished
 
     if bool(customers) == everybody:
         hint = "name the customers, or say --all for everybody whose setup is not complete"
@@ -103,7 +103,7 @@ def resume(
 
     Whoever is still waited for is only looked after; customers who were not begun are left to `provision`.
     """
-    from provisioner.standings import resumable, standings
+    from provisioner.runs.status import resumable, standings
 
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
@@ -152,7 +152,7 @@ def provision_chosen(
 ) -> NoReturn:
     """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
     from provisioner.cli import endings as told
-    from provisioner.fleet import Ending, worst
+    from provisioner.runs.fleet import Ending, worst
 
     try:
         with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
@@ -203,7 +203,7 @@ def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
 def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool) -> Iterator["Fleet"]:
     """A fleet whose progress is shown while the block lasts."""
     from provisioner.cli.live import lines, shown, shown_together
-    from provisioner.fleet import Fleet
+    from provisioner.runs.fleet import Fleet
     from provisioner.settings import load_settings
 
     settings = load_settings(workspace.root)

@@ -33,7 +33,7 @@ def rebuild(
     Only if DigitalOcean says that it is; a droplet that exists is never touched. The customer keeps their bot
     and has nothing to tap. Run it again at any time. Exit codes as those of provision.
     """
-    from provisioner import rebuilding
+    from provisioner.runs import rebuild
     from provisioner.services import Services
     from provisioner.settings import load_settings
 
@@ -45,7 +45,7 @@ def rebuild(
     store = workspace.store()
     email = store.find(who).record.customer.email
     cloud = Services(settings, workspace.rates_dir).cloud
-    lost = rebuilding.clear_lost(store, cloud, who, force=force)
+    lost = rebuild.clear_lost(store, cloud, who, force=force)
     if not as_json:
         said = f"droplet {lost.id} is gone" if lost else "the lost droplet is out of the record already"
         render.say(f"{email}: {said}; from here on as {command('provision', email)}")

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 def known_redactor(*, records: bool = True) -> "Redactor":
     """One that knows the environment, and what this call's workspace, if there is one, holds."""
     from provisioner.cli.context import current_workspace
+    from provisioner.customers.known_secrets import known_redactor as known
     from provisioner.errors import ProvisionerError
-    from provisioner.known_secrets import known_redactor as known
 
     try:
         root = current_workspace().root

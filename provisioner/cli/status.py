@@ -13,7 +13,7 @@ from provisioner.commands import command
 
 if TYPE_CHECKING:
     from provisioner.customers.store import Listing
-    from provisioner.standings import Standing
+    from provisioner.runs.status import Standing
 
 _STYLES = {
     "running": "green",
@@ -62,7 +62,7 @@ def status(
 
 def _found() -> "tuple[list[Standing], list[Listing]]":
     """How all stand, and the files that do not say it."""
-    from provisioner.standings import standings
+    from provisioner.runs.status import standings
 
     broken: list[Listing] = []
     found = list(standings(current_workspace(), broken.append))

@@ -16,10 +16,10 @@ from provisioner.errors import SettingsError, TelegramError
 from provisioner.messaging.links import wants_bot
 from provisioner.messaging.platforms import name_of
 from provisioner.messaging.tokens import demand_manager, holders_of
+from provisioner.runs.status import GONE
 from provisioner.services.telegram import BotTokenRefused, TelegramBot
 from provisioner.services.telegram_updates import BotIdentity
 from provisioner.settings import Settings
-from provisioner.standings import GONE
 
 _MANAGER = "TELEGRAM_MANAGER_TOKEN"
 _AGAIN = "run provisioner doctor again in a minute"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
 from provisioner.errors import CloudError, SettingsError
+from provisioner.runs.status import GONE
 from provisioner.services.cloud_errors import NotFound, ScopeMissing
 from provisioner.services.cloud_firewall import FIREWALL_NAME
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.settings import Settings
 from provisioner.ssh.keys import operator_key
-from provisioner.standings import GONE
 from provisioner.steps.droplet_identity import FLEET_TAG
 from provisioner.steps.droplet_preflight import preflight
 from provisioner.steps.droplet_wish import usual_wish, wish_of

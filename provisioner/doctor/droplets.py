@@ -12,8 +12,8 @@ from typing import Final
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
+from provisioner.runs.status import GONE
 from provisioner.services.cloud_models import DropletInfo
-from provisioner.standings import GONE
 from provisioner.steps.droplet_identity import (
     FLEET_TAG,
     is_of,

@@ -6,9 +6,9 @@ from provisioner.customers.progress import steps_done
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError
+from provisioner.runs.status import GONE
 from provisioner.services.model_provider import ModelProvider, ModelUnknown
 from provisioner.settings import Settings
-from provisioner.standings import GONE
 from provisioner.steps.moltbot import PROVIDER
 
 _KEY = "ANTHROPIC_API_KEY"

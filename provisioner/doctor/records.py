@@ -7,7 +7,7 @@ from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
 from provisioner.messaging.letters import uncertain
-from provisioner.standings import GONE, standings_of
+from provisioner.runs.status import GONE, standings_of
 from provisioner.workspace import Workspace
 
 

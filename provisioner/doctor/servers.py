@@ -9,9 +9,9 @@ from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.doctor.gateways import Sign, behind, signs, without_report
 from provisioner.doctor.server_report import PROGRAM, ServerReport, read_report
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
+from provisioner.runs.status import GONE
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
-from provisioner.standings import GONE
 
 REPORT_SECONDS = 15.0
 """How long a server may take to say how it is; its program gives up after five."""

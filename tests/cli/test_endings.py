@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioner import known_secrets
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.endings import document, last_word, tell_unreadable
+from provisioner.customers import known_secrets
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import ProvisionerError
-from provisioner.fleet import Ending
+from provisioner.runs.fleet import Ending
 from provisioner.secrets import MASK
 from provisioner.workspace import Workspace
 

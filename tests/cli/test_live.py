@@ -9,8 +9,8 @@ import pytest
 
 from provisioner.cli.live import lines, shown, shown_in_passing, shown_together
 from provisioner.errors import CloudError
-from provisioner.fleet import Ending
-from provisioner.progress import Listener, Progress
+from provisioner.runs.fleet import Ending
+from provisioner.runs.progress import Listener, Progress
 
 EMAIL = "ada@example.com"
 # What a server or a service may have put into its last words.

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from provisioner.cli.live_fleet import FleetView
-from provisioner.progress import Progress
+from provisioner.runs.progress import Progress
 
 
 def drawn(width: int, height: int, customers: int) -> list[str]:

@@ -15,7 +15,7 @@ from tests.e2e.operator import Operator
 NAMES = ("ada", "bob", "eve")
 EMAILS = [f"{name}@example.com" for name in NAMES]
 ENDLESS_GRACE = (
-    "import provisioner.fleet; provisioner.fleet.GRACE_SECONDS = 100_000;"
+    "import provisioner.runs.fleet; provisioner.runs.fleet.GRACE_SECONDS = 100_000;"
     "from provisioner.cli.main import run; run()"
 )
 NEVER = 100_000.0

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.cli.context import choose_workspace
 from provisioner.customers.new import SignUp, new_record
-from provisioner.fleet import Ending, Fleet
+from provisioner.runs.fleet import Ending, Fleet
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
 

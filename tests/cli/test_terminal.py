@@ -17,11 +17,11 @@ from provisioner.cli import server, terminal
 from provisioner.cli.live import lines, shown, shown_together
 from provisioner.cli.main import run
 from provisioner.errors import CloudError
-from provisioner.fleet import Ending
-from provisioner.planning import Plan, StepPlan
 from provisioner.playbook.logs import Run
 from provisioner.printable import clean, clean_json, clean_lines
-from provisioner.progress import Listener, Progress
+from provisioner.runs.fleet import Ending
+from provisioner.runs.planning import Plan, StepPlan
+from provisioner.runs.progress import Listener, Progress
 from provisioner.step import Planned
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke, Result
@@ -144,7 +144,7 @@ def test_no_plan_passes_on_what_a_server_says(
 ) -> None:
     customer = workspace.store().read(EMAIL).customer
     step = StepPlan("moltbot", False, (HOSTILE,), (Planned(HOSTILE, True), Planned(HOSTILE, False)))
-    monkeypatch.setattr("provisioner.planning.plan", lambda *_, **__: Plan(customer, (step,)))
+    monkeypatch.setattr("provisioner.runs.planning.plan", lambda *_, **__: Plan(customer, (step,)))
 
     for words in (("plan", EMAIL), ("plan", EMAIL, "--json")):
         result = command(*words)

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.customers.progress import STEPS, is_complete, is_done, steps_done, to_do_anew
 from provisioner.customers.record import Record
-from provisioner.steps.sequence import STEPS as STEPS_THEMSELVES
+from provisioner.runs.workflow import STEPS as STEPS_THEMSELVES
 from tests.customers.examples import documented, from_old_script
 from tests.steps.support import new_record
 

@@ -10,8 +10,8 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.messaging import manager
-from provisioner.progress import Progress
-from provisioner.runner import Runner, RunResult
+from provisioner.runs.progress import Progress
+from provisioner.runs.runner import Runner, RunResult
 from provisioner.sandbox.mailbox import Mailbox, links_in
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot

@@ -47,8 +47,8 @@ GROUPS = (
     ),
     Group(
         "runs",
-        ("provisioner/runner.py", "provisioner/fleet.py"),
-        ("tests/test_runner.py", "tests/test_fleet.py", "tests/test_standings.py"),
+        ("provisioner/runs",),
+        ("tests/runs",),
     ),
     Group("steps", ("provisioner/steps",), ("tests/steps",), ("tests/steps/test_droplet_crashes.py",)),
     Group("ssh", ("provisioner/ssh",), ("tests/ssh",)),
@@ -62,6 +62,6 @@ GROUPS = (
     Group(
         "secrets",
         ("provisioner/secrets.py",),
-        ("tests/playbook/test_secrecy.py", "tests/test_runner.py", "tests/cli/test_tracking.py"),
+        ("tests/playbook/test_secrecy.py", "tests/runs/test_runner.py", "tests/cli/test_tracking.py"),
     ),
 )

@@ -8,8 +8,8 @@ import pytest
 from provisioner.customers.new import SignUp
 from provisioner.customers.new import new_record as signed_up
 from provisioner.errors import InputError
-from provisioner.planning import plan
-from provisioner.runner import Runner
+from provisioner.runs.planning import plan
+from provisioner.runs.runner import Runner
 from provisioner.services.cloud_errors import NoAnswer, NotTheApi
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
@@ -18,9 +18,9 @@ from provisioner.steps.droplet_preflight import Problem, preflight
 from provisioner.steps.droplet_wish import Wish, wish_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import FastCloud, settings_for
+from tests.runs.test_runner import EarlyFake
 from tests.steps.droplets import step
 from tests.steps.support import new_record
-from tests.test_runner import EarlyFake
 
 EMAIL = "customer@example.com"
 PLAIN = Wish(EMAIL, "sfo3", "s-1vcpu-2gb", "debian-12-x64")

@@ -14,16 +14,16 @@ from starlette.routing import Route
 from provisioner.customers.new import SignUp
 from provisioner.customers.new import new_record as sign_up
 from provisioner.errors import InputError
-from provisioner.planning import plan
-from provisioner.runner import Runner
+from provisioner.runs.planning import plan
+from provisioner.runs.runner import Runner
 from provisioner.sandbox.model import Model, model_app
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.steps.moltbot import Moltbot
 from provisioner.workspace import Workspace, init_workspace
+from tests.runs.test_runner import FakeStep
 from tests.serving import serving
 from tests.steps.support import new_record
-from tests.test_runner import FakeStep
 
 EMAIL = "customer@example.com"
 KEY = "sk-ant-api03-right-and-long-enough"

@@ -7,12 +7,12 @@ would be lost with it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provisioner.admission import demand_here
 from provisioner.commands import command
 from provisioner.customers.progress import is_complete, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
+from provisioner.runs.admission import demand_here
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.standings import Standing, resumable, standings, unfinished
+from provisioner.runs.status import Standing, resumable, standings, unfinished
 from provisioner.workspace import Workspace, init_workspace
 
 EMAIL = "customer@example.com"

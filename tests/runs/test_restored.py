@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.planning import plan
-from provisioner.runner import Runner
+from provisioner.runs.planning import plan
+from provisioner.runs.runner import Runner
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed

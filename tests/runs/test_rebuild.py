@@ -15,9 +15,10 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.progress import is_complete, steps_done
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
-from provisioner.progress import Progress
-from provisioner.rebuilding import LostDroplet, clear_lost
-from provisioner.runner import Runner, RunResult
+from provisioner.runs.progress import Progress
+from provisioner.runs.rebuild import LostDroplet, clear_lost
+from provisioner.runs.runner import Runner, RunResult
+from provisioner.runs.workflow import steps_by
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
@@ -28,7 +29,6 @@ from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed
 from provisioner.steps.droplet_identity import name_of, tag_of, tags_of
-from provisioner.steps.sequence import steps_by
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
 from tests.serving import serving

@@ -5,16 +5,16 @@ import pytest
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import InputError
-from provisioner.planning import Plan, plan
+from provisioner.runs.planning import Plan, plan
 from provisioner.settings import Settings
 from provisioner.step import Planned, Step, Work
 from provisioner.steps.droplet import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.moltbot import Moltbot
 from provisioner.workspace import Workspace, init_workspace
+from tests.runs.test_runner import FakeStep
 from tests.steps.support import MemoryServer, MemoryWork
 from tests.steps.support import new_record as record_of
-from tests.test_runner import FakeStep
 
 EMAIL = "customer@example.com"
 

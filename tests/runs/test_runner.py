@@ -10,8 +10,8 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.errors import BusyError, CloudError, InputError
-from provisioner.progress import Progress
-from provisioner.runner import Runner
+from provisioner.runs.progress import Progress
+from provisioner.runs.runner import Runner
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed, Outcome, Planned, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from provisioner.clock import Clock
 from provisioner.errors import ProvisionerError
-from provisioner.progress import Listener, Progress
-from provisioner.runner import Runner, RunResult
+from provisioner.runs.progress import Listener, Progress
+from provisioner.runs.runner import Runner, RunResult
+from provisioner.runs.shutdown import Stop, StoppableClock, Stopped
+from provisioner.runs.workflow import steps_by
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.step import Failed, Waiting
 from provisioner.steps.droplet_identity import FLEET_TAG
-from provisioner.steps.sequence import steps_by
-from provisioner.stopping import Stop, StoppableClock, Stopped
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:

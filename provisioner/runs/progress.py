@@ -1,12 +1,9 @@
 """What is told about a run while it goes on; whoever listens shows it, or writes it down."""
 
 import json
-import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from provisioner.timestamps import now
@@ -36,35 +33,6 @@ def event_line(**event: object) -> str:
 def progress_line(progress: Progress) -> str:
     """The line of this event."""
     return event_line(**{**vars(progress), "seconds": round(progress.seconds, 3)})
-
-
-class RunLog:
-    """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end.
-
-    What the disk does not take is lost: the log only tells of the run, and must not end it.
-    """
-
-    def __init__(self, folder: Path, run: str) -> None:
-        self.path = folder / f"{run}.jsonl"
-        self._descriptor: int | None = None
-        self._torn = False
-        with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def __call__(self, progress: Progress) -> None:
-        if self._descriptor is None:
-            return
-        line = progress_line(progress).encode("utf-8", "backslashreplace") + b"\n"
-        if self._torn:
-            line = b"\n" + line
-        with suppress(OSError):
-            self._torn = os.write(self._descriptor, line) < len(line)
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 class StepWatch:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioner import fleet as fleet_module
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError
-from provisioner.fleet import Ending, Fleet, worst
-from provisioner.progress import Progress
+from provisioner.runs import fleet as fleet_module
+from provisioner.runs.fleet import Ending, Fleet, worst
+from provisioner.runs.progress import Progress
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace

@@ -1,13 +1,15 @@
-"""The logs of runs: their names, whose order is that of the runs, and what they say at their ends."""
+"""The log of a run: written while it goes on; the names of all, in the order of the runs, and their ends."""
 
 import json
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from provisioner.runs.progress import Progress, progress_line
 from provisioner.timestamps import present
 
 # A run's last words are few, but a failure's may be many.
@@ -16,6 +18,35 @@ _STEP = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
 _TOLD = ("who", "step", "kind", "text", "timestamp")
+
+
+class RunLog:
+    """A run's events as JSON lines in a file of its own (0600); a listener, to be closed at the end.
+
+    What the disk does not take is lost: the log only tells of the run, and must not end it.
+    """
+
+    def __init__(self, folder: Path, run: str) -> None:
+        self.path = folder / f"{run}.jsonl"
+        self._descriptor: int | None = None
+        self._torn = False
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def __call__(self, progress: Progress) -> None:
+        if self._descriptor is None:
+            return
+        line = progress_line(progress).encode("utf-8", "backslashreplace") + b"\n"
+        if self._torn:
+            line = b"\n" + line
+        with suppress(OSError):
+            self._torn = os.write(self._descriptor, line) < len(line)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def new_run(folder: Path) -> str:

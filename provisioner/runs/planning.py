@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from provisioner.admission import demand_here, missing_for
+from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer
-from provisioner.known_secrets import known_redactor
+from provisioner.runs.admission import demand_here, missing_for
+from provisioner.runs.work import CustomerWork
+from provisioner.runs.workflow import STEPS
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Step
-from provisioner.steps.sequence import STEPS
-from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
 
 

@@ -10,7 +10,7 @@ from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, is_complete, steps_done
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
-from provisioner.run_logs import last_progress
+from provisioner.runs.log import last_progress
 from provisioner.timestamps import moment, present
 from provisioner.workspace import Workspace
 

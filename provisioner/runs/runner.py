@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
-from provisioner.admission import demand_here, demand_nothing_missing
 from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
-from provisioner.known_secrets import known_redactor
-from provisioner.progress import Listener, RunLog, StepWatch, redacted, tell_all
-from provisioner.run_logs import new_run
+from provisioner.runs.admission import demand_here, demand_nothing_missing
+from provisioner.runs.log import RunLog, new_run
+from provisioner.runs.progress import Listener, StepWatch, redacted, tell_all
+from provisioner.runs.work import CustomerWork
+from provisioner.runs.workflow import STEPS
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.step import Done, EarlyStep, Failed, Outcome, Step, Waiting
-from provisioner.steps.sequence import STEPS
-from provisioner.work import CustomerWork
 from provisioner.workspace import Workspace
 
 _DOING = "begin the setup"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.progress import Progress, RunLog
-from provisioner.run_logs import last_progress, new_run
+from provisioner.runs.log import RunLog, last_progress, new_run
+from provisioner.runs.progress import Progress
 
 WHO = "customer@example.com"
 
