@@ -73,8 +73,8 @@ def adopt(
     force: Annotated[bool, typer.Option("--force", help="Although something speaks against it.")] = False,
 ) -> None:
     """Say whose a droplet is; the record has it from then on."""
-    from provisioner import adoption
     from provisioner.settings import load_settings
+    from provisioner.steps.droplet import adoption
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)

@@ -274,10 +274,10 @@ def archive(
 
 def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> None:
     """Refuse, or say and write down, that a droplet may go on costing."""
-    from provisioner import leaving
     from provisioner.settings import load_settings
+    from provisioner.steps.droplet import remaining
 
-    if not leaving.may_remain(customer):
+    if not remaining.may_remain(customer):
         return
     settings = load_settings(current_workspace().root)
     droplet = customer.setup.droplet
@@ -289,15 +289,15 @@ def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bo
         from provisioner.services.digitalocean import DigitalOcean
 
         token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
-        cloud = DigitalOcean(token, endpoint, patience=leaving.PATIENCE_SECONDS)
-        leaving.refuse_while_remaining(cloud, customer)
+        cloud = DigitalOcean(token, endpoint, patience=remaining.PATIENCE_SECONDS)
+        remaining.refuse_while_remaining(cloud, customer)
     else:
         _say_it_costs(customer)
 
 
 def _say_it_costs(customer: "Customer") -> None:
     """Nothing destroys a droplet but a person: say so where somebody might believe otherwise."""
-    from provisioner.leaving import may_remain
+    from provisioner.steps.droplet.remaining import may_remain
 
     if may_remain(customer):
         droplet = customer.setup.droplet

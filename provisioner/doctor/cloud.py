@@ -13,9 +13,9 @@ from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.settings import Settings
 from provisioner.ssh.keys import operator_key
-from provisioner.steps.droplet_identity import FLEET_TAG
-from provisioner.steps.droplet_preflight import preflight
-from provisioner.steps.droplet_wish import usual_wish, wish_of
+from provisioner.steps.droplet.identity import FLEET_TAG
+from provisioner.steps.droplet.preflight import preflight
+from provisioner.steps.droplet.wish import usual_wish, wish_of
 
 
 @dataclass(frozen=True)

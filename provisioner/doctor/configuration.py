@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from provisioner.doctor.findings import Findings
+from provisioner.doctor.settings_files import settings_problems
 from provisioner.errors import SettingsError
 from provisioner.settings import Settings
-from provisioner.settings_check import settings_problems
 from provisioner.workspace import Workspace
 
 

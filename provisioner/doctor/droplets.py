@@ -14,7 +14,7 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
 from provisioner.runs.status import GONE
 from provisioner.services.cloud_models import DropletInfo
-from provisioner.steps.droplet_identity import (
+from provisioner.steps.droplet.identity import (
     FLEET_TAG,
     is_of,
     other_workspace,

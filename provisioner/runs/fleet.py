@@ -17,7 +17,7 @@ from provisioner.runs.workflow import steps_by
 from provisioner.services import Services
 from provisioner.settings import Settings
 from provisioner.step import Failed, Waiting
-from provisioner.steps.droplet_identity import FLEET_TAG
+from provisioner.steps.droplet.identity import FLEET_TAG
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from provisioner.runs.admission import demand_here
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
-from provisioner.steps.droplet_identity import name_of, tag_of
+from provisioner.steps.droplet.identity import name_of, tag_of
 
 _DOING = "rebuild the server"
 _READY = ("onboarding_complete", "rebuild_complete")

@@ -142,7 +142,7 @@ class CustomerWork:
         if self.settings.digitalocean_token is None:
             return
         from provisioner.services.cloud_errors import CloudCallError
-        from provisioner.steps.droplet_presence import demand_there
+        from provisioner.steps.droplet.presence import demand_there
 
         with suppress(CloudCallError):
             demand_there(self.services.cloud, self._customer)

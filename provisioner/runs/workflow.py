@@ -2,7 +2,7 @@
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.step import Step
-from provisioner.steps.droplet import CreateDroplet
+from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot

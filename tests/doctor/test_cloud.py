@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.adoption import adopt, others
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.doctor.examination import Doctor
@@ -19,7 +18,8 @@ from provisioner.sandbox.model import Model, model_app
 from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.services.digitalocean import DigitalOcean
 from provisioner.ssh.keys import generate_keypair
-from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
+from provisioner.steps.droplet.adoption import adopt, others
+from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
 from tests.doctor.hints import check_hint

@@ -8,7 +8,7 @@ from provisioner.errors import InputError
 from provisioner.runs.planning import Plan, plan
 from provisioner.settings import Settings
 from provisioner.step import Planned, Step, Work
-from provisioner.steps.droplet import CreateDroplet
+from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.moltbot import Moltbot
 from provisioner.workspace import Workspace, init_workspace

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from provisioner import boundaries
-from provisioner.adoption import adopt
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.progress import is_complete, steps_done
 from provisioner.customers.record import Customer
@@ -28,7 +27,8 @@ from provisioner.services.cloud_models import DropletSpec
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed
-from provisioner.steps.droplet_identity import name_of, tag_of, tags_of
+from provisioner.steps.droplet.adoption import adopt
+from provisioner.steps.droplet.identity import name_of, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
 from tests.serving import serving

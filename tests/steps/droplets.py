@@ -7,8 +7,8 @@ from typing import Any
 from provisioner.customers.record import Record
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.ssh.keys import public_half
-from provisioner.steps.droplet import CreateDroplet
-from provisioner.steps.droplet_identity import same_key, tag_of
+from provisioner.steps.droplet.identity import same_key, tag_of
+from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import FastCloud, settings_for
 from tests.steps.support import MemoryWork, new_record
 

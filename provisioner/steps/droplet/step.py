@@ -22,11 +22,11 @@ from provisioner.services.cloud_models import DropletInfo, DropletSpec
 from provisioner.settings import Settings
 from provisioner.ssh.keys import KeyPair, generate_keypair, operator_key
 from provisioner.step import Done, Outcome, Planned, Work
-from provisioner.steps.cloud_config import cloud_config
-from provisioner.steps.droplet_arrival import DropletArrival
-from provisioner.steps.droplet_identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of
-from provisioner.steps.droplet_search import DropletSearch, several
-from provisioner.steps.droplet_wish import wish_of
+from provisioner.steps.droplet.arrival import DropletArrival
+from provisioner.steps.droplet.cloud_config import cloud_config
+from provisioner.steps.droplet.identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of
+from provisioner.steps.droplet.search import DropletSearch, several
+from provisioner.steps.droplet.wish import wish_of
 from provisioner.timestamps import now
 
 _REQUESTS = 2
@@ -63,7 +63,7 @@ class CreateDroplet:
         if droplet.id or droplet.requested_at:
             # It is there, or may be: then nothing is asked for before that is seen.
             return []
-        from provisioner.steps.droplet_preflight import preflight
+        from provisioner.steps.droplet.preflight import preflight
 
         wishes = [wish_of(customer, settings)]
         return [

@@ -6,7 +6,7 @@ from provisioner.errors import CloudError
 from provisioner.services.cloud_errors import DropletFailed, NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.step import Work
-from provisioner.steps.droplet_presence import gone
+from provisioner.steps.droplet.presence import gone
 
 _CHECK_SECONDS = 45.0
 """How often the creation's own status is read: it says that it failed where the droplet just stays new."""

@@ -9,7 +9,7 @@ from provisioner.errors import CloudError, InputError
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
-from provisioner.steps.droplet_identity import name_of, tag_of
+from provisioner.steps.droplet.identity import name_of, tag_of
 
 PATIENCE_SECONDS = 15.0
 """How long the cloud is asked for an answer before the operator is told that there is none."""

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from provisioner.sandbox.cloud.names import DropletName, TagName
 from provisioner.ssh.keys import KeyPair, generate_keypair, public_half
-from provisioner.steps.cloud_config import cloud_config
-from provisioner.steps.droplet_identity import (
+from provisioner.steps.droplet.cloud_config import cloud_config
+from provisioner.steps.droplet.identity import (
     name_of,
     other_workspace,
     same_key,

@@ -12,8 +12,8 @@ from provisioner.services.cloud_errors import ScopeMissing, TokenRefused
 from provisioner.services.cloud_models import Image, Region, Size
 from provisioner.services.cloud_offer import CloudOffer
 from provisioner.services.digitalocean import DigitalOcean
-from provisioner.steps.droplet_identity import FLEET_TAG
-from provisioner.steps.droplet_wish import Wish
+from provisioner.steps.droplet.identity import FLEET_TAG
+from provisioner.steps.droplet.wish import Wish
 
 _T = TypeVar("_T")
 

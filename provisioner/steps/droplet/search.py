@@ -11,7 +11,13 @@ from provisioner.commands import command
 from provisioner.services.cloud_errors import DropletUnclear
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.step import Work
-from provisioner.steps.droplet_identity import name_of, other_workspace, same_key, stated_host_key, tag_of
+from provisioner.steps.droplet.identity import (
+    name_of,
+    other_workspace,
+    same_key,
+    stated_host_key,
+    tag_of,
+)
 
 _LOOKS = 12
 """Into how many parts a window is divided: each look is two requests, of 250 that a minute has."""

@@ -14,8 +14,8 @@ from provisioner.services.cloud_errors import NoAnswer, NotTheApi
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed, Work
-from provisioner.steps.droplet_preflight import Problem, preflight
-from provisioner.steps.droplet_wish import Wish, wish_of
+from provisioner.steps.droplet.preflight import Problem, preflight
+from provisioner.steps.droplet.wish import Wish, wish_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import FastCloud, settings_for
 from tests.runs.test_runner import EarlyFake

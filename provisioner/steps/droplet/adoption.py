@@ -9,7 +9,7 @@ from provisioner.errors import CloudError, InputError
 from provisioner.services.cloud_errors import NotFound
 from provisioner.services.cloud_models import DropletInfo
 from provisioner.services.digitalocean import DigitalOcean
-from provisioner.steps.droplet_identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of
+from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of
 
 
 def adopt(

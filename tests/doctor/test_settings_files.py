@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.settings_check import SettingsProblem, settings_problems
+from provisioner.doctor.settings_files import SettingsProblem, settings_problems
 from provisioner.ssh.keys import generate_keypair
 from provisioner.workspace import Workspace, init_workspace
 

@@ -12,7 +12,7 @@ from provisioner.errors import ProvisionerError
 from provisioner.runs.work import CustomerWork
 from provisioner.secrets import Redactor
 from provisioner.services.cloud_errors import DropletFailed, DropletGone
-from provisioner.steps.droplet_presence import demand_there
+from provisioner.steps.droplet.presence import demand_there
 from provisioner.workspace import init_workspace
 from tests.clouds import FastCloud, settings_for
 from tests.steps.droplets import new_work, step

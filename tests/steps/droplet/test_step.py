@@ -24,7 +24,7 @@ from provisioner.services.cloud_errors import (
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done
-from provisioner.steps.droplet_identity import name_of, same_key, tag_of, tags_of
+from provisioner.steps.droplet.identity import name_of, same_key, tag_of, tags_of
 from tests.clouds import FastCloud
 from tests.services.test_digitalocean import SPEC
 from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
