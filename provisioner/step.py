@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from provisioner.sandbox.cloud.state import Cloud, Droplet
 from provisioner.sandbox.faults import FaultBook, Params, Rule
 from provisioner.sandbox.injection import BreakableProtocol, Injection
 from provisioner.sandbox.pretend import PretendMachines
-from provisioner.services import Services
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.factory import Services
 from provisioner.settings import OperatorSettings, Settings
 from tests.serving import serving
 from tests.steps.support import FastClock

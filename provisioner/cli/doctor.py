@@ -14,7 +14,7 @@ from provisioner.errors import SettingsError
 
 if TYPE_CHECKING:
     from provisioner.doctor.findings import Cost, Diagnosis, Trouble
-    from provisioner.services.digitalocean import DigitalOcean
+    from provisioner.services.digitalocean.client import DigitalOcean
     from provisioner.settings import Settings
     from provisioner.workspace import Workspace
 
@@ -93,7 +93,7 @@ def adopt(
 
 
 def _cloud(workspace: "Workspace", settings: "Settings") -> "DigitalOcean":
-    from provisioner.services import Services
+    from provisioner.services.factory import Services
 
     return Services(settings, workspace.rates_dir).cloud
 

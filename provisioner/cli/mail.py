@@ -91,7 +91,7 @@ def send(
 def _work_on(who: str) -> "Iterator[CustomerWork]":
     from provisioner.runs.work import CustomerWork
     from provisioner.secrets import Redactor
-    from provisioner.services import Services
+    from provisioner.services.factory import Services
     from provisioner.settings import load_settings
 
     workspace = current_workspace()

@@ -34,7 +34,7 @@ def rebuild(
     and has nothing to tap. Run it again at any time. Exit codes as those of provision.
     """
     from provisioner.runs import rebuild
-    from provisioner.services import Services
+    from provisioner.services.factory import Services
     from provisioner.settings import load_settings
 
     workspace, options = current_workspace(), RunOptions(JOBS, until, wait)

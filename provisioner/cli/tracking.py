@@ -286,7 +286,7 @@ def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bo
             told = f"Without looking whether droplet {droplet.id or droplet.name} still exists and costs"
             record.add_event("archive_forced", told)
     elif settings.digitalocean_token is not None:
-        from provisioner.services.digitalocean import DigitalOcean
+        from provisioner.services.digitalocean.client import DigitalOcean
 
         token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
         cloud = DigitalOcean(token, endpoint, patience=remaining.PATIENCE_SECONDS)

@@ -17,8 +17,8 @@ from provisioner.messaging.links import wants_bot
 from provisioner.messaging.platforms import name_of
 from provisioner.messaging.tokens import demand_manager, holders_of
 from provisioner.runs.status import GONE
-from provisioner.services.telegram import BotTokenRefused, TelegramBot
-from provisioner.services.telegram_updates import BotIdentity
+from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
+from provisioner.services.telegram.updates import BotIdentity
 from provisioner.settings import Settings
 
 _MANAGER = "TELEGRAM_MANAGER_TOKEN"

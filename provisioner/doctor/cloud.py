@@ -7,10 +7,10 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
 from provisioner.errors import CloudError, SettingsError
 from provisioner.runs.status import GONE
-from provisioner.services.cloud_errors import NotFound, ScopeMissing
-from provisioner.services.cloud_firewall import FIREWALL_NAME
-from provisioner.services.cloud_models import DropletInfo
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import NotFound, ScopeMissing
+from provisioner.services.digitalocean.firewalls import FIREWALL_NAME
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 from provisioner.ssh.keys import operator_key
 from provisioner.steps.droplet.identity import FLEET_TAG

@@ -13,7 +13,7 @@ from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
 from provisioner.runs.status import GONE
-from provisioner.services.cloud_models import DropletInfo
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.steps.droplet.identity import (
     FLEET_TAG,
     is_of,

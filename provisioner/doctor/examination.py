@@ -16,8 +16,8 @@ from provisioner.doctor.model import look_at_model
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import Visit, look_at_servers
 from provisioner.errors import ProvisionerError
-from provisioner.services.cloud_models import DropletInfo
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 from provisioner.workspace import MARK_FILE, Workspace
 

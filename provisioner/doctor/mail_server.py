@@ -2,7 +2,7 @@
 
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import InputError, MailError
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 
 

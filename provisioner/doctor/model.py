@@ -7,7 +7,7 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError
 from provisioner.runs.status import GONE
-from provisioner.services.model_provider import ModelProvider, ModelUnknown
+from provisioner.services.model_keys import ModelProvider, ModelUnknown
 from provisioner.settings import Settings
 from provisioner.steps.moltbot import PROVIDER
 

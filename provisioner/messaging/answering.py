@@ -16,14 +16,14 @@ from provisioner.messaging import replies
 from provisioner.messaging.notebook import Notebook
 from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Owed, next_due
 from provisioner.messaging.replies import Reply
-from provisioner.services.telegram import (
+from provisioner.services.telegram.client import (
     AccountGone,
     BotTokenRefused,
     ChatClosed,
     TelegramBot,
     TelegramBusy,
 )
-from provisioner.services.telegram_updates import Person
+from provisioner.services.telegram.updates import Person
 
 _DOING = "answer what was written to the manager bot"
 _LOCK_SECONDS = 10.0

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from provisioner import timestamps
 from provisioner.customers.record import Customer, Link
 from provisioner.messaging.names import bot_name, plain_username, suggested_username
-from provisioner.services.telegram_updates import BotIdentity, Person
+from provisioner.services.telegram.updates import BotIdentity, Person
 
 Refusal = Literal["expired", "used", "not theirs"]
 

@@ -27,8 +27,8 @@ from provisioner.messaging.answering import Answering
 from provisioner.messaging.notebook import Notebook
 from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Owed, is_permitted
 from provisioner.messaging.tokens import demand_manager
-from provisioner.services.telegram import TelegramBot
-from provisioner.services.telegram_updates import MadeBot, Person, Unread, Wrote
+from provisioner.services.telegram.client import TelegramBot
+from provisioner.services.telegram.updates import MadeBot, Person, Unread, Wrote
 
 _DOING = "take in what customers did at the manager bot"
 REST_SECONDS = 1.0

@@ -16,7 +16,7 @@ from provisioner import timestamps
 from provisioner.customers.files import Files, explained, write_durably
 from provisioner.errors import RecordError
 from provisioner.messaging.owed import Given, Owed
-from provisioner.services.telegram_updates import BotIdentity, MadeBot, Person, Wrote
+from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person, Wrote
 
 _UNCLAIMED_HOURS = 24 * 30
 _UNCLAIMED_MOST = 500

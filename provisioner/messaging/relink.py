@@ -9,7 +9,7 @@ from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
 from provisioner.messaging import letters
 from provisioner.messaging.names import plain_username, stated_username
-from provisioner.services.telegram_updates import Person
+from provisioner.services.telegram.updates import Person
 
 _DOING = "renew the link"
 

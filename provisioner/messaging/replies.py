@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from provisioner.customers.record import Customer
 from provisioner.messaging.links import create_url, wants_bot
 from provisioner.messaging.names import bot_name, spoken_name, suggested_username
-from provisioner.services.telegram_updates import BotButton, Keyboard, NoButtons, Person
+from provisioner.services.telegram.updates import BotButton, Keyboard, NoButtons, Person
 
 Text = Callable[[str, Mapping[str, object]], str]
 

@@ -7,7 +7,13 @@ from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import letters
 from provisioner.messaging.requests import user_id_by_request
 from provisioner.messaging.ways import attend, called, way_of
-from provisioner.services.telegram import AccountGone, ChatClosed, MessageGone, TelegramBot, TelegramBusy
+from provisioner.services.telegram.client import (
+    AccountGone,
+    ChatClosed,
+    MessageGone,
+    TelegramBot,
+    TelegramBusy,
+)
 from provisioner.step import Done, Outcome, Waiting, Work
 
 

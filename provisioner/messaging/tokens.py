@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError, SettingsError
-from provisioner.services.telegram import TelegramBot, TelegramBusy
-from provisioner.services.telegram_updates import BotIdentity
+from provisioner.services.telegram.client import TelegramBot, TelegramBusy
+from provisioner.services.telegram.updates import BotIdentity
 from provisioner.settings import Settings
 
 _DOING = "use the bot's token"

@@ -6,7 +6,7 @@ from provisioner.commands import command
 from provisioner.customers.folders import Found
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import AskingStep, Step
 

@@ -14,14 +14,14 @@ from provisioner.runs.progress import Listener, Progress
 from provisioner.runs.runner import Runner, RunResult
 from provisioner.runs.shutdown import Stop, StoppableClock, Stopped
 from provisioner.runs.workflow import steps_by
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Failed, Waiting
 from provisioner.steps.droplet.identity import FLEET_TAG
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
-    from provisioner.services.digitalocean import DigitalOcean
+    from provisioner.services.digitalocean.client import DigitalOcean
 
 JOBS = 50
 """How many customers are at work at the same moment, unless the operator says otherwise."""
@@ -251,7 +251,7 @@ class FleetServices(Services):
     def _new_cloud(self) -> "DigitalOcean":
         if not self._together:
             return super()._new_cloud()
-        from provisioner.services.fleet_cloud import FleetCloud
+        from provisioner.services.digitalocean.fleet import FleetCloud
 
         interval = self._settings.droplet.poll_seconds
         return self._connected(partial(FleetCloud, tag=FLEET_TAG, interval=interval))

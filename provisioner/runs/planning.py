@@ -9,7 +9,7 @@ from provisioner.customers.record import Customer
 from provisioner.runs.admission import demand_here, missing_for
 from provisioner.runs.work import CustomerWork
 from provisioner.runs.workflow import STEPS
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Step
 from provisioner.workspace import Workspace

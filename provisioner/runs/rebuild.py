@@ -13,9 +13,9 @@ from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
 from provisioner.runs.admission import demand_here
-from provisioner.services.cloud_errors import NotFound
-from provisioner.services.cloud_models import DropletInfo
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import NotFound
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.steps.droplet.identity import name_of, tag_of
 
 _DOING = "rebuild the server"

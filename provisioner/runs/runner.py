@@ -13,7 +13,7 @@ from provisioner.runs.log import RunLog, new_run
 from provisioner.runs.progress import Listener, StepWatch, redacted, tell_all
 from provisioner.runs.work import CustomerWork
 from provisioner.runs.workflow import STEPS
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Done, EarlyStep, Failed, Outcome, Step, Waiting
 from provisioner.workspace import Workspace

@@ -8,7 +8,7 @@ from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import RecordError
 from provisioner.secrets import Redactor, secrets_in
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Server, Waiting
 from provisioner.texts import render_text
@@ -141,7 +141,7 @@ class CustomerWork:
         """Why the server does not answer, if the cloud knows: one that cannot be asked explains nothing."""
         if self.settings.digitalocean_token is None:
             return
-        from provisioner.services.cloud_errors import CloudCallError
+        from provisioner.services.digitalocean.errors import CloudCallError
         from provisioner.steps.droplet.presence import demand_there
 
         with suppress(CloudCallError):

@@ -5,7 +5,7 @@ import re
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.answers import parse_json
 from provisioner.step import Done, Outcome, Planned, Work
@@ -46,7 +46,7 @@ class Moltbot:
 
         Only what is certain stands in the way: servers may reach a provider that this machine does not.
         """
-        from provisioner.services.model_provider import ModelRefused
+        from provisioner.services.model_keys import ModelRefused
 
         try:
             services.model.check_once(settings.moltbot.model.removeprefix(f"{PROVIDER}/"))

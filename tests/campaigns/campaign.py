@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from provisioner.customers.progress import is_complete
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.workspace import Workspace
 from tests.campaigns.checks import Aftermath
 from tests.campaigns.faults import AnyFault, ServerFault

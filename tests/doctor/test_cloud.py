@@ -15,8 +15,8 @@ from provisioner.errors import HostKeyError, InputError
 from provisioner.sandbox.cloud.catalog import size_named
 from provisioner.sandbox.cloud.state import Droplet, Firewall
 from provisioner.sandbox.model import Model, model_app
-from provisioner.services.cloud_models import DropletInfo, DropletSpec
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.ssh.keys import generate_keypair
 from provisioner.steps.droplet.adoption import adopt, others
 from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, tag_of, tags_of

@@ -17,7 +17,7 @@ from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog, Phones, StartScreen
 from provisioner.sandbox.telegram.world import World
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging

@@ -13,7 +13,7 @@ from provisioner.errors import InputError, RecordError, TelegramError
 from provisioner.messaging import owed
 from provisioner.messaging.notebook import Notebook
 from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Given, Owed, is_permitted, next_due
-from provisioner.services.telegram import TelegramBot, TelegramBusy
+from provisioner.services.telegram.client import TelegramBot, TelegramBusy
 from tests.messaging.conftest import ADA, MANAGER, Stage
 from tests.messaging.test_desk import _desk, _notebook
 

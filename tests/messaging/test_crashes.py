@@ -13,8 +13,8 @@ from provisioner.customers import files, store
 from provisioner.messaging import notebook
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.mail import Mailer
-from provisioner.services.telegram import TelegramBot, TelegramBusy
-from provisioner.services.telegram_updates import Keyboard
+from provisioner.services.telegram.client import TelegramBot, TelegramBusy
+from provisioner.services.telegram.updates import Keyboard
 from provisioner.step import Done, Waiting
 from tests.messaging.conftest import MANAGER, Stage
 

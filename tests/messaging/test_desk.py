@@ -11,8 +11,8 @@ from provisioner.customers.names import fold
 from provisioner.messaging import manager
 from provisioner.messaging.manager import ManagerDesk
 from provisioner.messaging.notebook import Notebook
-from provisioner.services.telegram import BotTokenRefused, TelegramBot
-from provisioner.services.telegram_updates import BotIdentity, MadeBot, Person
+from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
+from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person
 from provisioner.texts import render_text
 from tests.messaging.conftest import ADA, MANAGER, Stage
 

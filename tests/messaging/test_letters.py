@@ -7,7 +7,7 @@ import pytest
 from provisioner.errors import InputError, MailError
 from provisioner.messaging import letters
 from provisioner.messaging.letters import compose, letter_to
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.services.mail import Letter, Mailer, MailUncertain
 from provisioner.settings import OperatorSettings, Settings
 from tests.steps.support import MemoryWork, new_record

@@ -9,7 +9,7 @@ from provisioner.errors import SettingsError, TaskFailed
 from provisioner.messaging.manager import ManagerDesk
 from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import NewBotDialog
-from provisioner.services.telegram import ReadElsewhere, TelegramBot
+from provisioner.services.telegram.client import ReadElsewhere, TelegramBot
 from provisioner.step import Done, Failed, Waiting
 from provisioner.texts import render_text
 from tests.messaging.conftest import ADA, MANAGER, Stage

@@ -57,7 +57,7 @@ GROUPS = (
         "services",
         ("provisioner/services",),
         ("tests/services", "tests/doctor/test_model.py", "tests/messaging/test_desk.py"),
-        ("tests/services/test_rate_budget.py::test_processes_count_together",),
+        ("tests/services/digitalocean/test_rate_budget.py::test_processes_count_together",),
     ),
     Group(
         "secrets",

@@ -44,7 +44,7 @@ class Known:
 
 
 _HOSTILE = "tests/ssh/test_hostile.py"
-_WIRE = "tests/services/test_digitalocean_wire.py"
+_WIRE = "tests/services/digitalocean/test_wire.py"
 _OPENSSH = "tests/ssh/test_openssh.py::test_nobody_else_is_asked_for_keys_or_settings"
 _TRUST = "tests/services/test_trust.py"
 _SHIPPED = "tests/playbooks/test_shipped.py"
@@ -70,14 +70,14 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "DigitalOcean's certificate is not looked at",
-        "provisioner/services/_do_transport.py",
+        "provisioner/services/digitalocean/transport.py",
         "                allow_redirects=False,\n",
         "                allow_redirects=False,\n                verify=False,\n",
         (f"{_WIRE}::test_a_certificate_that_nobody_vouches_for_is_refused_before_the_token_is_sent",),
     ),
     Known(
         "a POST is repeated after it was sent",
-        "provisioner/services/_do_transport.py",
+        "provisioner/services/digitalocean/transport.py",
         "return not error.report.sent and not _creates_droplet(method, url)",
         "return not _creates_droplet(method, url)",
         (f"{_WIRE}::test_no_post_is_repeated_after_it_was_sent",),
@@ -141,7 +141,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "Telegram's certificate is not looked at",
-        "provisioner/services/telegram.py",
+        "provisioner/services/telegram/client.py",
         'httpx_kwargs={"verify": _certificates()}',
         'httpx_kwargs={"verify": False}',
         (f"{_TRUST}::test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent",),
@@ -162,7 +162,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "a token stays in what Telegram's library says",
-        "provisioner/services/telegram.py",
+        "provisioner/services/telegram/client.py",
         'problem.message.replace(self._token, "…")',
         "problem.message",
         (f"{_TRUST}::test_a_token_in_what_telegrams_library_says_is_left_out",),

@@ -53,7 +53,7 @@ def test_what_is_missing_is_named_instead(workspace: Workspace) -> None:
 def _work(server: MemoryServer | None = None, **setup: object) -> MemoryWork:
     from pydantic import SecretStr
 
-    from provisioner.services import Services
+    from provisioner.services.factory import Services
 
     settings = Settings(anthropic_key=SecretStr("sk-ant-key"))
     store = record_of(setup={"status": "in_progress", **setup})

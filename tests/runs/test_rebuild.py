@@ -22,8 +22,8 @@ from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
-from provisioner.services.cloud_errors import DropletGone
-from provisioner.services.cloud_models import DropletSpec
+from provisioner.services.digitalocean.errors import DropletGone
+from provisioner.services.digitalocean.models import DropletSpec
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed

@@ -9,7 +9,7 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.runs.planning import plan
 from provisioner.runs.runner import Runner
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed
 from provisioner.workspace import Workspace, init_workspace

@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.errors import MailError, TelegramError
 from provisioner.services.mail import Letter, Mailer
-from provisioner.services.telegram import TelegramBot
+from provisioner.services.telegram.client import TelegramBot
 from tests.services.test_mail import self_signed
 
 

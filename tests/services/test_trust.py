@@ -11,9 +11,9 @@ import pytest
 from telegram import Bot, error
 
 from provisioner.errors import MailError, TelegramError
-from provisioner.services import telegram
 from provisioner.services.mail import Mailer
-from provisioner.services.telegram import TelegramBot
+from provisioner.services.telegram import client
+from provisioner.services.telegram.client import TelegramBot
 from tests.services.test_mail import LETTER, SENDER, self_signed
 
 TOKEN = "7:" + "A" * 35
@@ -66,7 +66,7 @@ def test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent(
         assert asked == []
 
         trusting = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem"))
-        monkeypatch.setattr(telegram, "_certificates", lambda: trusting)
+        monkeypatch.setattr(client, "_certificates", lambda: trusting)
         assert bot.identity().id == "7"
         assert asked == [f"/bot{TOKEN}/getMe"]
 

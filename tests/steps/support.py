@@ -8,7 +8,7 @@ from typing import Any
 
 from provisioner.customers.record import Customer, Record
 from provisioner.messaging.manager import ManagerDesk
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Server
 from provisioner.steps.answer import ANSWERS

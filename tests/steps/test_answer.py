@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from provisioner.errors import RemoteError
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.steps.answer import ANSWERS, demand_answer
 from provisioner.steps.handoff import Handoff

@@ -9,8 +9,8 @@ from provisioner.errors import InputError, RemoteError
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
-from provisioner.services import Services
-from provisioner.services.telegram import AccountGone, BotTokenRefused
+from provisioner.services.factory import Services
+from provisioner.services.telegram.client import AccountGone, BotTokenRefused
 from provisioner.settings import OperatorSettings, Settings
 from provisioner.step import Done, Waiting
 from provisioner.steps.handoff import Handoff

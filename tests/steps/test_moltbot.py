@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from provisioner.errors import RemoteError
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import OperatorSettings, Settings
 from provisioner.step import Done, Planned
 from provisioner.steps.moltbot import Moltbot

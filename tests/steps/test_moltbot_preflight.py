@@ -17,7 +17,7 @@ from provisioner.errors import InputError
 from provisioner.runs.planning import plan
 from provisioner.runs.runner import Runner
 from provisioner.sandbox.model import Model, model_app
-from provisioner.services import Services
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.steps.moltbot import Moltbot
 from provisioner.workspace import Workspace, init_workspace

@@ -6,9 +6,9 @@ from provisioner.customers.progress import to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
-from provisioner.services.cloud_errors import NotFound
-from provisioner.services.cloud_models import DropletInfo
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import NotFound
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of
 
 

@@ -3,8 +3,8 @@
 from provisioner.clock import Clock
 from provisioner.commands import command
 from provisioner.errors import CloudError
-from provisioner.services.cloud_errors import DropletFailed, NotFound
-from provisioner.services.cloud_models import DropletInfo
+from provisioner.services.digitalocean.errors import DropletFailed, NotFound
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.step import Work
 from provisioner.steps.droplet.presence import gone
 

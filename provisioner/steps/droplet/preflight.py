@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from provisioner.services.cloud_errors import ScopeMissing, TokenRefused
-from provisioner.services.cloud_models import Image, Region, Size
-from provisioner.services.cloud_offer import CloudOffer
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import ScopeMissing, TokenRefused
+from provisioner.services.digitalocean.models import Image, Region, Size
+from provisioner.services.digitalocean.offer import CloudOffer
 from provisioner.steps.droplet.identity import FLEET_TAG
 from provisioner.steps.droplet.wish import Wish
 

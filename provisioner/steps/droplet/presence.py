@@ -2,9 +2,9 @@
 
 from provisioner.commands import command
 from provisioner.customers.record import Customer
-from provisioner.services.cloud_errors import DropletFailed, DropletGone, NotFound
-from provisioner.services.cloud_models import DropletInfo
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import DropletFailed, DropletGone, NotFound
+from provisioner.services.digitalocean.models import DropletInfo
 
 
 def demand_there(cloud: DigitalOcean, customer: Customer) -> None:

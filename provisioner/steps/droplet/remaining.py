@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
-from provisioner.services.cloud_errors import NotFound
-from provisioner.services.cloud_models import DropletInfo
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import NotFound
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.steps.droplet.identity import name_of, tag_of
 
 PATIENCE_SECONDS = 15.0

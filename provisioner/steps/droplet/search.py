@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from provisioner.clock import Clock
 from provisioner.commands import command
-from provisioner.services.cloud_errors import DropletUnclear
-from provisioner.services.cloud_models import DropletInfo
+from provisioner.services.digitalocean.errors import DropletUnclear
+from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.step import Work
 from provisioner.steps.droplet.identity import (
     name_of,

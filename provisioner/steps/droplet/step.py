@@ -16,9 +16,9 @@ from provisioner.commands import command
 from provisioner.customers.progress import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
-from provisioner.services import Services
-from provisioner.services.cloud_errors import CloudCallError, DropletUnclear
-from provisioner.services.cloud_models import DropletInfo, DropletSpec
+from provisioner.services.digitalocean.errors import CloudCallError, DropletUnclear
+from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
+from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.keys import KeyPair, generate_keypair, operator_key
 from provisioner.step import Done, Outcome, Planned, Work

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from provisioner.customers.progress import steps_done
 from provisioner.errors import ProvisionerError
-from provisioner.services import _do_transport as transport
+from provisioner.services.digitalocean import transport as transport
 from provisioner.steps.droplet.identity import same_key
 from tests.clouds import CloudServer, FastCloud
 from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step

@@ -10,7 +10,7 @@ from provisioner.customers.new import new_record as signed_up
 from provisioner.errors import InputError
 from provisioner.runs.planning import plan
 from provisioner.runs.runner import Runner
-from provisioner.services.cloud_errors import NoAnswer, NotTheApi
+from provisioner.services.digitalocean.errors import NoAnswer, NotTheApi
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed, Work

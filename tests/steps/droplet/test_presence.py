@@ -11,7 +11,7 @@ from provisioner.customers.new import new_record as signed_up
 from provisioner.errors import ProvisionerError
 from provisioner.runs.work import CustomerWork
 from provisioner.secrets import Redactor
-from provisioner.services.cloud_errors import DropletFailed, DropletGone
+from provisioner.services.digitalocean.errors import DropletFailed, DropletGone
 from provisioner.steps.droplet.presence import demand_there
 from provisioner.workspace import init_workspace
 from tests.clouds import FastCloud, settings_for

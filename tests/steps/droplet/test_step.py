@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from provisioner.errors import CloudError, ProvisionerError
-from provisioner.services.cloud_errors import (
+from provisioner.services.digitalocean.errors import (
     AccountLocked,
     DropletFailed,
     DropletGone,
@@ -26,7 +26,7 @@ from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done
 from provisioner.steps.droplet.identity import name_of, same_key, tag_of, tags_of
 from tests.clouds import FastCloud
-from tests.services.test_digitalocean import SPEC
+from tests.services.digitalocean.test_client import SPEC
 from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
 from tests.steps.support import MARK, new_record
 

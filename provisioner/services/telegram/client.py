@@ -19,7 +19,7 @@ from tenacity.wait import wait_base, wait_exponential
 
 from provisioner.boundaries import cross
 from provisioner.errors import InputError, TelegramError
-from provisioner.services.telegram_updates import (
+from provisioner.services.telegram.updates import (
     UPDATE_KINDS,
     BotIdentity,
     Keyboard,

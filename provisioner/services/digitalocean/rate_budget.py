@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
-from provisioner.services.cloud_errors import RateLimit
+from provisioner.services.digitalocean.errors import RateLimit
 
 MINUTE_SECONDS = 61.0
 """A second more than the API counts: requests may arrive closer together than they were sent."""

@@ -3,9 +3,9 @@
 import threading
 from typing import Any
 
-from provisioner.services.cloud_models import DropletInfo, DropletSpec
-from provisioner.services.digitalocean import DigitalOcean
-from provisioner.services.shared_look import SharedLook
+from provisioner.services.coalescing import SharedLook
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 
 _WAVE = 10
 """How many droplets are asked for at the same moment."""

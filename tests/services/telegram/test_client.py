@@ -14,7 +14,7 @@ from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
-from provisioner.services.telegram import BotTokenRefused, ChatClosed, TelegramBot, TelegramBusy
+from provisioner.services.telegram.client import BotTokenRefused, ChatClosed, TelegramBot, TelegramBusy
 from tests.serving import serving
 
 

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from provisioner.errors import SettingsError
-from provisioner.services import digitalocean as module
-from provisioner.services.cloud_errors import (
+from provisioner.services.digitalocean import client as module
+from provisioner.services.digitalocean.client import DropletSpec
+from provisioner.services.digitalocean.errors import (
     AccountLocked,
     CloudCallError,
     DropletLimitReached,
@@ -19,7 +20,6 @@ from provisioner.services.cloud_errors import (
     TokenRefused,
     TooManyRequests,
 )
-from provisioner.services.digitalocean import DropletSpec
 from provisioner.ssh.keys import generate_keypair, md5_fingerprint
 from tests.clouds import TOKEN, FastCloud
 

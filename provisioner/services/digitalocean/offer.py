@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from provisioner.services.cloud_models import Account, Image, Region, Size
-from provisioner.services.shared_look import outcome
+from provisioner.services.coalescing import outcome
+from provisioner.services.digitalocean.models import Account, Image, Region, Size
 
 if TYPE_CHECKING:
-    from provisioner.services.digitalocean import DigitalOcean
+    from provisioner.services.digitalocean.client import DigitalOcean
 
 _T = TypeVar("_T")
 _KEPT_SECONDS = 300.0

@@ -21,8 +21,8 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from provisioner.boundaries import cross
 from provisioner.clock import Clock
-from provisioner.services.cloud_errors import CallReport, RateLimit
-from provisioner.services.rate_budget import RateBudget
+from provisioner.services.digitalocean.errors import CallReport, RateLimit
+from provisioner.services.digitalocean.rate_budget import RateBudget
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0

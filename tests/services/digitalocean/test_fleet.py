@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from provisioner.clock import SYSTEM_CLOCK
-from provisioner.services.cloud_errors import NotFound, TooManyRequests
-from provisioner.services.cloud_models import DropletInfo, DropletSpec
-from provisioner.services.fleet_cloud import FleetCloud
-from provisioner.services.shared_look import SharedLook
+from provisioner.services.coalescing import SharedLook
+from provisioner.services.digitalocean.errors import NotFound, TooManyRequests
+from provisioner.services.digitalocean.fleet import FleetCloud
+from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from tests.clouds import TOKEN, CloudServer, FastCloud
 
 

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from provisioner.services import _do_transport as transport
-from provisioner.services import digitalocean as module
-from provisioner.services.cloud_errors import CloudCallError, NoAnswer, TooManyRequests
-from provisioner.services.digitalocean import DigitalOcean
+from provisioner.services.digitalocean import client as module
+from provisioner.services.digitalocean import transport as transport
+from provisioner.services.digitalocean.client import DigitalOcean
+from provisioner.services.digitalocean.errors import CloudCallError, NoAnswer, TooManyRequests
 from provisioner.ssh.keys import generate_keypair
 from tests.clouds import TOKEN, FastCloud
-from tests.services.test_digitalocean import SPEC, some_droplets
+from tests.services.digitalocean.test_client import SPEC, some_droplets
 from tests.services.test_mail import self_signed
 from tests.serving import serving
 from tests.steps.support import FastClock

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from provisioner.errors import ModelError
 from provisioner.sandbox.model import Model, model_app
-from provisioner.services.model_provider import ModelKeyRefused, ModelProvider, ModelUnknown
+from provisioner.services.model_keys import ModelKeyRefused, ModelProvider, ModelUnknown
 from tests.serving import serving
 
 KEY = "sk-ant-api03-right-and-long-enough"

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from provisioner.boundaries import cross
 from provisioner.errors import ModelError
 from provisioner.secrets import Redactor
-from provisioner.services.shared_look import outcome
+from provisioner.services.coalescing import outcome
 
 if TYPE_CHECKING:
     import httpx

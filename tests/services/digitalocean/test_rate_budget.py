@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.services.cloud_errors import RateLimit
-from provisioner.services.rate_budget import MINUTE_SECONDS, RateBudget
+from provisioner.services.digitalocean.errors import RateLimit
+from provisioner.services.digitalocean.rate_budget import MINUTE_SECONDS, RateBudget
 from tests.steps.support import FastClock
 
 ENDPOINT = "http://127.0.0.1/v2/"

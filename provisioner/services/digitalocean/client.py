@@ -1,4 +1,4 @@
-"""The DigitalOcean API, as far as the product speaks it. Errors are those of `cloud_errors`.
+"""The DigitalOcean API, as far as the product speaks it. Errors are those of `errors`.
 
 One `DigitalOcean` may be used by several threads: each gets a connection of its own, and what is asked for
 once (the operator's key, the firewall) is asked for once among them.
@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.errors import SettingsError
-from provisioner.services import cloud_firewall
-from provisioner.services._do_transport import Api, RequestFailed
-from provisioner.services.cloud_errors import (
+from provisioner.services.digitalocean import firewalls
+from provisioner.services.digitalocean.errors import (
     CallReport,
     CloudCallError,
     NoAnswer,
@@ -23,7 +22,7 @@ from provisioner.services.cloud_errors import (
     in_strange_form,
     named,
 )
-from provisioner.services.cloud_models import (
+from provisioner.services.digitalocean.models import (
     Account,
     ActionStatus,
     DropletInfo,
@@ -33,13 +32,14 @@ from provisioner.services.cloud_models import (
     Size,
     SshKey,
 )
-from provisioner.services.rate_budget import RateBudget
+from provisioner.services.digitalocean.rate_budget import RateBudget
+from provisioner.services.digitalocean.transport import Api, RequestFailed
 from provisioner.ssh.keys import md5_fingerprint
 
 __all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Image", "Region", "Size", "SshKey"]
 
 if TYPE_CHECKING:
-    from provisioner.services.cloud_offer import CloudOffer
+    from provisioner.services.digitalocean.offer import CloudOffer
 
 _T = TypeVar("_T")
 
@@ -115,7 +115,7 @@ class DigitalOcean:
     @cached_property
     def offer(self) -> "CloudOffer":
         """What the account can have now, asked for once among all who want to know."""
-        from provisioner.services.cloud_offer import CloudOffer
+        from provisioner.services.digitalocean.offer import CloudOffer
 
         return CloudOffer(self)
 
@@ -198,14 +198,14 @@ class DigitalOcean:
 
     def is_guarded(self, tag: str) -> bool:
         """Whether our firewall covers this tag."""
-        return cloud_firewall.covers(self._firewall(), tag)
+        return firewalls.covers(self._firewall(), tag)
 
     def firewall_problems(self, tag: str, port: int = 22, droplets: Collection[str] = ()) -> list[str]:
         """What is wrong with the firewalls before the droplets with this tag or these ids; one request.
 
         `ensure_firewall` puts right what is wrong with our own.
         """
-        return list(cloud_firewall.problems(self._firewalls(), tag, port, droplets))
+        return list(firewalls.problems(self._firewalls(), tag, port, droplets))
 
     def _find_key(self, fingerprint: str) -> SshKey | None:
         try:
@@ -228,18 +228,18 @@ class DigitalOcean:
         firewall = self._firewall()
         if firewall is not None:
             self._mend(firewall, port)
-        if cloud_firewall.covers(firewall, tag):
+        if firewalls.covers(firewall, tag):
             return
         # A firewall takes only tags that exist.
         self._call(f"make the tag {tag}", "tags", "POST", {"name": tag})
         firewall = firewall or self._add_firewall(tag, port)
-        if not cloud_firewall.covers(firewall, tag):
+        if not firewalls.covers(firewall, tag):
             path = f"firewalls/{firewall['id']}/tags"
             self._call("put the tag on the firewall", path, "POST", {"tags": [tag]})
 
     def _mend(self, firewall: Mapping[str, Any], port: int) -> None:
         """Somebody may have changed the rules by hand; the next droplet shall not stand open."""
-        body = cloud_firewall.mended(firewall, port)
+        body = firewalls.mended(firewall, port)
         if body is not None:
             self._call("put the firewall's rules right", f"firewalls/{firewall['id']}", "PUT", body)
 
@@ -247,13 +247,13 @@ class DigitalOcean:
         return self._list("list the firewalls", "firewalls", _as_it_is, {})
 
     def _firewall(self) -> Mapping[str, Any] | None:
-        return cloud_firewall.ours(self._firewalls())
+        return firewalls.ours(self._firewalls())
 
     def _add_firewall(self, tag: str, port: int) -> Mapping[str, Any]:
         doing = "make the firewall"
         try:
             return self._read(
-                doing, "firewalls", "firewall", _as_it_is, "POST", cloud_firewall.only_ssh(tag, port)
+                doing, "firewalls", "firewall", _as_it_is, "POST", firewalls.only_ssh(tag, port)
             )
         except CloudCallError as error:
             # Another run may have been faster.
