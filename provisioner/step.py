@@ -10,7 +10,7 @@ from provisioner.services.factory import Services
 from provisioner.settings import Settings
 
 if TYPE_CHECKING:
-    from provisioner.messaging.manager import ManagerDesk
+    from provisioner.messaging.telegram.manager import ManagerDesk
 
 
 @dataclass(frozen=True)

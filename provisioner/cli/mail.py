@@ -39,7 +39,7 @@ def preview(
 
     Nothing is sent. Their personal link is in it, if it is made.
     """
-    from provisioner.messaging.by_hand import demand_letter
+    from provisioner.messaging.preview import demand_letter
 
     demand_letter(name, "preview the e-mail")
     customer = current_workspace().store().read(who).customer
@@ -71,7 +71,7 @@ def send(
     What went to the address that the record has is not sent there twice. A personal link that is needed is
     made first.
     """
-    from provisioner.messaging.by_hand import send_by_hand
+    from provisioner.messaging.preview import send_by_hand
 
     store = current_workspace().store()
     found = store.find(who)
@@ -104,7 +104,7 @@ def _work_on(who: str) -> "Iterator[CustomerWork]":
 
 
 def _say_what_was_sent(name: str, customer: "Customer", letter: "Letter | None") -> None:
-    from provisioner.messaging.letters import known_letter
+    from provisioner.messaging.emails import known_letter
 
     if letter is not None:
         render.say(f"Sent “{letter.subject}” to {customer.email}.")
@@ -117,8 +117,8 @@ def _say_what_was_sent(name: str, customer: "Customer", letter: "Letter | None")
 
 def _letter(name: str, customer: "Customer") -> "tuple[Letter, bool]":
     """The letter as it would be sent now, and whether its links are made."""
-    from provisioner.messaging.by_hand import shown
-    from provisioner.messaging.letters import compose
+    from provisioner.messaging.emails import compose
+    from provisioner.messaging.preview import shown
     from provisioner.settings import load_settings
     from provisioner.texts import render_text
 

@@ -10,7 +10,7 @@ from provisioner.cli.tracking import Who
 from provisioner.commands import command
 
 if TYPE_CHECKING:
-    from provisioner.messaging.relink import Relinked
+    from provisioner.messaging.telegram.relink import Relinked
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def relink(
 
     All that came of it is withdrawn too; the next run makes a new one.
     """
-    from provisioner.messaging import relink as renewal
+    from provisioner.messaging.telegram import relink as renewal
 
     result = renewal.relink(current_workspace().store(), who, username=username, force=force)
     email = result.customer.email

@@ -168,14 +168,14 @@ def _understood(who: str, field: str, word: str) -> str:
     if field == _USERNAME:
         return _stated_username(who, word)
     if field == _PLATFORM:
-        from provisioner.messaging.platforms import stated_platform
+        from provisioner.messaging.channel import stated_platform
 
         return stated_platform(word)
     return word
 
 
 def _say_what_it_means(before: "Customer", customer: "Customer") -> None:
-    from provisioner.messaging.platforms import meaning_of_change
+    from provisioner.messaging.channel import meaning_of_change
 
     meaning = meaning_of_change(before, customer)
     if meaning:
@@ -204,7 +204,7 @@ def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: b
 
 def _checked_bot_token(who: str, word: str) -> str:
     """Refuse a token that is no good, at once; where Telegram cannot be asked now, say so."""
-    from provisioner.messaging.tokens import check_token, stated_token
+    from provisioner.messaging.telegram.tokens import check_token, stated_token
     from provisioner.settings import load_settings
 
     token, workspace = stated_token(word), current_workspace()
@@ -218,8 +218,8 @@ def _checked_bot_token(who: str, word: str) -> str:
 
 def _stated_username(who: str, word: str) -> str:
     """The username as Telegram has it; other platforms have rules of their own."""
+    from provisioner.messaging.channel import name_of
     from provisioner.messaging.names import stated_username
-    from provisioner.messaging.platforms import name_of
 
     platform = name_of(current_workspace().store().read(who).customer)
     return stated_username(word) if platform == "telegram" else word

@@ -14,7 +14,7 @@ from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Severity
 from provisioner.doctor.server_report import ServerReport
-from provisioner.messaging.platforms import name_of
+from provisioner.messaging.channel import name_of
 from provisioner.timestamps import present
 
 START_SECONDS: Final = 180

@@ -6,7 +6,7 @@ from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
-from provisioner.messaging.letters import uncertain
+from provisioner.messaging.emails import uncertain
 from provisioner.runs.status import GONE, standings_of
 from provisioner.workspace import Workspace
 

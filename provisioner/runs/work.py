@@ -16,7 +16,7 @@ from provisioner.timestamps import now
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
-    from provisioner.messaging.manager import ManagerDesk
+    from provisioner.messaging.telegram.manager import ManagerDesk
     from provisioner.runs.customer_server import CustomerServer
 
 _ATTEMPTS = 5
@@ -59,7 +59,7 @@ class CustomerWork:
     @property
     def manager(self) -> "ManagerDesk":
         if self._manager is None:
-            from provisioner.messaging.manager import ManagerDesk
+            from provisioner.messaging.telegram.manager import ManagerDesk
 
             token = self.settings.telegram_manager_token
             assert token is not None, "only customers who get their bot over it ask for it"

@@ -2,8 +2,8 @@
 
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
+from provisioner.messaging.channel import platform_of
 from provisioner.messaging.names import spoken_name
-from provisioner.messaging.platforms import platform_of
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Waiting, Work
 from provisioner.steps.answer import demand_answer, has_answered

@@ -2,7 +2,7 @@
 
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
-from provisioner.messaging.platforms import missing_platform, platform_of
+from provisioner.messaging.channel import missing_platform, platform_of
 from provisioner.settings import Settings
 from provisioner.step import Outcome, Planned, Work
 

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
-from provisioner.messaging import manager
+from provisioner.messaging.telegram import manager
 from provisioner.runs.progress import Progress
 from provisioner.runs.runner import Runner, RunResult
 from provisioner.sandbox.mailbox import Mailbox, links_in

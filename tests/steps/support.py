@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provisioner.customers.record import Customer, Record
-from provisioner.messaging.manager import ManagerDesk
+from provisioner.messaging.telegram.manager import ManagerDesk
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Server

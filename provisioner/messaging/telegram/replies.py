@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
-from provisioner.messaging.links import create_url, wants_bot
 from provisioner.messaging.names import bot_name, spoken_name, suggested_username
+from provisioner.messaging.telegram.links import create_url, wants_bot
 from provisioner.services.telegram.updates import BotButton, Keyboard, NoButtons, Person
 
 Text = Callable[[str, Mapping[str, object]], str]

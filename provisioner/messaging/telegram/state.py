@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from provisioner import timestamps
 from provisioner.customers.files import Files, explained, write_durably
 from provisioner.errors import RecordError
-from provisioner.messaging.owed import Given, Owed
+from provisioner.messaging.telegram.owed import Given, Owed
 from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person, Wrote
 
 _UNCLAIMED_HOURS = 24 * 30

@@ -8,9 +8,9 @@ import pytest
 
 from provisioner.customers.locks import locked
 from provisioner.customers.names import fold
-from provisioner.messaging import manager
-from provisioner.messaging.manager import ManagerDesk
-from provisioner.messaging.notebook import Notebook
+from provisioner.messaging.telegram import manager
+from provisioner.messaging.telegram.manager import ManagerDesk
+from provisioner.messaging.telegram.state import Notebook
 from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
 from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person
 from provisioner.texts import render_text

@@ -12,10 +12,10 @@ from pathlib import Path
 from provisioner.customers.locks import locked
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import BusyError, ProvisionerError, TelegramError, UnknownCustomer
-from provisioner.messaging import replies
-from provisioner.messaging.notebook import Notebook
-from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Owed, next_due
-from provisioner.messaging.replies import Reply
+from provisioner.messaging.telegram import replies
+from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Owed, next_due
+from provisioner.messaging.telegram.replies import Reply
+from provisioner.messaging.telegram.state import Notebook
 from provisioner.services.telegram.client import (
     AccountGone,
     BotTokenRefused,

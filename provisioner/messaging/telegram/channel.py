@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from provisioner.commands import command
 from provisioner.errors import ProvisionerError, TelegramError
-from provisioner.messaging import letters
-from provisioner.messaging.requests import user_id_by_request
-from provisioner.messaging.ways import attend, called, way_of
+from provisioner.messaging import emails
+from provisioner.messaging.telegram.bot_sources import attend, called, way_of
+from provisioner.messaging.telegram.pairing_requests import user_id_by_request
 from provisioner.services.telegram.client import (
     AccountGone,
     ChatClosed,
@@ -59,7 +59,7 @@ class Telegram:
             raise _account_gone(work, gone) from None
         except ChatClosed as closed:
             _say_that_it_is_ready(work)
-            letters.remind(work, "start")
+            emails.remind(work, "start")
             return _press_start(work, lambda: _has_started(work, bot, user_id), closed)
         _say_that_it_is_ready(work)
         return None
@@ -84,8 +84,8 @@ class Telegram:
         return user_id is not None
 
     def _wait_for_request(self, work: Work) -> Waiting:
-        letters.send(work, "ready")
-        letters.remind(work, "start")
+        emails.send(work, "ready")
+        emails.remind(work, "start")
         return _press_start(work, lambda: user_id_by_request(work) is not None)
 
     def _configure(self, work: Work) -> None:
@@ -119,7 +119,7 @@ def _deliver(work: Work, bot: TelegramBot, user_id: str, text: str) -> None:
 
 def _say_that_it_is_ready(work: Work) -> None:
     """By the manager bot, to those who know it, and by e-mail; neither is worth stopping for."""
-    letters.send(work, "ready")
+    emails.send(work, "ready")
     if not _knows_the_manager(work):
         return
     try:
@@ -136,7 +136,7 @@ def _knows_the_manager(work: Work) -> bool:
 
 def _press_start(work: Work, arrived: Callable[[], bool], closed: ChatClosed | None = None) -> Waiting:
     def look() -> bool:
-        letters.remind(work, "start")
+        emails.remind(work, "start")
         if _knows_the_manager(work):
             attend(work)
         return arrived()

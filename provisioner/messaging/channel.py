@@ -28,7 +28,7 @@ class Platform(Protocol):
 
 def _telegram() -> Platform:
     # What it speaks with takes 70 ms to load, and a customer who is set up needs none of it.
-    from provisioner.messaging.telegram import Telegram
+    from provisioner.messaging.telegram.channel import Telegram
 
     return Telegram()
 

@@ -22,11 +22,11 @@ from provisioner.customers.locks import locked
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import BusyError, ProvisionerError, RecordError
-from provisioner.messaging import links
-from provisioner.messaging.answering import Answering
-from provisioner.messaging.notebook import Notebook
-from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Owed, is_permitted
-from provisioner.messaging.tokens import demand_manager
+from provisioner.messaging.telegram import links
+from provisioner.messaging.telegram.answering import Answering
+from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Owed, is_permitted
+from provisioner.messaging.telegram.state import Notebook
+from provisioner.messaging.telegram.tokens import demand_manager
 from provisioner.services.telegram.client import TelegramBot
 from provisioner.services.telegram.updates import MadeBot, Person, Unread, Wrote
 

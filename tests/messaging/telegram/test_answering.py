@@ -10,12 +10,12 @@ from provisioner import timestamps
 from provisioner.customers.locks import locked
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError, RecordError, TelegramError
-from provisioner.messaging import owed
-from provisioner.messaging.notebook import Notebook
-from provisioner.messaging.owed import STRANGER, WHERE_THEY_ARE, Given, Owed, is_permitted, next_due
+from provisioner.messaging.telegram import owed
+from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Given, Owed, is_permitted, next_due
+from provisioner.messaging.telegram.state import Notebook
 from provisioner.services.telegram.client import TelegramBot, TelegramBusy
 from tests.messaging.conftest import ADA, MANAGER, Stage
-from tests.messaging.test_desk import _desk, _notebook
+from tests.messaging.telegram.test_manager import _desk, _notebook
 
 GRACE = "grace@example.com"
 NOW = "2026-11-27T10:00:00Z"
@@ -153,7 +153,7 @@ def test_a_thousand_messages_of_a_stranger_get_a_handful_of_answers(
 def test_a_flood_is_taken_in_over_several_looks(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.sign_up()
     stage.run()
-    monkeypatch.setattr("provisioner.messaging.manager._MOST_BATCHES", 2)
+    monkeypatch.setattr("provisioner.messaging.telegram.manager._MOST_BATCHES", 2)
     stage.phones.press_start("mallory", MANAGER)
     for number in range(249):
         stage.phones.say("mallory", MANAGER, f"word {number}")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from provisioner.errors import InputError, MailError
-from provisioner.messaging import letters
-from provisioner.messaging.letters import compose, letter_to
+from provisioner.messaging import emails
+from provisioner.messaging.emails import compose, letter_to
 from provisioner.services.factory import Services
 from provisioner.services.mail import Letter, Mailer, MailUncertain
 from provisioner.settings import OperatorSettings, Settings
@@ -74,7 +74,7 @@ def test_without_a_link_the_contact_letter_asks_for_the_username() -> None:
     assert "t.me" not in letter.text
 
 
-@pytest.mark.parametrize("name", letters.LETTERS)
+@pytest.mark.parametrize("name", emails.LETTERS)
 def test_every_letter_is_whole_in_every_state(name: str) -> None:
     states: tuple[dict[str, Any], ...] = ({}, {"link": LINK}, {"botUsername": "ada_bot", "botId": "8"})
     for messaging in states:
@@ -104,8 +104,8 @@ def test_a_letter_goes_out_once_for_each_reason_and_is_an_event() -> None:
     outbox = Outbox()
     work = _work(outbox)
 
-    assert [letters.send(work, "ready") for _ in range(3)] == [True, True, True]
-    assert letters.send(work, "reminder", "reminder of contact after 24 h")
+    assert [emails.send(work, "ready") for _ in range(3)] == [True, True, True]
+    assert emails.send(work, "reminder", "reminder of contact after 24 h")
 
     assert [to for to, _ in outbox.sent] == ["customer@example.com"] * 2
     assert work.events == ["ready_sent", "reminder_sent"]
@@ -116,24 +116,24 @@ def test_what_was_begun_before_a_crash_is_not_sent_again() -> None:
     work = _work(outbox)
     work.before = _dying_at("ready_sent")
     with pytest.raises(KeyboardInterrupt):
-        letters.send(work, "ready")
+        emails.send(work, "ready")
     work.before = lambda _: None
 
-    assert letters.send(work, "ready") is False
+    assert emails.send(work, "ready") is False
 
     assert len(outbox.sent) == 1
     assert work.events == []
-    assert not letters.was_sent(work.customer, "ready")
+    assert not emails.was_sent(work.customer, "ready")
 
 
 def test_what_was_certainly_not_sent_is_tried_by_the_next_run() -> None:
     outbox = Outbox(MailError("send the e-mail", cause="no"))
     work = _work(outbox)
 
-    assert letters.send(work, "ready") is False
+    assert emails.send(work, "ready") is False
     assert "could not send the e-mail: no" in work.said[-1]
     outbox.problem = None
-    assert letters.send(work, "ready") is True
+    assert emails.send(work, "ready") is True
     assert len(outbox.sent) == 1
 
 
@@ -141,16 +141,16 @@ def test_what_may_have_been_sent_is_not_sent_again() -> None:
     outbox = Outbox(MailUncertain("send the e-mail", cause="lost"))
     work = _work(outbox)
 
-    assert letters.send(work, "ready") is False
+    assert emails.send(work, "ready") is False
     outbox.problem = None
-    assert letters.send(work, "ready") is False
+    assert emails.send(work, "ready") is False
     assert outbox.sent == []
 
 
 def test_without_a_mail_server_nothing_is_noted() -> None:
     work = _work(None)
 
-    assert letters.send(work, "ready") is False
+    assert emails.send(work, "ready") is False
     assert work.events == []
     assert work.customer.setup.letters == ()
 
@@ -169,12 +169,12 @@ def test_letters_that_may_not_have_gone_out_are_known_as_long_as_they_matter() -
     sent = {"reason": "handover", "begunAt": "2026-11-25T10:00:00Z", "sentAt": "2026-11-25T10:00:01Z"}
     record.set("setup.letters", [*begun, sent])
 
-    assert letters.uncertain(record.customer) == ["contact", "reminder", "ready"]
+    assert emails.uncertain(record.customer) == ["contact", "reminder", "ready"]
 
     record.set("setup.messaging.botId", "7")
-    assert letters.uncertain(record.customer) == ["reminder", "ready"]
+    assert emails.uncertain(record.customer) == ["reminder", "ready"]
     record.set("setup.status", "complete")
-    assert letters.uncertain(record.customer) == []
+    assert emails.uncertain(record.customer) == []
 
 
 _BEGUN = ("contact", "reminder of start after 24 h", "reminder of start after 72 h", "ready")

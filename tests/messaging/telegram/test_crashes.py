@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from provisioner.customers import files, store
-from provisioner.messaging import notebook
+from provisioner.messaging.telegram import state
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.mail import Mailer
 from provisioner.services.telegram.client import TelegramBot, TelegramBusy
@@ -60,7 +60,7 @@ def reaper(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Reaper:
     monkeypatch.setattr(TelegramBot, "_once", call)
     monkeypatch.setattr(Mailer, "_once", mail)
     monkeypatch.setattr(store, "write_durably", write)
-    monkeypatch.setattr(notebook, "write_durably", write)
+    monkeypatch.setattr(state, "write_durably", write)
     monkeypatch.setattr(TelegramBot, "send", _refusing_first(TelegramBot.send))
     return reaper
 

@@ -7,8 +7,8 @@ import pytest
 from provisioner.customers import files, store
 from provisioner.customers.record import Customer
 from provisioner.errors import BusyError, InputError
-from provisioner.messaging import manager
-from provisioner.messaging.relink import Relinked, relink
+from provisioner.messaging.telegram import manager
+from provisioner.messaging.telegram.relink import Relinked, relink
 from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.step import Done, Waiting

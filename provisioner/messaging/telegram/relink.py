@@ -7,7 +7,7 @@ from provisioner.commands import command
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
-from provisioner.messaging import letters
+from provisioner.messaging import emails
 from provisioner.messaging.names import plain_username, stated_username
 from provisioner.services.telegram.updates import Person
 
@@ -101,7 +101,7 @@ def _changes(record: Record, username: str | None, had: Person | None) -> dict[s
     """The fields that have to change; what a record does not have, or has already, is left out."""
     customer = record.customer
     changes = {path: value for path, value in _CLEARED.items() if record.get(path) not in (None, value)}
-    kept = letters.without(customer, *_LETTERS)
+    kept = emails.without(customer, *_LETTERS)
     if len(kept) < len(customer.setup.letters):
         changes["setup.letters"] = kept
     if customer.setup.waiting is not None:

@@ -5,8 +5,9 @@ from typing import Protocol
 from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError, TelegramError
-from provisioner.messaging import letters, links
-from provisioner.messaging.tokens import checked_identity
+from provisioner.messaging import emails
+from provisioner.messaging.telegram import links
+from provisioner.messaging.telegram.tokens import checked_identity
 from provisioner.settings import Settings
 from provisioner.step import Waiting, Work
 
@@ -38,7 +39,7 @@ class ManagedBot:
     def begin(self, work: Work) -> None:
         if not work.customer.setup.messaging.bot_id:
             self.prepare(work)
-            letters.send(work, "contact")
+            emails.send(work, "contact")
 
     def prepare(self, work: Work) -> None:
         if links.needs_link(work.customer):
@@ -52,7 +53,7 @@ class ManagedBot:
         return None
 
     def _is_made(self, work: Work) -> bool:
-        letters.remind(work, "contact")
+        emails.remind(work, "contact")
         attend(work)
         if not work.refresh().setup.messaging.bot_id:
             work.manager.adopt(work.customer.id)
@@ -61,14 +62,14 @@ class ManagedBot:
     def _make_link(self, work: Work) -> None:
         work.say("making the customer's personal link")
         manager = work.manager.username()
-        letters.forget(work, "contact", "reminder of contact")
+        emails.forget(work, "contact", "reminder of contact")
         work.write(links.new_link(manager, work.customer, work.settings.messaging.link_hours))
 
     def _to_do(self, work: Work) -> str:
         link = work.customer.setup.messaging.link
         if link and link.used_at:
             return f"to create their bot in the chat with @{link.manager}"
-        if letters.was_sent(work.customer, "contact"):
+        if emails.was_sent(work.customer, "contact"):
             return "to open the link in our e-mail and create their bot"
         preview = command("mail", "preview", "contact", work.customer.email)
         return f"to open their link and create their bot; no e-mail was sent, {preview} prints it"
@@ -102,7 +103,7 @@ class GivenToken:
         if (messaging.bot_id, messaging.bot_username) != (bot.id, bot.username):
             work.write({"setup.messaging.botId": bot.id, "setup.messaging.botUsername": bot.username})
         if not _is_known(work):
-            letters.send(work, "contact")
+            emails.send(work, "contact")
 
     def prepare(self, work: Work) -> None:
         pass
@@ -117,7 +118,7 @@ class NothingYet:
 
     def begin(self, work: Work) -> None:
         if not _is_known(work):
-            letters.send(work, "contact")
+            emails.send(work, "contact")
 
     def prepare(self, work: Work) -> None:
         pass
@@ -160,10 +161,10 @@ def _is_known(work: Work) -> bool:
 
 
 def _wait_for_username(work: Work) -> Waiting:
-    letters.remind(work, "contact")
+    emails.remind(work, "contact")
 
     def told() -> bool:
-        letters.remind(work, "contact")
+        emails.remind(work, "contact")
         work.refresh()
         return _is_known(work)
 

@@ -1,6 +1,6 @@
 """Text in a letter's web form is text, wherever it stands."""
 
-from provisioner.messaging.letters import compose
+from provisioner.messaging.emails import compose
 
 
 def test_what_stands_before_a_link_in_its_line_is_text_too() -> None:

@@ -14,8 +14,8 @@ from provisioner.customers.names import fold
 from provisioner.customers.record import Customer
 from provisioner.customers.record import Letter as SentLetter
 from provisioner.errors import InputError, MailError
-from provisioner.messaging.links import create_url, start_url
 from provisioner.messaging.names import spoken_name
+from provisioner.messaging.telegram.links import create_url, start_url
 from provisioner.services.mail import Letter, MailUncertain
 from provisioner.step import Work
 
