@@ -6,9 +6,9 @@ import traceback
 from pathlib import Path
 
 from provisioner import timestamps
-from provisioner.cli import render
 from provisioner.cli.context import current_workspace
-from provisioner.cli.redaction import known_redactor
+from provisioner.cli.output import render
+from provisioner.cli.output.redaction import known_redactor
 from provisioner.errors import ProvisionerError
 
 

@@ -9,25 +9,24 @@ from typing import Annotated, NoReturn
 import typer
 from typer._click.exceptions import ClickException
 
-from provisioner.cli import (
+from provisioner.cli.commandline import command_line
+from provisioner.cli.commands import (
     completion,
-    demo,
     doctor,
     mail,
     plan,
     provision,
     rebuild,
     relink,
-    render,
     server,
     status,
-    terminal,
     tracking,
     upkeep,
 )
-from provisioner.cli.commandline import command_line
 from provisioner.cli.context import choose_workspace
-from provisioner.cli.sandbox import sandbox_app
+from provisioner.cli.output import render, terminal
+from provisioner.cli.sandbox import demo
+from provisioner.cli.sandbox.machine import sandbox_app
 from provisioner.errors import ProvisionerError
 
 INTERRUPTED = 130

@@ -20,8 +20,8 @@ from provisioner import boundaries
 
 _MODULES = (
     "provisioner.cli.main",
-    "provisioner.cli.endings",
-    "provisioner.cli.live",
+    "provisioner.cli.output.endings",
+    "provisioner.cli.output.live",
     "provisioner.runs.fleet",
     "provisioner.runs.runner",
     "provisioner.settings",

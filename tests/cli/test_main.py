@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.cli import tracking
+from provisioner.cli.commands import tracking
 from provisioner.cli.context import choose_workspace
 from provisioner.errors import BusyError, ProvisionerError
 from provisioner.workspace import Workspace
@@ -174,7 +174,7 @@ def test_help_loads_nothing_heavy() -> None:
         command = [sys.executable, "-X", "importtime", "-m", "provisioner.cli.main", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
-        assert "provisioner.cli.tracking" in loaded
+        assert "provisioner.cli.commands.tracking" in loaded
         # typer itself checks the words of a command with pydantic, but not to print help.
         assert loaded & heavy <= {"pydantic"}
 

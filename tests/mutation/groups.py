@@ -62,6 +62,10 @@ GROUPS = (
     Group(
         "secrets",
         ("provisioner/secrets.py",),
-        ("tests/playbook/test_secrecy.py", "tests/runs/test_runner.py", "tests/cli/test_tracking.py"),
+        (
+            "tests/playbook/test_secrecy.py",
+            "tests/runs/test_runner.py",
+            "tests/cli/commands/test_tracking.py",
+        ),
     ),
 )

@@ -1,0 +1,142 @@
+"""`mail preview`: the e-mails as customers get them; `mail send`: one of them, now."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from provisioner.cli.commands.tracking import Who
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output import render
+from provisioner.commands import command
+from provisioner.errors import InputError
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer
+    from provisioner.runs.work import CustomerWork
+    from provisioner.services.mail import Letter
+
+_Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+_mail = typer.Typer(help="The e-mails to customers.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(_mail, name="mail")
+
+
+@_mail.command("preview")
+def preview(
+    name: _Name,
+    who: Who,
+    html: Annotated[bool, typer.Option("--html", help="The HTML, for a browser.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Print an e-mail as this customer would get it now.
+
+    Nothing is sent. Their personal link is in it, if it is made.
+    """
+    from provisioner.messaging.preview import demand_letter
+
+    demand_letter(name, "preview the e-mail")
+    customer = current_workspace().store().read(who).customer
+    letter, is_made = _letter(name, customer)
+    if not is_made:
+        render.say(
+            "The links in it are not made yet: provision makes them as it begins, and sends this e-mail."
+        )
+    if as_json:
+        render.print_json("mail", **_document(name, customer, letter), linksMade=is_made)
+    elif html:
+        render.print_text(letter.html)
+    else:
+        render.print_line(f"To: {customer.email}")
+        render.print_line(f"Subject: {letter.subject}")
+        render.print_line()
+        render.print_text(letter.text)
+
+
+@_mail.command("send")
+def send(
+    name: _Name,
+    who: Who,
+    again: Annotated[bool, typer.Option("--again", help="Although it went to this address before.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Send a customer an e-mail now, to a new address for example.
+
+    What went to the address that the record has is not sent there twice. A personal link that is needed is
+    made first.
+    """
+    from provisioner.messaging.preview import send_by_hand
+
+    store = current_workspace().store()
+    found = store.find(who)
+    email = found.record.customer.email
+    if found.archived:
+        hint = command("restore", email)
+        raise InputError("send the e-mail", whom=email, cause="the record is archived", hint=hint)
+    with store.claim(who, doing=f"send an e-mail to {email}"), _work_on(who) as work:
+        letter = send_by_hand(work, name, again=again)
+        _say_what_was_sent(name, work.customer, letter)
+        if as_json:
+            shown = letter or _letter(name, work.customer)[0]
+            render.print_json("mail", **_document(name, work.customer, shown), sent=letter is not None)
+
+
+@contextmanager
+def _work_on(who: str) -> "Iterator[CustomerWork]":
+    from provisioner.runs.work import CustomerWork
+    from provisioner.secrets import Redactor
+    from provisioner.services.factory import Services
+    from provisioner.settings import load_settings
+
+    workspace = current_workspace()
+    settings = load_settings(workspace.root)
+    record = workspace.store().read(who)
+    redact = Redactor(settings.secret_values())
+    with closing(CustomerWork(workspace, settings, Services(settings), record, redact)) as work:
+        work.tell(render.say)
+        yield work
+
+
+def _say_what_was_sent(name: str, customer: "Customer", letter: "Letter | None") -> None:
+    from provisioner.messaging.emails import known_letter
+
+    if letter is not None:
+        render.say(f"Sent “{letter.subject}” to {customer.email}.")
+        return
+    known = known_letter(customer, name)
+    assert known is not None, "that is why nothing was sent"
+    render.say(f"{name} went to {customer.email} at {known.sent_at}; nothing was sent. To send it once more:")
+    render.say(f"  {command('mail', 'send', name, customer.email, options='--again')}")
+
+
+def _letter(name: str, customer: "Customer") -> "tuple[Letter, bool]":
+    """The letter as it would be sent now, and whether its links are made."""
+    from provisioner.messaging.emails import compose
+    from provisioner.messaging.preview import shown
+    from provisioner.settings import load_settings
+    from provisioner.texts import render_text
+
+    workspace = current_workspace()
+    settings = load_settings(workspace.root)
+    operator = settings.operator
+    variables, is_made = shown(customer, settings)
+    contact = operator.contact or "([operator] contact, which is not set)"
+    known = {"operator_name": operator.name, "operator_contact": contact}
+    words = render_text(f"{name}.mail", {**known, **variables}, workspace.root / "texts")
+    return compose(words), is_made
+
+
+def _document(name: str, customer: "Customer", letter: "Letter") -> dict[str, Any]:
+    return {
+        "name": name,
+        "to": customer.email,
+        "subject": letter.subject,
+        "text": letter.text,
+        "html": letter.html,
+    }

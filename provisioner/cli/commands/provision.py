@@ -1,0 +1,230 @@
+"""`provision` and `resume`: customers through the steps, with live progress."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output import render
+from provisioner.errors import InputError, RecordError, UnknownCustomer
+from provisioner.workspace import Workspace
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
+
+    from provisioner.customers.store import Listing
+    from provisioner.runs.fleet import Fleet
+
+_PATIENCE = "1h"
+_DURATION = re.compile(r"(\d+)([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Until = Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.")]
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[DURATION]",
+        help=f"Where a person has to act, keep waiting (30m, 2h; {_PATIENCE} if left out).",
+    ),
+]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="How many customers at the same moment.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="One JSON document on standard output; progress as JSON lines on standard error."
+    ),
+]
+JOBS = 50
+
+
+class OptionalPatience(typer.core.TyperCommand):
+    """Lets `--wait` stand alone: typer has no options whose value may be left out."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        if "--wait" in args[:end]:
+            after = args.index("--wait") + 1
+            if after >= end or not _is_meant_as_duration(args[after]):
+                args = [*args[:after], _PATIENCE, *args[after:]]
+        return super().parse_args(ctx, args)
+
+
+def _is_meant_as_duration(word: str) -> bool:
+    """Anything that begins with a number and is no address, so that `5x` is refused instead of set up."""
+    return word[:1].isdigit() and "@" not in word
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(cls=OptionalPatience)(provision)
+    app.command(cls=OptionalPatience)(resume)
+
+
+def provision(
+    customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Everybody whose setup is not complete.")] = False,
+    jobs: Jobs = JOBS,
+    until: Until = None,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> None:
+    """Create the server, install Moltbot, connect, hand over.
+
+    Run it again at any time: it goes on from the last step. Exit codes, the worst of all customers: 0 done,
+    1 failed, 2 wrong input, 3 waiting for a person, 4 another process has this customer, 130 interrupted.
+    """
+    from provisioner.runs.status import standings, unfinished
+
+    if bool(customers) == everybody:
+        hint = "name the customers, or say --all for everybody whose setup is not complete"
+        raise InputError("provision", cause="whom is not clear", hint=hint)
+    workspace, options = current_workspace(), RunOptions(jobs, until, wait)
+    broken: list[Listing] = []
+    chosen = _known(workspace, customers) or unfinished(standings(workspace, broken.append))
+    provision_chosen(workspace, chosen, options, broken, as_json=as_json)
+
+
+def resume(
+    customers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EMAIL", help="All who were begun and are not complete, if not given."),
+    ] = None,
+    jobs: Jobs = JOBS,
+    until: Until = None,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with what was interrupted, has failed or had to wait.
+
+    Whoever is still waited for is only looked after; customers who were not begun are left to `provision`.
+    """
+    from provisioner.runs.status import resumable, standings
+
+    workspace, options = current_workspace(), RunOptions(jobs, until, wait)
+    broken: list[Listing] = []
+    chosen = _known(workspace, customers) or resumable(standings(workspace, broken.append))
+    provision_chosen(workspace, chosen, options, broken, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How far, how long and how many, as the operator said it."""
+
+    jobs: int
+    until: str | None
+    wait: str | None
+
+    def __post_init__(self) -> None:
+        # Before anybody is looked for, let alone set up.
+        _ = self.patience
+
+    @property
+    def patience(self) -> float:
+        """In seconds; InputError if it is no duration."""
+        return _seconds(self.wait) if self.wait is not None else 0.0
+
+    def again(self) -> str:
+        """The same options for a command line that is printed."""
+        words = []
+        if self.until is not None:
+            words += ["--until", self.until]
+        if self.wait is not None:
+            words += ["--wait", self.wait]
+        if self.jobs != JOBS:
+            words += ["--jobs", str(self.jobs)]
+        return shlex.join(words)
+
+
+def provision_chosen(
+    workspace: Workspace,
+    chosen: Sequence[str],
+    options: RunOptions,
+    broken: "Sequence[Listing]",
+    *,
+    as_json: bool,
+    kind: str = "provision",
+    **more: object,
+) -> NoReturn:
+    """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
+    from provisioner.cli.output import endings as told
+    from provisioner.runs.fleet import Ending, worst
+
+    try:
+        with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
+            endings = fleet.provision(chosen, until=options.until, patience=options.patience)
+    except KeyboardInterrupt:
+        # A second one: nobody is waited for, but the way on is the same.
+        endings = [Ending(who, interrupted=True) for who in chosen]
+    if as_json:
+        customers = [told.document(ending) for ending in endings]
+        unreadable = list(map(told.unreadable, broken))
+        render.print_json(kind, **more, customers=customers, unreadable=unreadable)
+    elif len(endings) == 1:
+        told.tell_one(endings[0], options.again())
+    elif endings:
+        told.tell_all(endings, options.again())
+    else:
+        render.say("There is nobody to set up.")
+    if not as_json:
+        told.tell_unreadable(broken)
+    raise typer.Exit(worst([*endings, *map(told.not_begun, broken)]))
+
+
+def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
+    """The address of each of these, once; InputError that names all who are no customers.
+
+    Whose record cannot be read is left as they were named: that is their own trouble.
+    """
+    addresses: dict[str, None] = {}
+    unknown: list[UnknownCustomer] = []
+    store = workspace.store()
+    for who in whom or ():
+        try:
+            addresses[store.read(who).customer.email] = None
+        except UnknownCustomer as problem:
+            unknown.append(problem)
+        except RecordError:
+            addresses[who] = None
+    if len(unknown) > 1:
+        names = ", ".join(str(problem.whom) for problem in unknown)
+        hints = dict.fromkeys(problem.hint for problem in unknown if problem.hint)
+        raise InputError("find the customers", cause=f"no record is of {names}", hint="\n".join(hints))
+    if unknown:
+        raise unknown[0]
+    return list(addresses)
+
+
+@contextmanager
+def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool) -> Iterator["Fleet"]:
+    """A fleet whose progress is shown while the block lasts."""
+    from provisioner.cli.output.live import lines, shown, shown_together
+    from provisioner.runs.fleet import Fleet
+    from provisioner.settings import load_settings
+
+    settings = load_settings(workspace.root)
+    if as_json:
+        listener, ended = lines()
+        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended)
+        return
+    if len(customers) == 1:
+        with shown() as listener:
+            yield Fleet(workspace, settings, listener, jobs=jobs, stopping=_say_how_to_end)
+        return
+    with shown_together(len(customers)) as (listener, ended):
+        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended, stopping=_say_how_to_end)
+
+
+def _say_how_to_end() -> None:
+    render.say("stopping what is under way; Ctrl-C again ends it at once")
+
+
+def _seconds(duration: str) -> float:
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        raise InputError("wait", cause=f"{duration!r} is no duration", hint="write 90s, 30m, 2h or 1d")
+    return float(match[1]) * _SECONDS[match[2]]

@@ -1,0 +1,59 @@
+"""`relink`: a new link for a customer whose link somebody else used."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provisioner.cli.commands.tracking import Who
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output import render
+from provisioner.commands import command
+
+if TYPE_CHECKING:
+    from provisioner.messaging.telegram.relink import Relinked
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command on the command line."""
+    app.command()(relink)
+
+
+def relink(
+    who: Who,
+    username: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The customer's on Telegram: nobody else can use the link."),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Although the setup is complete, or the bot's token was given by hand."),
+    ] = False,
+) -> None:
+    """Withdraw a customer's link that somebody else has used.
+
+    All that came of it is withdrawn too; the next run makes a new one.
+    """
+    from provisioner.messaging.telegram import relink as renewal
+
+    result = renewal.relink(current_workspace().store(), who, username=username, force=force)
+    email = result.customer.email
+    if result.changed:
+        _say_what_was(result)
+    else:
+        render.say(f"{email} has no link that could be withdrawn.")
+    render.say(f"Next, to make a new link and send it: {command('provision', email)}")
+
+
+def _say_what_was(result: "Relinked") -> None:
+    email, before = result.customer.email, result.before.setup
+    render.say(f"{result.customer.timeline[-1].details}.")
+    if not result.customer.setup.messaging.username:
+        render.say("Whoever uses the next one first becomes the customer, unless you say who they are:")
+        render.say(f"  {command('relink', email, options='--username NAME')}")
+    if before.moltbot.installed and before.messaging.bot_token:
+        render.say(
+            "Their server goes on talking over the old bot until the new one is connected. To stop it now:"
+        )
+        render.say(
+            f"  {command('ssh', email)} -- /usr/local/sbin/as-openclaw systemctl --user stop openclaw-gateway"
+        )

@@ -1,0 +1,320 @@
+"""The tracking commands: `add`, `list`, `show`, `update`, `note`, `timeline`, `archive`, `restore`."""
+
+import gc
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output import render
+from provisioner.commands import command
+from provisioner.errors import InputError
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer
+    from provisioner.customers.store import CustomerStore
+
+Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+# So that a value or a note may begin with a dash.
+_WORDS = {"ignore_unknown_options": True}
+_BOT_TOKEN = "setup.messaging.botToken"
+_SUBSCRIPTION = "subscription.stripeSubscriptionId"
+_USERNAME = "setup.messaging.username"
+_PLATFORM = "setup.messaging.platform"
+
+
+def register(app: typer.Typer) -> None:
+    """Put the tracking commands on the command line."""
+    app.command("add")(add)
+    app.command("list")(list_customers)
+    app.command("show")(show)
+    app.command("update", context_settings=_WORDS)(update)
+    app.command("note", context_settings=_WORDS)(note)
+    app.command("timeline", context_settings=_WORDS)(timeline)
+    app.command("archive")(archive)
+    app.command("restore")(restore)
+
+
+def add(
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    subscription_id: Annotated[str, typer.Argument(metavar="SUBSCRIPTION_ID", help="Of Stripe: sub_…")],
+    name: Annotated[str | None, typer.Option(help="What the customer is called.")] = None,
+    plan: Annotated[str, typer.Option()] = "stuffpress-monthly",
+    amount: Annotated[int, typer.Option(min=0, help="A month, in the currency's smallest unit.")] = 8999,
+    currency: Annotated[str, typer.Option()] = "usd",
+    price_id: Annotated[str | None, typer.Option(help="Of Stripe: price_…")] = None,
+    telegram: Annotated[str | None, typer.Option(help="The customer's Telegram username: @…")] = None,
+    source: Annotated[str, typer.Option(help="Where the customer comes from.")] = "stripe",
+    referrer: Annotated[str | None, typer.Option()] = None,
+    landing_page: Annotated[str, typer.Option()] = "stuffpress",
+    force: Annotated[
+        bool, typer.Option("--force", help="Although another customer has this subscription.")
+    ] = False,
+) -> None:
+    """Add a new customer."""
+    from provisioner.customers.new import SignUp, checked_subscription, new_record
+    from provisioner.messaging.names import stated_username
+
+    if "@" in subscription_id and "@" not in email:
+        hint = command("add", subscription_id, email)
+        raise InputError("add the customer", cause="the address goes before the subscription", hint=hint)
+    checked_subscription(subscription_id)
+    telegram = stated_username(telegram) if telegram else None
+    sign_up = SignUp(
+        email,
+        subscription_id,
+        name,
+        plan,
+        amount,
+        currency,
+        price_id,
+        telegram,
+        source,
+        referrer,
+        landing_page,
+    )
+    record = new_record(sign_up)
+    current_workspace().store().add(record, shared_subscription=force)
+    customer = record.customer
+    render.say(f"Added {customer.email} as {customer.id}.")
+    _say_what_is_next(customer, telegram)
+
+
+def _say_what_is_next(customer: "Customer", telegram: str | None) -> None:
+    from provisioner.settings import load_settings
+
+    if load_settings(current_workspace().root).telegram_manager_token is None:
+        render.say("Next, with the token of their bot from @BotFather on standard input:")
+        render.say(f"  {command('update', customer.email, _BOT_TOKEN, '-')}")
+        if not telegram:
+            render.say(f"  {command('update', customer.email, _USERNAME, '@NAME')}")
+    else:
+        render.say("Next; they get a link over which they make their bot themselves:")
+    render.say(f"  {command('provision', customer.email, options='--wait')}")
+
+
+def list_customers(
+    status: Annotated[str | None, typer.Option(help="Only customers with this status.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="The archive instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the customers, and what each one waits for."""
+    from provisioner.cli.output.records import print_listing
+    from provisioner.customers.lifecycle import STATUSES
+
+    if status is not None and status not in STATUSES:
+        raise InputError(
+            "list the customers", cause=f"there is no status {status}", hint=f"one of {', '.join(STATUSES)}"
+        )
+    # Nothing here is in a cycle; looking for one takes a fifth of the time with many customers.
+    gc.disable()
+    try:
+        print_listing(current_workspace(), status, archived=archived, as_json=as_json)
+    finally:
+        gc.enable()
+
+
+def show(
+    who: Who,
+    as_json: Json = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
+) -> None:
+    """Show one customer's record."""
+    from provisioner.cli.output.records import print_customer
+
+    found = current_workspace().store().find(who)
+    print_customer(found.record, archived=found.archived, as_json=as_json, reveal=reveal)
+
+
+def update(
+    who: Who,
+    field: Annotated[str, typer.Argument(metavar="FIELD", help="A dotted path: setup.droplet.id")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="null clears; - reads it from standard input, for secrets.")
+    ],
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also a move of a status that is not legal, or a subscription that another has."
+        ),
+    ] = False,
+) -> None:
+    """Change one field."""
+    from provisioner.customers.changes import change_field
+
+    word = _typed_in() if value == "-" else value
+    store = current_workspace().store()
+    if word != "null":
+        word = _understood(who, field, word)
+    if field == _SUBSCRIPTION and word != "null":
+        _check_subscription(store, who, word, force=force)
+    with store.edit(who, f"update {field}") as record:
+        before = record.customer
+        change = change_field(record, field, word, force=force)
+    render.say(f"{record.customer.email}: {change}")
+    if field == "status" and word == "cancelled":
+        _say_it_costs(record.customer)
+    if field == _PLATFORM:
+        _say_what_it_means(before, record.customer)
+
+
+def _understood(who: str, field: str, word: str) -> str:
+    """The word as the record has it, for what is typed in several ways; InputError for what cannot be."""
+    if field == _BOT_TOKEN:
+        return _checked_bot_token(who, word)
+    if field == _USERNAME:
+        return _stated_username(who, word)
+    if field == _PLATFORM:
+        from provisioner.messaging.channel import stated_platform
+
+        return stated_platform(word)
+    return word
+
+
+def _say_what_it_means(before: "Customer", customer: "Customer") -> None:
+    from provisioner.messaging.channel import meaning_of_change
+
+    meaning = meaning_of_change(before, customer)
+    if meaning:
+        render.say(meaning)
+
+
+def _typed_in() -> str:
+    """One line of standard input; InputError if there is none."""
+    line = sys.stdin.readline()
+    if not line:
+        raise InputError(
+            "read the value",
+            cause="standard input is empty",
+            hint="type the value, or send it through a pipe",
+        )
+    return line.rstrip("\n")
+
+
+def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: bool) -> None:
+    from provisioner.customers.new import checked_subscription
+
+    checked_subscription(word)
+    if not force:
+        store.refuse_shared("update the subscription", store.read(who).customer, word)
+
+
+def _checked_bot_token(who: str, word: str) -> str:
+    """Refuse a token that is no good, at once; where Telegram cannot be asked now, say so."""
+    from provisioner.messaging.telegram.tokens import check_token, stated_token
+    from provisioner.settings import load_settings
+
+    token, workspace = stated_token(word), current_workspace()
+    known = check_token(workspace.store(), load_settings(workspace.root), who, token)
+    if known is None:
+        render.say("warning: Telegram did not answer, so the token was not checked; provision will check it")
+    else:
+        render.say(f"It is the token of @{known.username}.")
+    return token
+
+
+def _stated_username(who: str, word: str) -> str:
+    """The username as Telegram has it; other platforms have rules of their own."""
+    from provisioner.messaging.channel import name_of
+    from provisioner.messaging.names import stated_username
+
+    platform = name_of(current_workspace().store().read(who).customer)
+    return stated_username(word) if platform == "telegram" else word
+
+
+def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT")]) -> None:
+    """Add a note."""
+    words = _joined(text, "add the note")
+    with current_workspace().store().edit(who, "add a note") as record:
+        record.add_note(words)
+    render.say(f"Noted for {record.customer.email}.")
+
+
+def timeline(
+    who: Who,
+    event: Annotated[str | None, typer.Argument(metavar="EVENT", help="Its name: droplet_created")] = None,
+    details: Annotated[list[str] | None, typer.Argument(metavar="DETAILS")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a customer's history, or add an event to it."""
+    from provisioner.cli.output.records import print_timeline
+
+    if event is None:
+        print_timeline(current_workspace().store().read(who), as_json=as_json)
+        return
+    name = _joined([event], "add the event")
+    with current_workspace().store().edit(who, "add an event") as record:
+        record.add_event(name, " ".join(details or []))
+    if as_json:
+        print_timeline(record, as_json=True)
+        return
+    render.say(f"Added {name} to the timeline of {record.customer.email}.")
+
+
+def archive(
+    who: Who,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although their droplet still exists and goes on costing.")
+    ] = False,
+) -> None:
+    """Move a customer to the archive.
+
+    Refused while their droplet exists, which goes on costing.
+    """
+    store = current_workspace().store()
+    found = store.find(who)
+    if not found.archived:
+        _look_for_droplet(store, found.record.customer, force=force)
+    moved = store.archive(who)
+    render.say(f"Archived {who}." if moved else f"{who} was in the archive already.")
+
+
+def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> None:
+    """Refuse, or say and write down, that a droplet may go on costing."""
+    from provisioner.settings import load_settings
+    from provisioner.steps.droplet import remaining
+
+    if not remaining.may_remain(customer):
+        return
+    settings = load_settings(current_workspace().root)
+    droplet = customer.setup.droplet
+    if force:
+        with store.edit(customer.email, "archive the customer") as record:
+            told = f"Without looking whether droplet {droplet.id or droplet.name} still exists and costs"
+            record.add_event("archive_forced", told)
+    elif settings.digitalocean_token is not None:
+        from provisioner.services.digitalocean.client import DigitalOcean
+
+        token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
+        cloud = DigitalOcean(token, endpoint, patience=remaining.PATIENCE_SECONDS)
+        remaining.refuse_while_remaining(cloud, customer)
+    else:
+        _say_it_costs(customer)
+
+
+def _say_it_costs(customer: "Customer") -> None:
+    """Nothing destroys a droplet but a person: say so where somebody might believe otherwise."""
+    from provisioner.steps.droplet.remaining import may_remain
+
+    if may_remain(customer):
+        droplet = customer.setup.droplet
+        named = f"droplet {droplet.id or droplet.name}" + (f" ({droplet.ip})" if droplet.ip else "")
+        render.say(
+            f"{customer.email}: {named} is not destroyed by this; while it exists it costs what its size does"
+        )
+
+
+def restore(who: Who) -> None:
+    """Bring a customer back from the archive."""
+    moved = current_workspace().store().restore(who)
+    render.say(f"Restored {who}." if moved else f"{who} was not in the archive.")
+
+
+def _joined(words: list[str], doing: str) -> str:
+    text = " ".join(words).strip()
+    if not text:
+        raise InputError(doing, cause="it has no words")
+    return text

@@ -1,0 +1,57 @@
+"""The commands around the records: `init`, `check`, `schema`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provisioner.cli.commands.tracking import Json
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output import render
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command("init")(init)
+    app.command("check")(check)
+    app.command("schema")(schema)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The current folder if not given.")] = Path(),
+    contact: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where customers write to, for new settings.")
+    ] = None,
+) -> None:
+    """Make a folder a workspace; what is there stays as it is."""
+    from provisioner.settings import load_settings
+    from provisioner.workspace import init_workspace
+
+    workspace, made = init_workspace(folder, contact)
+    render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
+    files = [path for path in made if path.is_file() and not path.name.startswith(".")]
+    if files:
+        render.say(f"Made {', '.join(str(path.relative_to(workspace.root)) for path in files)}.")
+    for missing in load_settings(workspace.root).missing_for_customers():
+        render.say(f"Before the first customer: {missing}.")
+    render.say("Next: provisioner add EMAIL SUBSCRIPTION_ID")
+
+
+def check(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend names, permissions and leftovers.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look for everything that is wrong with the customers' files."""
+    from provisioner.cli.output.records import print_checkup
+
+    checkup = current_workspace().store().check(fix=fix)
+    print_checkup(checkup, as_json=as_json)
+    if not checkup.healthy:
+        raise typer.Exit(1)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a customer's file, for editors."""
+    from provisioner.customers.record import json_schema
+
+    render.print_schema(json_schema())

@@ -1,0 +1,248 @@
+"""The one renderer: what commands found, for people or as JSON.
+
+Answers go to standard output; messages about what was done, and errors, to standard error.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from provisioner.cli.output.redaction import known_redactor
+from provisioner.cli.output.terminal import (
+    Text,
+    clear_screen,
+    columns,
+    cut,
+    err,
+    out,
+    styled,
+    width,
+    wrap,
+    write_lines,
+    write_text,
+)
+from provisioner.errors import ProvisionerError
+from provisioner.printable import clean, clean_json
+
+if TYPE_CHECKING:
+    from provisioner.secrets import Redactor
+
+__all__ = ["Text", "clean", "styled", "width"]
+
+JSON_VERSION = 1
+
+_NOTHING = "-"
+_GAP = 2
+_LAST_AT_LEAST = 12
+_EVENT_WIDTH = 20
+
+
+def print_json(kind: str, **content: object) -> None:
+    """The one document of a `--json` answer: `version`, `kind`, and what this kind has."""
+    _print_as_it_is(_as_json({"version": JSON_VERSION, "kind": kind, **content}))
+
+
+def print_schema(schema: Mapping[str, Any]) -> None:
+    """A JSON Schema as it is: its reader is an editor, which wants no envelope."""
+    _print_as_it_is(json.dumps(schema, indent=2))
+
+
+def print_json_line(line: str, stream: TextIO | None = None) -> None:
+    """One event for programs, as a line of JSON that is there already."""
+    write_text(f"{clean_json(line)}\n", stream or out())
+    (stream or out()).flush()
+
+
+def print_error(
+    error: ProvisionerError, stream: TextIO | None = None, redact: "Redactor | None" = None
+) -> None:
+    """What failed, why, and what to do, as one short block."""
+    stream = stream or err()
+    whom = f" for {error.whom}" if error.whom else ""
+    # A secret typed into the wrong place would otherwise come back in the refusal.
+    redact = redact or known_redactor()
+    print_block(styled("error", "red") + ": ", redact(f"could not {error.doing}{whom}"), stream)
+    if error.cause:
+        print_block("  ", redact(error.cause), stream)
+    for line in redact(error.hint or "").splitlines():
+        print_block("  " + styled("→", "cyan") + " ", line, stream)
+
+
+def print_block(first: str | Text, text: str, stream: TextIO | None = None) -> None:
+    """One paragraph of a message, behind `first`; on a terminal it goes on below itself."""
+    stream = stream or err()
+    room, taken = columns(stream), width(clean(str(first)))
+    indent = 4 if "→" in str(first) else 2
+    if room is None:
+        lines: list[str | Text] = [first + clean(text)]
+    elif room - taken < _LAST_AT_LEAST:
+        lines = [first, *wrap(text, room, indent, indent)]
+    else:
+        head, *rest = wrap(text, room, taken, indent) or [""]
+        lines = [first + head.lstrip(), *rest]
+    write_lines(lines, stream)
+
+
+def error_document(error: ProvisionerError, redact: "Redactor | None" = None) -> dict[str, object]:
+    """An error as a part of a JSON document."""
+    redact = redact or known_redactor()
+    texts = {name: getattr(error, name) for name in ("doing", "whom", "cause", "detail", "hint")}
+    shown = {name: text and redact(text) for name, text in texts.items()}
+    return {**shown, "retry": error.retry, "exitCode": error.exit_code}
+
+
+def say(text: str | Text) -> None:
+    """A message about what was done, in one line."""
+    write_lines([text], err())
+
+
+def say_lines(text: str) -> None:
+    """A message of several lines, which ends as it is given."""
+    write_text(text, err())
+
+
+def print_line(text: str | Text = "") -> None:
+    """One line of an answer."""
+    write_lines([text], out())
+
+
+def print_text(text: str) -> None:
+    """An answer of several lines, which ends as it is given."""
+    write_text(text, out())
+
+
+def flush() -> None:
+    """Have what was printed seen now, before another process prints."""
+    write_text("", err())
+
+
+def print_anew() -> None:
+    """What comes now stands in place of what stands on the terminal."""
+    clear_screen(out())
+
+
+def on_terminal() -> bool:
+    """Whether answers are seen by a person at once."""
+    return out().isatty()
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str]) -> None:
+    """Columns under a header; `styles` maps a cell's whole text to a style.
+
+    On a terminal the second column gives way where the row would be too wide, and what does not fit into
+    the last one stands below. Elsewhere nothing is cut.
+    """
+    cells = [[clean(cell) or _NOTHING for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
+    room = columns(out())
+    if room is None:
+        styles = {}
+    else:
+        others = sum(widths[:1] + widths[2:-1]) + _GAP * (len(widths) - 1)
+        widths[1] = max(min(widths[1], room - others - _LAST_AT_LEAST), len(header[1]))
+    lines = _row(header, widths, room, dict.fromkeys(header if room else (), "bold"))
+    for row in cells:
+        lines += _row(row, widths, room, styles)
+    write_lines(lines, out())
+
+
+def print_finding(file: str, problem: str, fixed: str | None) -> None:
+    """Something wrong with a file, and below it what was done about it."""
+    mark = styled("✓", "green") if fixed else styled("✗", "red")
+    print_line(mark + f" {file}")
+    print_wrapped("  ", problem, 2)
+    if fixed:
+        print_wrapped("  ", fixed, 2)
+
+
+def print_document(data: Mapping[str, Any], indent: int = 0) -> None:
+    """A record's fields under their own names, as `update` knows them; lists of entries one line each."""
+    names = [name for name, value in data.items() if not isinstance(value, dict | list)]
+    column = max((width(name) for name in names), default=0)
+    for name, value in data.items():
+        label = " " * indent + styled(name, "bold" if isinstance(value, dict | list) else "dim")
+        if isinstance(value, dict):
+            print_line(label)
+            print_document(value, indent + 2)
+        elif isinstance(value, list):
+            _print_list(label, value, indent + 2)
+        else:
+            padding = " " * (column - width(name) + 2)
+            print_wrapped(label + padding, _scalar(value), indent + column + 2)
+
+
+def print_entry(entry: object, indent: int = 0) -> None:
+    """One note, event, or member of any other list."""
+    if not isinstance(entry, dict):
+        print_wrapped(" " * indent, _scalar(entry), indent)
+        return
+    rest = dict(entry)
+    moment, event = clean(str(rest.pop("timestamp", ""))), clean(str(rest.pop("event", "")))
+    text = rest.pop("details" if event else "note", None)
+    words = [] if text is None else [_scalar(text)]
+    words += [f"{name}={_scalar(value)}" for name, value in rest.items()]
+    plain = f"{moment}  " * bool(moment) + f"{event:<{_EVENT_WIDTH}}  " * bool(event)
+    first = " " * indent + styled(plain[: len(moment)], "dim") + plain[len(moment) :]
+    print_wrapped(first, " ".join(words), indent + width(plain))
+
+
+def print_wrapped(first: str | Text, text: str, indent: int) -> None:
+    """Text behind `first`, which is `indent` wide; what does not fit goes on below itself."""
+    room, cleaned = columns(out()), clean(text)
+    if room is None or room - indent < 20 or width(cleaned) <= room - indent:
+        print_line(first + cleaned)
+        return
+    head, *rest = wrap(cleaned, room - indent) or [""]
+    write_lines([first + head, *(" " * indent + line for line in rest)], out())
+
+
+def _row(
+    row: Sequence[str], widths: Sequence[int], room: int | None, styles: Mapping[str, str]
+) -> list[str | Text]:
+    *first, last = row
+    line: str | Text = ""
+    for cell, size in zip(first, widths, strict=False):
+        shown = cut(cell, size)
+        padding = " " * (size - width(shown) + _GAP)
+        line = line + _styled_cell(shown, styles) + padding
+    taken = sum(widths[:-1]) + _GAP * (len(widths) - 1)
+    if room is None or taken + width(last) <= room:
+        return [line + _styled_cell(last, styles)]
+    below = " " * (widths[0] + _GAP)
+    return [line, *(f"{below}{part}" for part in wrap(last, room - len(below)))]
+
+
+def _styled_cell(cell: str, styles: Mapping[str, str]) -> str | Text:
+    style = styles.get(cell)
+    return styled(cell, style) if style else cell
+
+
+def _print_list(label: str | Text, entries: Sequence[Any], indent: int) -> None:
+    print_line(label if entries else label + f"  {_NOTHING}")
+    for entry in entries:
+        print_entry(entry, indent)
+
+
+def _scalar(value: object) -> str:
+    if value is None or value == "":
+        return _NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _print_as_it_is(document: str) -> None:
+    write_text(f"{clean_json(document)}\n", out())
+
+
+def _as_json(document: Mapping[str, object]) -> str:
+    from pydantic_core import to_json
+
+    if _is_unicode(out()):
+        # Five times as fast as the standard library, which matters with thousands of customers.
+        with contextlib.suppress(UnicodeEncodeError, ValueError):
+            return to_json(document, indent=2).decode()
+    return json.dumps(document, indent=2)
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"

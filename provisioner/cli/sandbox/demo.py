@@ -1,0 +1,244 @@
+"""`demo`: the main job on the sandbox, from an empty workspace to the bot's answer."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provisioner.cli.output import render
+from provisioner.errors import ProvisionerError, SandboxError
+
+if TYPE_CHECKING:
+    from provisioner.customers.store import CustomerStore
+    from provisioner.sandbox.client import Sandbox
+
+SANDBOX = "demo"
+EMAIL = "ada@example.com"
+PHONE = "ada"
+_PATIENCE_SECONDS = 900
+_ANSWER_SECONDS = 90
+_LOOK_SECONDS = 0.5
+_ECHO = "You wrote: “hello"
+"""What the sandbox's model answers; her Start may be answered yet, too."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("demo")(demo)
+
+
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the sandbox and the workspace for playing on.")
+    ] = False,
+) -> None:
+    """Provision a customer on the sandbox, up to her bot's answer.
+
+    Needs Linux and root.
+    """
+    began = time.monotonic()
+    # So that what was begun is taken down then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with _sandbox(keep=keep) as sandbox, _folder(keep=keep) as folder:
+        stage = Stage(sandbox, folder)
+        _prepare(stage)
+        bot = _provision(stage)
+        _show(stage, bot)
+        _heading(f"All done in {time.monotonic() - began:.0f} s")
+        _say_how_to_play(stage, bot, kept=keep)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the demo plays: the outside world, and the operator's workspace."""
+
+    sandbox: "Sandbox"
+    folder: Path
+
+    @property
+    def store(self) -> "CustomerStore":
+        from provisioner.workspace import Workspace
+
+        return Workspace(self.folder).store()
+
+    def command(self, *words: str, typed: str = "") -> None:
+        """Run `provisioner` in sight, as the operator would; SandboxError if it does not end well."""
+        render.print_line()
+        render.print_line(f"$ provisioner {shlex.join(words)}")
+        render.flush()
+        argv = [sys.executable, "-m", "provisioner.cli.main", *words]
+        environment = {**os.environ, **self.sandbox.env, "PROVISIONER_WORKSPACE": str(self.folder)}
+        ended = subprocess.run(argv, env=environment, input=typed, text=True, check=False)
+        if ended.returncode:
+            hint = "make demo KEEP=1 leaves everything as it is at the end, for looking into it"
+            cause = f"provisioner {words[0]} ended with exit code {ended.returncode}"
+            raise SandboxError("finish the demo", cause=cause, hint=hint)
+
+
+def _prepare(stage: Stage) -> None:
+    """A workspace with one customer, who has a phone and a mailbox."""
+    _heading("A workspace and a customer")
+    stage.command("init", str(stage.folder), "--contact", "help@stuffpress.example")
+    stage.command("add", EMAIL, "sub_demo", "--name", "Ada Lovelace", "--telegram", f"@{PHONE}")
+    stage.sandbox.add_phone(PHONE, "Ada")
+
+
+def _provision(stage: Stage) -> str:
+    """The one command; the bot's username."""
+    _heading("One command")
+    customer = _Customer(stage)
+    customer.start()
+    try:
+        stage.command("provision", EMAIL, "--wait", "15m")
+    finally:
+        customer.join_or_give_up()
+    if not customer.answered:
+        raise SandboxError("finish the demo", cause=customer.trouble or "the Moltbot did not answer")
+    return customer.bot
+
+
+class _Customer(threading.Thread):
+    """Ada: does what the e-mails ask for, and writes "hello" when her assistant has written to her."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(daemon=True)
+        self.bot = ""
+        self.answered = False
+        self.trouble: str | None = None
+        self._stage = stage
+        self._gone = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._live()
+        except ProvisionerError as error:
+            self.trouble = error.summary
+
+    def join_or_give_up(self) -> None:
+        """Wait for the answer if she has been let in; otherwise she puts the phone away."""
+        if not self._setup_is_complete():
+            self._gone.set()
+        self.join(_ANSWER_SECONDS + 10)
+
+    def _live(self) -> None:
+        self.bot = self._open_mail("two taps are yours", link="/newbot/")
+        _tell(f"makes the bot @{self.bot}: she taps the button in her e-mail, then Create")
+        self._open_mail("Your assistant is ready", link=self.bot)
+        _tell("opens the link in her second e-mail, and presses Start")
+        if not self._until(self._setup_is_complete):
+            return
+        said = self._stage.sandbox.say(PHONE, self.bot, "hello")
+        _tell("writes: hello")
+        self.answered = bool(
+            self._stage.sandbox.wait_for_reply(
+                PHONE, self.bot, after=said.id, containing=_ECHO, timeout=_ANSWER_SECONDS
+            )
+        )
+
+    def _open_mail(self, subject: str, *, link: str) -> str:
+        """Tap the link with these words in this e-mail, then what the phone offers; the bot's username."""
+        sandbox = self._stage.sandbox
+        if not self._until(lambda: sandbox.wait_for_mail(EMAIL, subject, timeout=0) is not None):
+            raise SandboxError("wait for the e-mail", whom=subject, cause="it did not come")
+        letter = sandbox.wait_for_mail(EMAIL, subject)
+        assert letter is not None, "it is there"
+        sandbox.open_link(PHONE, next(one for one in letter.links if link in one))
+        return sandbox.confirm(PHONE).username
+
+    def _setup_is_complete(self) -> bool:
+        return self._stage.store.read(EMAIL).customer.setup.status == "complete"
+
+    def _until(self, true: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not true():
+            if time.monotonic() > deadline or self._gone.wait(_LOOK_SECONDS):
+                return False
+        return True
+
+
+def _show(stage: Stage, bot: str) -> None:
+    from provisioner.secrets import mask_record
+
+    _heading("Her history")
+    stage.command("timeline", EMAIL)
+    _heading("The setup block of her record")
+    render.print_document({"setup": mask_record(stage.store.read(EMAIL).data)["setup"]})
+    _heading("Her e-mails")
+    for letter in stage.sandbox.mailbox():
+        render.print_line(letter.subject)
+    _heading(f"The chat on her phone, with @{bot}")
+    for message in stage.sandbox.chat(PHONE, bot):
+        who = "Ada" if message.sender == "user" else "Moltbot"
+        for number, line in enumerate(message.text.splitlines() or [""]):
+            render.print_wrapped(f"{who if number == 0 else '':>9}  ", line, 11)
+
+
+def _tell(text: str) -> None:
+    """What Ada does, among what the command says."""
+    render.say(f"  ~ Ada {text}")
+
+
+def _say_how_to_play(stage: Stage, bot: str, *, kept: bool) -> None:
+    if not kept:
+        render.print_line("Nothing is left running. To play on: make demo KEEP=1")
+        return
+    here = shlex.quote(str(stage.folder))
+    render.print_text(
+        f"""The sandbox is up, and the workspace is {here}. To play on:
+
+    . .venv/bin/activate; cd {here}; export PROVISIONER_SANDBOX={SANDBOX}; eval "$(provisioner sandbox env)"
+    provisioner sandbox phone say {PHONE} {bot} "What can you do?"
+    provisioner sandbox phone read {PHONE} {bot}
+    provisioner add you@example.com sub_test
+
+To end it: provisioner sandbox down; rm -r {here}
+"""
+    )
+
+
+@contextmanager
+def _sandbox(*, keep: bool) -> Iterator["Sandbox"]:
+    from provisioner.sandbox.client import Sandbox
+    from provisioner.sandbox.launch import down, up
+    from provisioner.sandbox.options import Options
+    from provisioner.sandbox.prepare import prepare
+    from provisioner.sandbox.state import folder_named
+
+    _heading("The sandbox: the outside world in a box")
+    prepare(render.say)
+    options = Options(state=folder_named(SANDBOX))
+    down(options.folder)
+    try:
+        up(options, render.say)
+        yield Sandbox(options.state)
+    finally:
+        if not keep:
+            render.say("taking the sandbox down")
+            down(options.folder, render.say)
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="provisioner-demo-"))
+    try:
+        yield folder
+    finally:
+        if not keep:
+            shutil.rmtree(folder)
+
+
+def _heading(text: str) -> None:
+    render.print_line()
+    render.print_line(render.styled(f"== {text}", "bold"))

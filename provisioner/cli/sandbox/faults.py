@@ -1,0 +1,124 @@
+"""The sandbox's commands about what goes wrong on demand, and about what was asked of its services."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from provisioner.cli.output import render
+from provisioner.cli.sandbox.choice import the_sandbox
+from provisioner.errors import InputError
+
+if TYPE_CHECKING:
+    from provisioner.sandbox.faults import Fault
+
+_faults = typer.Typer(help="What goes wrong on demand.", no_args_is_help=True, rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(_faults, name="faults")
+    app.command("counts")(_counts)
+
+
+@_faults.command("list")
+def _list(json: Json = False) -> None:
+    """The rules in force, with how often each has struck."""
+    faults = the_sandbox().faults()
+    if json:
+        render.print_json("sandboxFaults", faults=[fault.model_dump() for fault in faults])
+        return
+    for fault in faults:
+        render.print_line(_line(fault))
+    if not faults:
+        render.print_line("no faults")
+
+
+@_faults.command("kinds")
+def _kinds() -> None:
+    """Every kind of fault, and the parameters that it reads."""
+    from provisioner.sandbox.faults import KINDS
+
+    for kind, meaning in KINDS.items():
+        render.print_line(f"{kind:<18} {meaning}")
+
+
+@_faults.command("add")
+def _add(
+    service: Annotated[str, typer.Argument(help="cloud, telegram, model, node, mail or server")],
+    kind: Annotated[str, typer.Argument(help="see `faults kinds`")],
+    params: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
+    method: Annotated[str, typer.Option(help="GET, POST, …; * for all.")] = "*",
+    path: Annotated[
+        str,
+        typer.Option(help="A regular expression, searched in the path with its query, or a droplet's name."),
+    ] = "",
+    count: Annotated[int, typer.Option(min=0, help="How often it strikes; 0 is without end.")] = 1,
+    after: Annotated[int, typer.Option(min=0, help="How many matching requests pass before.")] = 0,
+) -> None:
+    """Let something go wrong.
+
+    For example: provisioner sandbox faults add cloud status status=500 --path /droplets
+
+    The next droplet is a rough one: provisioner sandbox faults add server rough
+    """
+    from pydantic import ValidationError
+
+    values = dict(_parameter(text) for text in params or ())
+    try:
+        fault = the_sandbox().fault(
+            service,  # type: ignore[arg-type]  # checked by the rule's model
+            kind,  # type: ignore[arg-type]
+            method=method,
+            path=path,
+            count=count or None,
+            after=after,
+            **values,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "fault"
+        raise InputError("add the fault", cause=f"{where}: {first['msg']}") from None
+    render.print_line(_line(fault))
+
+
+@_faults.command("clear")
+def _clear(number: Annotated[int | None, typer.Argument(help="One rule; all without it.")] = None) -> None:
+    """Let nothing go wrong any more."""
+    the_sandbox().clear_faults(number)
+
+
+def _counts(
+    reset: Annotated[bool, typer.Option("--reset", help="Begin to count anew afterwards.")] = False,
+    json: Json = False,
+) -> None:
+    """How often each service was asked what."""
+    sandbox = the_sandbox()
+    rows = sandbox.requests()
+    if reset:
+        sandbox.reset_counts()
+    if json:
+        render.print_json("sandboxCounts", requests=[row.model_dump() for row in rows])
+        return
+    for row in rows:
+        render.print_line(
+            f"{row.count:>6}  {row.service:<9} {row.method:<6} {row.status or 'cut':>4}  {row.route}"
+        )
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise InputError("add the fault", cause=f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _line(fault: "Fault") -> str:
+    times = "always" if fault.count is None else f"{fault.count} times"
+    given = fault.params.model_dump(exclude_defaults=True)
+    params = " ".join(f"{name}={value}" for name, value in given.items())
+    where = f"{fault.method} {fault.path or 'everything'}"
+    struck = f"struck {fault.struck}"
+    return (
+        f"{fault.id}  {fault.service} {fault.kind} {params} on {where}, {times} after {fault.after}, {struck}"
+    )

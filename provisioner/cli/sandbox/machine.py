@@ -1,0 +1,183 @@
+"""The commands of the sandbox: bring it up and down, look at it, and get the settings that point at it."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from provisioner.cli.output import render
+from provisioner.cli.sandbox import faults, people
+from provisioner.cli.sandbox.choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
+
+if TYPE_CHECKING:
+    from provisioner.sandbox.client import Status
+    from provisioner.sandbox.options import Options
+
+sandbox_app = typer.Typer(
+    help="The outside world in a box: cloud, Telegram, model, mailbox.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+faults.register(sandbox_app)
+people.register(sandbox_app)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+@sandbox_app.callback()
+def _options(
+    name: Annotated[
+        str, typer.Option(envvar="PROVISIONER_SANDBOX", help="Which sandbox, if you have several.")
+    ] = "default",
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Its folder, in place of the one that its name gives.")
+    ] = None,
+) -> None:
+    choose_sandbox(name, state)
+
+
+@sandbox_app.command("up")
+def up(
+    pretend: Annotated[
+        bool, typer.Option(help="No real machines behind the droplets; needs neither root nor Linux.")
+    ] = False,
+    foreground: Annotated[bool, typer.Option(help="Stay, and stop on Ctrl-C.")] = False,
+    boot_seconds: Annotated[
+        float, typer.Option(min=0, help="How long a droplet takes at least until it is active.")
+    ] = 0,
+) -> None:
+    """Start the sandbox, and wait until it answers."""
+    from provisioner.sandbox.cloud.knobs import CloudKnobs
+    from provisioner.sandbox.options import Options
+
+    options = Options(state=chosen_state(), pretend=pretend, cloud=CloudKnobs(boot_seconds=boot_seconds))
+    if foreground:
+        _stay(options)
+    else:
+        _start(options)
+
+
+@sandbox_app.command("down")
+def down() -> None:
+    """Stop the sandbox and leave nothing of it; also after a crash."""
+    from provisioner.sandbox.launch import down as stop
+    from provisioner.sandbox.state import StateFolder
+
+    was_up = stop(StateFolder(chosen_state()), render.say)
+    render.say("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
+
+
+@sandbox_app.command("status")
+def status(json: Json = False) -> None:
+    """What runs: droplets, addresses, since when."""
+    found = the_sandbox().status()
+    if json:
+        render.print_json("sandboxStatus", **_as_document(found))
+        return
+    kind = "pretend machines" if found.pretend else "real machines"
+    render.print_line(f"up for {found.uptime:.0f} s with {kind}; process {found.pid}, folder {found.state}")
+    render.print_line(f"listens on {', '.join(f'{address}:{found.port}' for address in found.addresses)}")
+    for droplet in found.droplets:
+        render.print_line(
+            f"droplet {droplet.id}  {droplet.status:<7} {droplet.address or '-':<15} {droplet.name}"
+        )
+    if not found.droplets:
+        render.print_line("no droplets")
+
+
+@sandbox_app.command("env")
+def env(json: Json = False) -> None:
+    """The settings that point the product at it, for a shell.
+
+    To have them there: eval "$(provisioner sandbox env)"
+    """
+    settings = the_sandbox().env
+    if json:
+        render.print_json("sandboxEnv", env=settings)
+        return
+    for name, value in settings.items():
+        render.print_line(f"export {name}={shlex.quote(value)}")
+
+
+@sandbox_app.command("prepare")
+def prepare(
+    tests: Annotated[bool, typer.Option("--tests", help="Also what the project's tests need.")] = False,
+) -> None:
+    """Install what this machine lacks for the sandbox, and say why."""
+    from provisioner.sandbox.prepare import FOR_TESTS
+    from provisioner.sandbox.prepare import prepare as install
+
+    install(render.say, FOR_TESTS if tests else None)
+
+
+@sandbox_app.command("image")
+def image() -> None:
+    """Build the droplets' base image now, if the cache lacks it."""
+    from provisioner.sandbox import host
+    from provisioner.sandbox.cache import DEFAULT_CACHE
+    from provisioner.sandbox.image import DEBIAN, ensure
+
+    host.require()
+    render.print_line(str(ensure(DEBIAN, DEFAULT_CACHE, render.say)))
+
+
+@sandbox_app.command("cloud")
+def cloud(
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What to change from now on.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show or change the cloud's timing and limits.
+
+    Among them are boot_seconds, list_lag, droplet_limit and sold_out.
+    """
+    sandbox = the_sandbox()
+    if settings:
+        sandbox.turn(**dict(_setting(text) for text in settings))
+    knobs = sandbox.knobs.model_dump()
+    if json:
+        render.print_json("sandboxCloud", cloud=knobs)
+        return
+    for name, value in knobs.items():
+        render.print_line(f"{name}={','.join(value) if isinstance(value, tuple) else value}")
+
+
+def _start(options: "Options") -> None:
+    from provisioner.sandbox.launch import up as start
+
+    if start(options, render.say):
+        render.say("the sandbox is up")
+        render.say(f'point the product at it with: eval "$({sandbox_command("env")})"')
+    else:
+        render.say("the sandbox is up already")
+
+
+def _stay(options: "Options") -> None:
+    from provisioner.sandbox import host
+    from provisioner.sandbox.launch import require_parts
+
+    require_parts()
+    from provisioner.sandbox.server import serve_here
+
+    if not options.pretend:
+        host.require()
+    serve_here(options)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise typer.BadParameter(f"write it as NAME=VALUE, not {text!r}")
+    return name, [part for part in value.split(",") if part] if name == "sold_out" else value
+
+
+def _as_document(found: "Status") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    document = asdict(found)
+    for droplet in document["droplets"]:
+        # It holds the private half of a host key.
+        del droplet["user_data"]
+    return document

@@ -1,0 +1,209 @@
+"""The sandbox's commands about people: their phones, their bots, the e-mail that was sent to them."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provisioner.cli.output import render
+from provisioner.cli.sandbox.choice import the_sandbox
+from provisioner.errors import InputError, SandboxError
+
+if TYPE_CHECKING:
+    from provisioner.sandbox.client import Letter, Said, Sandbox, Screen
+
+_phone = typer.Typer(help="The customers' phones.", no_args_is_help=True, rich_markup_mode=None)
+_mailbox = typer.Typer(help="The e-mail that was sent.", rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Username = Annotated[str, typer.Argument(help="The person's Telegram username.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(_phone, name="phone")
+    app.add_typer(_mailbox, name="mailbox")
+    app.command("botfather")(_botfather)
+
+
+def _botfather(
+    name: Annotated[str, typer.Argument(help="What people see.")],
+    username: Annotated[str, typer.Argument(help="Ends in bot.")],
+    owner: Annotated[str, typer.Option(help="Whose bot it is; gets a phone if there is none.")] = "operator",
+    manages: Annotated[bool, typer.Option("--manages", help="It may manage other bots.")] = False,
+) -> None:
+    """Make a bot, as BotFather does, and print its token."""
+    sandbox = the_sandbox()
+    owner = owner.removeprefix("@")
+    if owner.lower() not in {(phone.username or "").lower() for phone in sandbox.phones()}:
+        sandbox.add_phone(owner)
+    render.print_line(
+        sandbox.create_bot(name, username.removeprefix("@"), owner, can_manage_bots=manages).token
+    )
+
+
+@_phone.command("list")
+def _list(json: Json = False) -> None:
+    """Everybody who has a phone, and the bots that they talk to."""
+    phones = the_sandbox().phones()
+    if json:
+        render.print_json("sandboxPhones", phones=[asdict(phone) for phone in phones])
+        return
+    for phone in phones:
+        render.print_line(
+            f"@{phone.username}  {phone.name}  {' '.join(f'@{bot}' for bot in phone.chats)}".rstrip()
+        )
+
+
+@_phone.command("add")
+def _add(
+    username: Username, name: Annotated[str | None, typer.Option(help="Their first name.")] = None
+) -> None:
+    """Give somebody a phone with Telegram."""
+    the_sandbox().add_phone(username.removeprefix("@"), name)
+
+
+@_phone.command("start")
+def _start(username: Username, bot: Annotated[str, typer.Argument()]) -> None:
+    """Open the bot's chat and press Start."""
+    the_sandbox().press_start(_plain(username), _plain(bot))
+
+
+@_phone.command("open")
+def _open(username: Username, url: Annotated[str, typer.Argument(metavar="LINK")]) -> None:
+    """Tap a link, and say what opens."""
+    render.print_line(_seen(the_sandbox().open_link(_plain(username), url)))
+
+
+@_phone.command("tap")
+def _tap(
+    username: Username,
+    bot: Annotated[str, typer.Argument(help="In whose chat.")],
+    label: Annotated[str, typer.Argument(help="What the button says.")],
+) -> None:
+    """Tap a button of a chat, and say what opens."""
+    render.print_line(_seen(the_sandbox().tap(_plain(username), _plain(bot), label)))
+
+
+@_phone.command("confirm")
+def _confirm(
+    username: Username,
+    name: Annotated[str | None, typer.Option(help="Another name than the dialog suggests.")] = None,
+    bot: Annotated[str | None, typer.Option(help="Another username than the dialog suggests.")] = None,
+) -> None:
+    """Tap the Start or Create that is on the screen, and print the bot."""
+    chosen = the_sandbox().confirm(_plain(username), name=name, bot=_plain(bot) if bot else None)
+    render.print_line(f"@{chosen.username}")
+
+
+@_phone.command("say")
+def _say(
+    username: Username,
+    bot: Annotated[str, typer.Argument()],
+    text: Annotated[list[str], typer.Argument(metavar="TEXT")],
+) -> None:
+    """Write to the bot."""
+    the_sandbox().say(_plain(username), _plain(bot), " ".join(text))
+
+
+@_phone.command("read")
+def _read(
+    username: Username,
+    bot: Annotated[str | None, typer.Argument(help="Which chat, if there are several.")] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Wait up to so many seconds for an answer to the last message.")
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Show the chat as the person sees it."""
+    sandbox = the_sandbox()
+    partner = _plain(bot) if bot else _only_chat(sandbox, _plain(username))
+    if wait:
+        _wait_for_answer(sandbox, _plain(username), partner, wait)
+    chat = sandbox.chat(_plain(username), partner)
+    if json:
+        render.print_json("sandboxChat", bot=partner, messages=[asdict(message) for message in chat])
+        return
+    for message in chat:
+        render.print_text(_spoken(message, _plain(username), partner) + "\n")
+
+
+@_mailbox.callback(invoke_without_command=True)
+def _letters(context: typer.Context, json: Json = False) -> None:
+    """List the e-mail that was sent, oldest first."""
+    if context.invoked_subcommand:
+        return
+    letters = the_sandbox().mailbox()
+    if json:
+        render.print_json("sandboxMailbox", mails=[asdict(letter) for letter in letters])
+        return
+    for letter in letters:
+        render.print_line(f"{letter.number}  to {', '.join(letter.recipients)}: {letter.subject}")
+    if not letters:
+        render.print_line("no mail")
+
+
+@_mailbox.command("show")
+def _show(number: Annotated[int, typer.Argument(min=1)]) -> None:
+    """Show one e-mail whole."""
+    render.print_text(_opened(_letter(number)) + "\n")
+
+
+@_mailbox.command("links")
+def _links(number: Annotated[int, typer.Argument(min=1)]) -> None:
+    """Print the links in one e-mail."""
+    for link in _letter(number).links:
+        render.print_line(link)
+
+
+def _letter(number: int) -> "Letter":
+    letters = the_sandbox().mailbox()
+    if number > len(letters):
+        raise InputError("show the e-mail", whom=str(number), cause=f"there are {len(letters)}")
+    return letters[number - 1]
+
+
+def _wait_for_answer(sandbox: "Sandbox", username: str, bot: str, seconds: float) -> None:
+    own = [message.id for message in sandbox.chat(username, bot) if message.sender == "user"]
+    if sandbox.wait_for_reply(username, bot, after=max(own, default=0), timeout=seconds) is None:
+        cause = f"@{bot} has written nothing for {seconds:g} s"
+        raise SandboxError("read the answer", whom=f"@{username}", cause=cause, retry=True)
+
+
+def _only_chat(sandbox: "Sandbox", username: str) -> str:
+    chats = [bot for phone in sandbox.phones() if phone.username == username for bot in phone.chats]
+    if len(chats) != 1:
+        found = " ".join(f"@{bot}" for bot in chats) or "none"
+        raise InputError(
+            "choose the chat", whom=f"@{username}", cause=f"there are: {found}", hint="name the bot"
+        )
+    return chats[0]
+
+
+def _spoken(message: "Said", username: str, bot: str) -> str:
+    who = bot if message.sender == "bot" else username
+    at = time.strftime("%H:%M:%S", time.localtime(message.date))
+    buttons = "".join(f"\n    [{' | '.join(row)}]" for row in message.buttons)
+    return f"{at} @{who}: {message.text}{buttons}"
+
+
+def _seen(screen: "Screen") -> str:
+    if screen.kind == "start":
+        return f"@{screen.bot} with its Start button: confirm presses it"
+    if screen.kind == "new_bot":
+        return f"a new bot “{screen.name}”, @{screen.username}, managed by @{screen.bot}: confirm creates it"
+    return f"the web page {screen.url}" if screen.kind == "page" else "the chat"
+
+
+def _opened(letter: "Letter") -> str:
+    head = [
+        f"From: {letter.sender}",
+        f"To: {', '.join(letter.recipients)}",
+        f"Subject: {letter.subject}",
+        f"Date: {letter.date}",
+    ]
+    return "\n".join([*head, "", letter.text or letter.html or ""])
+
+
+def _plain(username: str) -> str:
+    return username.removeprefix("@")

@@ -1,0 +1,63 @@
+"""What is said of failed runs: without their customers' secrets, and without reading everybody's record."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from provisioner.cli.context import choose_workspace
+from provisioner.cli.output.endings import document, last_word, tell_unreadable
+from provisioner.customers import known_secrets
+from provisioner.customers.new import SignUp, new_record
+from provisioner.errors import ProvisionerError
+from provisioner.runs.fleet import Ending
+from provisioner.secrets import MASK
+from provisioner.workspace import Workspace
+
+ADA = "ada@example.com"
+SECRET = "swordfish-of-ada"
+
+
+@pytest.fixture
+def read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Each time that all records were read, in a workspace in which Ada has a secret of no known shape."""
+    record = new_record(SignUp(ADA, "sub_ada"))
+    record.data["extra"] = {"password": SECRET}
+    workspace.store().add(record)
+    choose_workspace(workspace.root)
+    times: list[Path] = []
+    every = known_secrets.record_secrets
+
+    def counted(customers: Path) -> list[str]:
+        times.append(customers)
+        return list(every(customers))
+
+    monkeypatch.setattr(known_secrets, "record_secrets", counted)
+    return times
+
+
+def failed(whom: str) -> Ending:
+    return Ending(whom, refusal=ProvisionerError("set up", whom=whom, cause=f"the server said {SECRET}"))
+
+
+def test_the_ending_of_one_run_reads_the_record_of_its_customer_alone(read: list[Path]) -> None:
+    assert last_word(failed(ADA)) == f"the server said {MASK}"
+    assert document(failed(ADA))["error"]["cause"] == f"the server said {MASK}"
+    assert read == []
+
+
+def test_where_that_record_cannot_be_read_all_are(read: list[Path]) -> None:
+    assert last_word(failed("nobody@example.com")) == f"the server said {MASK}"
+    assert len(read) == 1
+
+
+def test_many_files_that_are_broken_are_told_by_one_reading(
+    read: list[Path], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("x.json", "y.json"):
+        (workspace.customers_dir / "active" / name).write_text('{"')
+    broken = [listing for listing in workspace.store().all() if listing.broken]
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    tell_unreadable(broken)
+    assert len(broken) == 2
+    assert len(read) == 1
