@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud, Droplet
-from provisioner.sandbox.faults import FaultBook, Params, Rule
-from provisioner.sandbox.injection import BreakableProtocol, Injection
-from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.faults.injection import BreakableProtocol, Injection
+from provisioner.sandbox.faults.rules import FaultBook, Params, Rule
+from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.factory import Services
 from provisioner.settings import OperatorSettings, Settings

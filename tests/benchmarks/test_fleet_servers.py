@@ -14,14 +14,14 @@ import pytest
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
-from provisioner.sandbox.client import Sandbox, running_sandbox
+from provisioner.sandbox.control.client import Sandbox, running_sandbox
 from provisioner.workspace import Workspace
 from tests.benchmarks.meeting import Meeting
 from tests.benchmarks.process import Process, Usage
 from tests.benchmarks.test_fleet import CUSTOMERS, MOST_A_MINUTE, MOST_MEGABYTES
 from tests.campaigns.world import put_small_playbooks
 from tests.e2e.operator import Operator
-from tests.sandbox.test_real_cloud import left_of
+from tests.sandbox.machines.test_real_cloud import left_of
 
 pytestmark = pytest.mark.sandbox
 

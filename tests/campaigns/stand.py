@@ -13,11 +13,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from provisioner.sandbox import host, nspawn
-from provisioner.sandbox.image import DEBIAN
-from provisioner.sandbox.machines import MachineSpec
-from provisioner.sandbox.nspawn import NspawnMachines
-from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.machines import host, nspawn
+from provisioner.sandbox.machines.image import DEBIAN
+from provisioner.sandbox.machines.interface import MachineSpec
+from provisioner.sandbox.machines.nspawn import NspawnMachines
+from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.ssh.keys import generate_keypair
 
 _FIRST_BOOT = """\

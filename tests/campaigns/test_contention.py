@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.sandbox.client import Sandbox, running_sandbox
+from provisioner.sandbox.control.client import Sandbox, running_sandbox
 from provisioner.workspace import Workspace
 from tests.e2e.operator import Ended, Operator
 

@@ -14,15 +14,15 @@ import yaml
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.playbook.load import load
-from provisioner.sandbox.assembly import LOOPBACK, MANAGER, Assembly
-from provisioner.sandbox.cloud.knobs import CloudKnobs
+from provisioner.sandbox.cloud.options import CloudKnobs
 from provisioner.sandbox.cloud.state import Cloud, Droplet
-from provisioner.sandbox.faults import Params, Rule
-from provisioner.sandbox.injection import BreakableProtocol
-from provisioner.sandbox.machines import MachineSpec
-from provisioner.sandbox.mailbox import Mail, links_in
-from provisioner.sandbox.options import Options
-from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.control.assembly import LOOPBACK, MANAGER, Assembly
+from provisioner.sandbox.control.options import Options
+from provisioner.sandbox.faults.injection import BreakableProtocol
+from provisioner.sandbox.faults.rules import Params, Rule
+from provisioner.sandbox.machines.interface import MachineSpec
+from provisioner.sandbox.machines.pretend import PretendMachines
+from provisioner.sandbox.mail.mailbox import Mail, links_in
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.workspace import Workspace, init_workspace
 from tests.campaigns.stand import LentMachines, Machine, standing

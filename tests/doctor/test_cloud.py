@@ -14,7 +14,7 @@ from provisioner.doctor.server_report import ServerReport
 from provisioner.errors import HostKeyError, InputError
 from provisioner.sandbox.cloud.catalog import size_named
 from provisioner.sandbox.cloud.state import Droplet, Firewall
-from provisioner.sandbox.model import Model, model_app
+from provisioner.sandbox.model.app import Model, model_app
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.ssh.keys import generate_keypair

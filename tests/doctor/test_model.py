@@ -15,7 +15,7 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.doctor import model as doctor_model
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
-from provisioner.sandbox.model import Model, model_app
+from provisioner.sandbox.model.app import Model, model_app
 from provisioner.settings import Settings
 from provisioner.workspace import Workspace, init_workspace
 from tests.doctor.hints import check_hint

@@ -18,7 +18,7 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.doctor import bots, mail_server
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import AT_ONCE, Diagnosis, Trouble
-from provisioner.sandbox.mailbox import Mailbox
+from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot, Webhook
 from provisioner.sandbox.telegram.world import World

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.sandbox.client import Sandbox, running_sandbox
+from provisioner.sandbox.control.client import Sandbox, running_sandbox
 from tests.e2e.operator import Operator
 
 

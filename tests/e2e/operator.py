@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from provisioner.sandbox.client import Sandbox
+from provisioner.sandbox.control.client import Sandbox
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from provisioner.sandbox.state import folder_named
+from provisioner.sandbox.control.state import folder_named
 from tests.sandbox.droplets import traces
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1200)]

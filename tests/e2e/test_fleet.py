@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.sandbox.client import Sandbox
+from provisioner.sandbox.control.client import Sandbox
 from provisioner.workspace import Workspace
 from tests.campaigns.world import put_small_playbooks
 from tests.e2e.operator import Operator

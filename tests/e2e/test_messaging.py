@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from provisioner.sandbox.client import BotAccount, Sandbox
+from provisioner.sandbox.control.client import BotAccount, Sandbox
 from tests.e2e.operator import Operator
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1200)]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from provisioner.sandbox.client import Sandbox
+from provisioner.sandbox.control.client import Sandbox
 from tests.e2e.operator import Operator
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.sandbox import host
-from provisioner.sandbox.client import Sandbox
+from provisioner.sandbox.control.client import Sandbox
+from provisioner.sandbox.machines import host
 from provisioner.workspace import Workspace
 from tests.campaigns.world import put_small_playbooks
 from tests.e2e.operator import Ended, Operator

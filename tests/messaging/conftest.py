@@ -12,7 +12,7 @@ from provisioner.customers.record import Customer
 from provisioner.messaging.telegram import manager
 from provisioner.runs.progress import Progress
 from provisioner.runs.runner import Runner, RunResult
-from provisioner.sandbox.mailbox import Mailbox, links_in
+from provisioner.sandbox.mail.mailbox import Mailbox, links_in
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog, Phones, StartScreen

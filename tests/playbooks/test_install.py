@@ -18,9 +18,9 @@ from provisioner.errors import RemoteError, TaskFailed
 from provisioner.playbook.datum import datum
 from provisioner.playbook.execute import Execution
 from provisioner.playbook.journal import Event, Report, TaskBegan
-from provisioner.sandbox.cache import DEFAULT_CACHE
-from provisioner.sandbox.model import Model, model_app
-from provisioner.sandbox.node_mirror import node_app
+from provisioner.sandbox.machines.cache import DEFAULT_CACHE
+from provisioner.sandbox.machines.node_mirror import node_app
+from provisioner.sandbox.model.app import Model, model_app
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot, User
 from provisioner.sandbox.telegram.phones import Phones

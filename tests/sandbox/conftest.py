@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.sandbox import host, image, nspawn
-from provisioner.sandbox.cache import DEFAULT_CACHE
-from provisioner.sandbox.nspawn import NspawnMachines
+from provisioner.sandbox.machines import host, image, nspawn
+from provisioner.sandbox.machines.cache import DEFAULT_CACHE
+from provisioner.sandbox.machines.nspawn import NspawnMachines
 from tests.sandbox.droplets import Droplet, Keys
 
 

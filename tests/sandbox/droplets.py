@@ -13,10 +13,10 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from provisioner.sandbox import cgroup, host
-from provisioner.sandbox.machines import MachineSpec
-from provisioner.sandbox.names import Names
-from provisioner.sandbox.nspawn import NspawnMachines
+from provisioner.sandbox.machines import cgroup, host
+from provisioner.sandbox.machines.interface import MachineSpec
+from provisioner.sandbox.machines.names import Names
+from provisioner.sandbox.machines.nspawn import NspawnMachines
 
 ANSWERS_WITHIN = 60.0
 _ids = itertools.count(1)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from provisioner.errors import MailError, SettingsError
-from provisioner.sandbox.mailbox import Mailbox
+from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.services.mail import Letter, Mailer, MailUncertain
 
 SENDER = "StuffPress <support@example.com>"

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from provisioner.errors import ModelError
-from provisioner.sandbox.model import Model, model_app
+from provisioner.sandbox.model.app import Model, model_app
 from provisioner.services.model_keys import ModelKeyRefused, ModelProvider, ModelUnknown
 from tests.serving import serving
 

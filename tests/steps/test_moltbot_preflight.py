@@ -16,7 +16,7 @@ from provisioner.customers.new import new_record as sign_up
 from provisioner.errors import InputError
 from provisioner.runs.planning import plan
 from provisioner.runs.runner import Runner
-from provisioner.sandbox.model import Model, model_app
+from provisioner.sandbox.model.app import Model, model_app
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.steps.moltbot import Moltbot

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from provisioner.commands import command
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.client import Sandbox
+    from provisioner.sandbox.control.client import Sandbox
 
 _choice: ContextVar[tuple[str, Path | None]] = ContextVar("sandbox_choice", default=("default", None))
 
@@ -19,7 +19,7 @@ def choose_sandbox(name: str, state: Path | None) -> None:
 
 def chosen_state() -> Path:
     """The state folder of the chosen sandbox."""
-    from provisioner.sandbox.state import folder_named
+    from provisioner.sandbox.control.state import folder_named
 
     name, state = _choice.get()
     return state if state is not None else folder_named(name)
@@ -35,6 +35,6 @@ def sandbox_command(name: str) -> str:
 
 
 def the_sandbox() -> "Sandbox":
-    from provisioner.sandbox.client import Sandbox
+    from provisioner.sandbox.control.client import Sandbox
 
     return Sandbox(chosen_state())

@@ -22,7 +22,7 @@ from provisioner.errors import ProvisionerError, SandboxError
 
 if TYPE_CHECKING:
     from provisioner.customers.store import CustomerStore
-    from provisioner.sandbox.client import Sandbox
+    from provisioner.sandbox.control.client import Sandbox
 
 SANDBOX = "demo"
 EMAIL = "ada@example.com"
@@ -210,11 +210,11 @@ To end it: provisioner sandbox down; rm -r {here}
 
 @contextmanager
 def _sandbox(*, keep: bool) -> Iterator["Sandbox"]:
-    from provisioner.sandbox.client import Sandbox
-    from provisioner.sandbox.launch import down, up
-    from provisioner.sandbox.options import Options
-    from provisioner.sandbox.prepare import prepare
-    from provisioner.sandbox.state import folder_named
+    from provisioner.sandbox.control.client import Sandbox
+    from provisioner.sandbox.control.launch import down, up
+    from provisioner.sandbox.control.options import Options
+    from provisioner.sandbox.control.state import folder_named
+    from provisioner.sandbox.machines.prepare import prepare
 
     _heading("The sandbox: the outside world in a box")
     prepare(render.say)

@@ -9,7 +9,7 @@ from provisioner.cli.sandbox.choice import the_sandbox
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.faults import Fault
+    from provisioner.sandbox.faults.rules import Fault
 
 _faults = typer.Typer(help="What goes wrong on demand.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,7 +37,7 @@ def _list(json: Json = False) -> None:
 @_faults.command("kinds")
 def _kinds() -> None:
     """Every kind of fault, and the parameters that it reads."""
-    from provisioner.sandbox.faults import KINDS
+    from provisioner.sandbox.faults.rules import KINDS
 
     for kind, meaning in KINDS.items():
         render.print_line(f"{kind:<18} {meaning}")

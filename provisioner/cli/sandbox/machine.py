@@ -11,8 +11,8 @@ from provisioner.cli.sandbox import faults, people
 from provisioner.cli.sandbox.choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.client import Status
-    from provisioner.sandbox.options import Options
+    from provisioner.sandbox.control.client import Status
+    from provisioner.sandbox.control.options import Options
 
 sandbox_app = typer.Typer(
     help="The outside world in a box: cloud, Telegram, model, mailbox.",
@@ -48,8 +48,8 @@ def up(
     ] = 0,
 ) -> None:
     """Start the sandbox, and wait until it answers."""
-    from provisioner.sandbox.cloud.knobs import CloudKnobs
-    from provisioner.sandbox.options import Options
+    from provisioner.sandbox.cloud.options import CloudKnobs
+    from provisioner.sandbox.control.options import Options
 
     options = Options(state=chosen_state(), pretend=pretend, cloud=CloudKnobs(boot_seconds=boot_seconds))
     if foreground:
@@ -61,8 +61,8 @@ def up(
 @sandbox_app.command("down")
 def down() -> None:
     """Stop the sandbox and leave nothing of it; also after a crash."""
-    from provisioner.sandbox.launch import down as stop
-    from provisioner.sandbox.state import StateFolder
+    from provisioner.sandbox.control.launch import down as stop
+    from provisioner.sandbox.control.state import StateFolder
 
     was_up = stop(StateFolder(chosen_state()), render.say)
     render.say("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
@@ -105,8 +105,8 @@ def prepare(
     tests: Annotated[bool, typer.Option("--tests", help="Also what the project's tests need.")] = False,
 ) -> None:
     """Install what this machine lacks for the sandbox, and say why."""
-    from provisioner.sandbox.prepare import FOR_TESTS
-    from provisioner.sandbox.prepare import prepare as install
+    from provisioner.sandbox.machines.prepare import FOR_TESTS
+    from provisioner.sandbox.machines.prepare import prepare as install
 
     install(render.say, FOR_TESTS if tests else None)
 
@@ -114,9 +114,9 @@ def prepare(
 @sandbox_app.command("image")
 def image() -> None:
     """Build the droplets' base image now, if the cache lacks it."""
-    from provisioner.sandbox import host
-    from provisioner.sandbox.cache import DEFAULT_CACHE
-    from provisioner.sandbox.image import DEBIAN, ensure
+    from provisioner.sandbox.machines import host
+    from provisioner.sandbox.machines.cache import DEFAULT_CACHE
+    from provisioner.sandbox.machines.image import DEBIAN, ensure
 
     host.require()
     render.print_line(str(ensure(DEBIAN, DEFAULT_CACHE, render.say)))
@@ -145,7 +145,7 @@ def cloud(
 
 
 def _start(options: "Options") -> None:
-    from provisioner.sandbox.launch import up as start
+    from provisioner.sandbox.control.launch import up as start
 
     if start(options, render.say):
         render.say("the sandbox is up")
@@ -155,11 +155,11 @@ def _start(options: "Options") -> None:
 
 
 def _stay(options: "Options") -> None:
-    from provisioner.sandbox import host
-    from provisioner.sandbox.launch import require_parts
+    from provisioner.sandbox.control.launch import require_parts
+    from provisioner.sandbox.machines import host
 
     require_parts()
-    from provisioner.sandbox.server import serve_here
+    from provisioner.sandbox.control.server import serve_here
 
     if not options.pretend:
         host.require()

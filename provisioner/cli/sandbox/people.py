@@ -11,7 +11,7 @@ from provisioner.cli.sandbox.choice import the_sandbox
 from provisioner.errors import InputError, SandboxError
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.client import Letter, Said, Sandbox, Screen
+    from provisioner.sandbox.control.client import Letter, Said, Sandbox, Screen
 
 _phone = typer.Typer(help="The customers' phones.", no_args_is_help=True, rich_markup_mode=None)
 _mailbox = typer.Typer(help="The e-mail that was sent.", rich_markup_mode=None)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from provisioner.sandbox.cloud.catalog import Image, Region, Size
-from provisioner.sandbox.cloud.knobs import CloudKnobs
-from provisioner.sandbox.cloud.lanes import Lanes
+from provisioner.sandbox.cloud.concurrency import Lanes
+from provisioner.sandbox.cloud.options import CloudKnobs
 from provisioner.sandbox.cloud.ratelimit import RateLimits
-from provisioner.sandbox.machines import Machines
+from provisioner.sandbox.machines.interface import Machines
 
 DropletStatus = Literal["new", "active", "off", "archive"]
 ActionStatus = Literal["in-progress", "completed", "errored"]

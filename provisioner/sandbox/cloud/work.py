@@ -7,7 +7,7 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud import firewalls
 from provisioner.sandbox.cloud.catalog import Image
 from provisioner.sandbox.cloud.state import Action, Cloud, Droplet, DropletStatus
-from provisioner.sandbox.machines import MachineSpec
+from provisioner.sandbox.machines.interface import MachineSpec
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.sandbox.mailbox import Mailbox
+from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.world import World
 from provisioner.timestamps import in_hours

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox import launch
-from provisioner.sandbox.client import Sandbox, running_sandbox
-from provisioner.sandbox.state import StateFolder
+from provisioner.sandbox.control import launch
+from provisioner.sandbox.control.client import Sandbox, running_sandbox
+from provisioner.sandbox.control.state import StateFolder
 from tests.cli.conftest import Invoke, Result
 
 

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud
-from provisioner.sandbox.faults import FaultBook
-from provisioner.sandbox.injection import BreakableProtocol, Injection
-from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.faults.injection import BreakableProtocol, Injection
+from provisioner.sandbox.faults.rules import FaultBook
+from provisioner.sandbox.machines.pretend import PretendMachines
 from tests.serving import serving
 
 TOKEN = "dop_v1_" + "ab" * 32

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.machines import MachineSpec
+from provisioner.sandbox.machines.interface import MachineSpec
 from tests.sandbox.cloud.conftest import Api, eventually
 from tests.sandbox.cloud.test_keys import KEY, OTHER_KEY
 

@@ -14,7 +14,7 @@ from provisioner.sandbox.cloud.call import Call
 from provisioner.sandbox.cloud.errors import ApiProblem
 from provisioner.sandbox.cloud.pagination import SinglePage, paginate
 from provisioner.sandbox.cloud.state import Cloud
-from provisioner.sandbox.pretend import PretendMachines
+from provisioner.sandbox.machines.pretend import PretendMachines
 from tests.sandbox.cloud.conftest import Api
 
 
