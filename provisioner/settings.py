@@ -4,6 +4,8 @@ The environment goes before `.env`. A word in the file that no setting has is re
 pen is found before money is spent.
 """
 
+import io
+import ipaddress
 import json
 import os
 import re
@@ -11,14 +13,16 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from provisioner.endpoints import check_endpoint
-from provisioner.env_file import read_env_file
 from provisioner.errors import SettingsError
 from provisioner.secrets import passwords_in
 from provisioner.textfiles import read_text
+
+ALLOW_PLAINTEXT = "PROVISIONER_ALLOW_PLAINTEXT"
+"""Set to 1 in the process's environment, never in `.env`, which may be another's: plain http is allowed."""
 
 DEFAULT_TOML = """\
 # provisioner settings. All but the contact has a default; secrets belong into .env beside this file.
@@ -209,6 +213,76 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
         if field in settings.model_fields_set:
             check_endpoint(FROM_ENVIRONMENT[field], getattr(settings, field), process)
     return _with_key_path(settings, root)
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The values by name; none where there is no such file. SettingsError names the line that is none.
+
+    A comment goes behind ` #`; quotes keep what is in them, several lines too; `${NAME}` is the value of
+    another name; `export` in front is allowed.
+    """
+    try:
+        text = read_text(path, "read the settings")
+    except FileNotFoundError:
+        return {}
+    # It takes as long as everything else at the start, and many have no such file.
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    for binding in parse_stream(io.StringIO(text)):
+        passed_over = binding.key is None and not binding.error
+        if passed_over or (binding.value is not None and binding.key and binding.key.isidentifier()):
+            continue
+        words = binding.original.string
+        line = binding.original.line + words[: len(words) - len(words.lstrip())].count("\n")
+        raise SettingsError(
+            "read the settings",
+            whom=f"{path}, line {line}",
+            cause="not a NAME=value line",
+            hint=_quote_hint(words),
+        )
+    return {
+        name: value for name, value in dotenv_values(stream=io.StringIO(text)).items() if value is not None
+    }
+
+
+def _quote_hint(words: str) -> str | None:
+    value = words.partition("=")[2].strip()
+    if value[:1] in ("'", '"'):
+        return f"a value that begins with {value[0]} has to end with it, and only a comment may follow"
+    return None
+
+
+def check_endpoint(name: str, address: str, environment: Mapping[str, str]) -> None:
+    """SettingsError unless what is sent to the `address` of the setting `name` can be read by nobody else."""
+    scheme, host = _scheme_and_host(address)
+    if scheme not in ("https", "http") or not host:
+        raise SettingsError("read the settings", cause=f"{name} is not an address that begins with https://")
+    if scheme == "https" or _is_here(host) or environment.get(ALLOW_PLAINTEXT) == "1":
+        return
+    raise SettingsError(
+        "read the settings",
+        cause=f"{name} is http://{host}/…, without TLS: whoever is on the way reads the secrets sent there",
+        hint=f"use https://, or set {ALLOW_PLAINTEXT}=1 in the environment (not in .env) if the way is yours",
+    )
+
+
+def _scheme_and_host(address: str) -> tuple[str, str | None]:
+    try:
+        found = urlsplit(address)
+    except ValueError:
+        return "", None
+    return found.scheme, found.hostname
+
+
+def _is_here(host: str) -> bool:
+    """Whether this is the machine itself, without asking anybody for the name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _with_key_path(settings: Settings, root: Path) -> Settings:

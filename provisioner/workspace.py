@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.boundaries import cross
-from provisioner.commands import command
 from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained, refused
 from provisioner.customers.names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
-from provisioner.shipped import shipped
+from provisioner.failpoints import failpoint
+from provisioner.printable import command
 from provisioner.textfiles import read_text
 
 if TYPE_CHECKING:
@@ -28,6 +27,18 @@ MARK_FILE = ".workspace-id"
 _MARK = re.compile(r"[a-z0-9][a-z0-9-]{2,40}")
 # Endpoints, what runs on servers, which servers, and what customers are told to do.
 _SAYS_WHERE = (SETTINGS_FILE, ".env", "playbooks", "customers", "texts")
+
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(name: str) -> Path:
+    """The path of a file or folder that comes with the product, such as `customers/README.md`.
+
+    In a wheel it stands beside the code, else in the source tree.
+    """
+    packed = _PACKAGE / "_shipped" / name
+    return packed if packed.exists() else _PACKAGE.parent / name
 
 
 @dataclass(frozen=True)
@@ -75,10 +86,10 @@ class Workspace:
         path = self.customers_dir / MARK_FILE
         with explained("mark the workspace", str(path)):
             if not path.is_file():
-                cross("before the workspace's mark")
+                failpoint("before the workspace's mark")
                 _make_file(path, f"w{secrets.token_hex(4)}\n", 0o666)
                 Files().sync_folder(path.parent)
-                cross("after the workspace's mark")
+                failpoint("after the workspace's mark")
         mark = read_text(path, "read the workspace's mark").strip()
         if not _MARK.fullmatch(mark):
             hint = "put back the file from a backup: the droplets' tags workspace:… have what stood in it"

@@ -10,8 +10,8 @@ from provisioner import textfiles
 from provisioner.errors import InputError, PlaybookError, SettingsError
 from provisioner.playbook.load import parse_playbook
 from provisioner.settings import load_settings
+from provisioner.templates import render_text
 from provisioner.textfiles import read_text
-from provisioner.texts import render_text
 
 BOM = b"\xef\xbb\xbf"
 PLAYBOOK = """\

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import choose_everywhere
+from provisioner.printable import choose_everywhere
 
 if TYPE_CHECKING:
     from provisioner.workspace import Workspace

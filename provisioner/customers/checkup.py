@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from provisioner import timestamps
-from provisioner.commands import command
 from provisioner.customers import names
 from provisioner.customers.fields import HISTORY
 from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained, refused
@@ -19,6 +18,7 @@ from provisioner.customers.folders import Folders, Found, shown
 from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import CLOCK_SET_BACK, Customer
 from provisioner.errors import RecordError
+from provisioner.printable import command
 
 # A write takes milliseconds: what is older was left by one that was killed.
 _LEFT_OVER_SECONDS = 60

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.boundaries import cross
 from provisioner.errors import RecordError
+from provisioner.failpoints import failpoint
 from provisioner.textfiles import LARGEST_BYTES
 
 PRIVATE_FILE = 0o600
@@ -105,7 +105,7 @@ def write_durably(files: Files, path: Path, data: bytes, expected: Stamp | None)
     temporary = path.with_name(path.name + TEMPORARY)
     try:
         _fill(files, temporary, data)
-        cross("before rename")
+        failpoint("before rename")
         if files.stamp(path) != expected:
             raise RecordError(
                 "write the record",
@@ -115,13 +115,13 @@ def write_durably(files: Files, path: Path, data: bytes, expected: Stamp | None)
                 retry=True,
             )
         files.rename(temporary, path)
-        cross("after rename")
+        failpoint("after rename")
     except BaseException:
         with contextlib.suppress(OSError):
             files.remove(temporary)
         raise
     files.sync_folder(path.parent)
-    cross("after sync of the folder")
+    failpoint("after sync of the folder")
 
 
 def move_durably(files: Files, source: Path, target: Path) -> None:
@@ -162,17 +162,17 @@ _HINTS = {
 
 
 def _fill(files: Files, temporary: Path, data: bytes) -> None:
-    cross("before create")
+    failpoint("before create")
     files.remove(temporary)
     handle = files.create(temporary)
     try:
-        cross("before write")
+        failpoint("before write")
         rest = data
         while rest:
             rest = rest[files.write(handle, rest) :]
-        cross("after write")
+        failpoint("after write")
         files.sync(handle)
-        cross("after sync")
+        failpoint("after sync")
     finally:
         files.close(handle)
 

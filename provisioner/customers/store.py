@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.commands import command
 from provisioner.customers import document, names
 from provisioner.customers.checkup import Checkup, Examiner
 from provisioner.customers.files import Files, explained, move_durably, write_durably
@@ -22,6 +21,7 @@ from provisioner.customers.folders import Folders, Found
 from provisioner.customers.locks import A_LOOK_SECONDS, Holder, holder_of, locked
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError, ProvisionerError, RecordError, UnknownCustomer
+from provisioner.printable import command
 
 _A_MOVE_SECONDS = 5.0
 

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.errors import SettingsError, TelegramError
 from provisioner.messaging.channel import name_of
 from provisioner.messaging.telegram.links import wants_bot
 from provisioner.messaging.telegram.tokens import demand_manager, holders_of
+from provisioner.printable import command
 from provisioner.runs.status import GONE
 from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
 from provisioner.services.telegram.updates import BotIdentity

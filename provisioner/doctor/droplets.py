@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
+from provisioner.printable import command
 from provisioner.runs.status import GONE
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.steps.droplet.identity import (

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Severity
 from provisioner.doctor.server_report import ServerReport
 from provisioner.messaging.channel import name_of
+from provisioner.printable import command
 from provisioner.timestamps import present
 
 START_SECONDS: Final = 180

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
 from provisioner.messaging.emails import uncertain
+from provisioner.printable import command
 from provisioner.runs.status import GONE, standings_of
 from provisioner.workspace import Workspace
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.endpoints import ALLOW_PLAINTEXT
-from provisioner.env_file import read_env_file
 from provisioner.errors import SettingsError
-from provisioner.settings import FROM_ENVIRONMENT, load_settings, nearest
+from provisioner.settings import ALLOW_PLAINTEXT, FROM_ENVIRONMENT, load_settings, nearest, read_env_file
 from provisioner.workspace import ENVIRONMENT, Workspace, name_of_user
 
 _NAMES = frozenset(FROM_ENVIRONMENT.values())

@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Callable
 from typing import Protocol
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
+from provisioner.printable import command
 from provisioner.step import Outcome, Waiting, Work
 
 

@@ -1,12 +1,12 @@
 """An e-mail that the operator looks at before the run sends it, or sends by hand."""
 
 from provisioner import timestamps
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, SettingsError
 from provisioner.messaging.emails import LETTERS, known_letter, particulars, send_now
 from provisioner.messaging.telegram.bot_sources import ManagedBot, way_of
 from provisioner.messaging.telegram.links import needs_link
+from provisioner.printable import command
 from provisioner.services.mail import Letter
 from provisioner.settings import Settings
 from provisioner.step import Work

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from provisioner.boundaries import cross
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
+from provisioner.failpoints import failpoint
 from provisioner.playbook.journal import Ending, Event, Lines, LinkLost, OtherRun, Report, RunBegan, RunReader
 from provisioner.playbook.script import Script, server_text
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
@@ -103,13 +103,13 @@ class Execution:
         program = self._script.program()
         payload = _archive(program, self._script.files, self._secrets)
         playbook = self._script.playbook
-        cross(f"before start of {playbook}")
+        failpoint(f"before start of {playbook}")
         with self._connection.stream(
             server_text("bootstrap.bash"), *self._words(mode, len(payload))
         ) as stream:
-            cross(f"before send of {playbook}")
+            failpoint(f"before send of {playbook}")
             stream.send(payload)
-            cross(f"after send of {playbook}")
+            failpoint(f"after send of {playbook}")
             lines = Lines(self._whom)
             reader: RunReader | None = None
             ours = False
@@ -120,10 +120,10 @@ class Execution:
                         reader = RunReader(line["run"], self._redact)
                     elif reader.ending is None:
                         self._watch(reader, line, ours=ours)
-            cross(f"after end of {playbook}")
+            failpoint(f"after end of {playbook}")
             if ours:
                 _acknowledge(stream)
-                cross(f"after word of {playbook}")
+                failpoint(f"after word of {playbook}")
         return self._result(reader) if ours else None
 
     def _receive(self, stream: Stream, lines: Lines, until: float) -> list[dict[str, Any]]:

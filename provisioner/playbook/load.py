@@ -9,8 +9,8 @@ import yaml
 
 from provisioner.errors import PlaybookError
 from provisioner.playbook.model import Kind, Playbook, Task, wrong
-from provisioner.shipped import shipped
 from provisioner.textfiles import UnreadableText, text_at
+from provisioner.workspace import shipped
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

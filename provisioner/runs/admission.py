@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from provisioner.commands import command
 from provisioner.customers.folders import Found
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
+from provisioner.printable import command
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import AskingStep, Step

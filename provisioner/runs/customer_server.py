@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.playbook.execute import Execution
 from provisioner.playbook.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
 from provisioner.playbook.load import load
 from provisioner.playbook.script import render
+from provisioner.printable import command
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings

@@ -7,11 +7,11 @@ would be lost with it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provisioner.commands import command
 from provisioner.customers.progress import is_complete, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
+from provisioner.printable import command
 from provisioner.runs.admission import demand_here
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from provisioner.commands import command
 from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, is_complete, steps_done
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
+from provisioner.printable import command
 from provisioner.runs.log import last_progress
 from provisioner.timestamps import moment, present
 from provisioner.workspace import Workspace

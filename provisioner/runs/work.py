@@ -11,7 +11,7 @@ from provisioner.secrets import Redactor, secrets_in
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Server, Waiting
-from provisioner.texts import render_text
+from provisioner.templates import render_text
 from provisioner.timestamps import now
 from provisioner.workspace import Workspace
 

@@ -18,8 +18,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
-from provisioner.boundaries import cross
 from provisioner.errors import MailError, SettingsError
+from provisioner.failpoints import failpoint
 
 CALL_SECONDS = 20.0
 """How long one word with the mail server may take."""
@@ -89,9 +89,9 @@ class Mailer:
             _ask(server.mail(sender, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []), to)
             _ask(server.rcpt(whom), to)
             try:
-                cross("before an e-mail")
+                failpoint("before an e-mail")
                 answer = server.data(message)
-                cross("after an e-mail")
+                failpoint("after an e-mail")
             except smtplib.SMTPDataError:
                 raise
             except (smtplib.SMTPServerDisconnected, OSError) as problem:

@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from provisioner.boundaries import cross
 from provisioner.errors import ModelError
+from provisioner.failpoints import failpoint
 from provisioner.secrets import Redactor
 from provisioner.services.coalescing import outcome
 
@@ -76,9 +76,9 @@ class ModelProvider:
         """
         if not re.fullmatch(r"[!-~]+", self._key):
             raise ModelKeyRefused(_ASKING, cause="ANTHROPIC_API_KEY is not a key", hint=_ALONE)
-        cross(f"before {_ASKING}")
+        failpoint(f"before {_ASKING}")
         status, body = self._answer(f"{self._root}/v1/models/{quote(model, safe='')}")
-        cross(f"after {_ASKING}")
+        failpoint(f"after {_ASKING}")
         if status == 200 and isinstance(body, dict) and "id" in body:
             return
         kind, words = _problem_in(body)

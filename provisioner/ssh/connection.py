@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from provisioner.boundaries import cross
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
+from provisioner.failpoints import failpoint
 from provisioner.ssh.answers import MOST_BYTES
 from provisioner.ssh.bounds import bounded_transport
 from provisioner.ssh.channel import Stream, link, reason
@@ -94,9 +94,9 @@ def connect(
     raises a ProvisionerError if the droplet is gone or has another address, which then is the answer; that
     it could not find out is for it to keep. HostKeyError, RemoteError.
     """
-    cross("before connect")
+    failpoint("before connect")
     transport = _connected(host, deadline, grace, waiting, still_there)
-    cross("after connect")
+    failpoint("after connect")
     return Connection(host, transport, deadline, waiting, still_there)
 
 
@@ -312,11 +312,11 @@ class Connection:
                 self.reopen(deadline=self._patience)
 
     def _run(self, command: str, timeout: float, data: bytes, most: int) -> Result:
-        cross("before command")
+        failpoint("before command")
         with self.stream(command, timeout=timeout, most=most) as stream:
             out, err = stream.exchange(data, time.monotonic() + timeout + _MARGIN_SECONDS)
             code = stream.exit_status(_MARGIN_SECONDS)
-        cross("after command")
+        failpoint("after command")
         if code in (124, 137):
             cause = f"it lasted over {timeout:g} s and was ended"
             raise RemoteError("run a command", whom=str(self.host), cause=cause, retry=True)

@@ -2,8 +2,8 @@
 
 import re
 
-from provisioner.commands import command
 from provisioner.errors import RemoteError
+from provisioner.printable import command
 from provisioner.ssh.answers import parse_json
 from provisioner.step import Work
 

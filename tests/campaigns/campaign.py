@@ -58,7 +58,7 @@ class Campaign:
         self._cloud = DigitalOcean(world.tokens.digitalocean, world.environment()["DIGITALOCEAN_END_POINT"])
 
     def undisturbed(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
-        """The boundaries of each process of a whole setup, in their order."""
+        """The failpoints of each process of a whole setup, in their order."""
         with self._people(course) as people:
             self._lose(people, course)
             self._break(faults)
@@ -216,6 +216,6 @@ def campaign(folder: Path, tally: Tally, *, machine: bool) -> Iterator[Campaign]
 
 
 def _place(life: Life) -> str:
-    """The last boundary that a process came to, without what differs from run to run."""
-    last = life.passed[-1] if life.passed else "before the first boundary"
+    """The last failpoint that a process came to, without what differs from run to run."""
+    last = life.passed[-1] if life.passed else "before the first failpoint"
     return re.sub(r"/\d+$", "/{id}", re.sub(r"/[0-9a-f]{2}(:[0-9a-f]{2}){15}", "/{fingerprint}", last))

@@ -17,7 +17,7 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Killed:
-    """SIGKILL at the boundary of this number."""
+    """SIGKILL at the failpoint of this number."""
 
     at: int
     name = "killed"
@@ -28,7 +28,7 @@ class Killed:
 
 @dataclass(frozen=True)
 class KilledAfter:
-    """SIGKILL after so long, boundary or not."""
+    """SIGKILL after so long, failpoint or not."""
 
     seconds: float
     name = "killed"
@@ -66,7 +66,7 @@ class NamesFail:
 
 @dataclass(frozen=True)
 class ClockSet:
-    """The wall clock is set by so many seconds at the boundary of this number, and right again afterwards."""
+    """The wall clock is set by so many seconds at the failpoint of this number, and right again later."""
 
     at: int
     seconds: int

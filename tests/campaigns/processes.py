@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 90
 class Life:
     """A process that has ended.
 
-    `code` is its exit code, -9 if it was killed, None if it never ended; `passed` the boundaries that it
+    `code` is its exit code, -9 if it was killed, None if it never ended; `passed` the failpoints that it
     came to; `struck` how often its mishap happened to it.
     """
 

@@ -12,7 +12,7 @@ class Tally:
 
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
-    """How often a process was killed, by the boundary."""
+    """How often a process was killed, by the failpoint."""
     setups: Counter[str] = field(default_factory=Counter)
     """How many setups were tried, by what was tried with them."""
     families: Counter[str] = field(default_factory=Counter)

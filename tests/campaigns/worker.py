@@ -57,7 +57,7 @@ _CREATIONS: tuple[tuple[AnyFault, ...], ...] = (
     (LOST_ANSWER, LISTS_LAG, TAGS_LAG),
     (VANISHES,),
 )
-"""Ways for the creation of a droplet to go wrong that are worth a death at each boundary."""
+"""Ways for the creation of a droplet to go wrong that are worth a death at each failpoint."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Worker:
         print(f"{where}, worker {self.plan.worker + 1}: {text}", file=sys.stderr, flush=True)
 
     def places(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
-        """The boundaries of each process of an undisturbed setup."""
+        """The failpoints of each process of an undisturbed setup."""
         return self._campaign.undisturbed(course, faults)
 
     def mine(self, all_of_them: Iterable[T]) -> Iterator[T]:
@@ -144,7 +144,7 @@ class _Worker:
         self.live("a death at any moment", course, [KilledAfter(self.chance.uniform(0, seconds))])
 
     def timed(self, course: Course) -> tuple[list[tuple[str, ...]], float]:
-        """The boundaries, and how long the processes last."""
+        """The failpoints, and how long the processes last."""
         self.places(course)
         began = time.monotonic()
         places = self.places(course)
@@ -167,7 +167,7 @@ class Droplets(_Worker):
         self._lost = self.places(DROPLET_LOST)[0]
         if self.plan.long:
             for at in self.mine(range(len(self._lost))):
-                self.live("a lost droplet: a death at each boundary", DROPLET_LOST, [Killed(at)])
+                self.live("a lost droplet: a death at each failpoint", DROPLET_LOST, [Killed(at)])
             for fault in CLOUD:
                 self._everywhere_among((fault,))
             self._every_pair()
@@ -195,17 +195,17 @@ class Droplets(_Worker):
 
     def _everywhere(self) -> None:
         for at in self.mine(range(len(self._places))):
-            self.live("a death at each boundary", DROPLET, [Killed(at)])
+            self.live("a death at each failpoint", DROPLET, [Killed(at)])
 
     def _everywhere_among(self, faults: Sequence[AnyFault]) -> None:
-        family = "a death at each boundary among faults"
+        family = "a death at each failpoint among faults"
         first = 0 if self.plan.long else self._asked
         for at in self.mine(range(first, sum(map(len, self.places(DROPLET, faults))))):
             if not self.live(family, DROPLET, [Killed(at)], faults)[0].killed:
                 return
 
     def _every_pair(self) -> None:
-        """At each boundary, and then at each one of the run that picks up from there."""
+        """At each failpoint, and then at each one of the run that picks up from there."""
         for at in self.mine(range(len(self._places))):
             later = 0
             while self.live("every pair of deaths", DROPLET, [Killed(at), Killed(later)])[1].killed:
@@ -219,7 +219,7 @@ class Droplets(_Worker):
                 self.live("the disk fails at each thing done to a file", DROPLET, [DiskFails(at, way)])
         for at in self.mine(range(0 if self.plan.long else self._asked, len(self._places))):
             for seconds in (_DAY, -_DAY):
-                self.live("the clock is set at each boundary", DROPLET, [ClockSet(at, seconds)])
+                self.live("the clock is set at each failpoint", DROPLET, [ClockSet(at, seconds)])
         first, struck = self.plan.worker, True
         while struck:
             for count in (1, 4):
@@ -230,7 +230,7 @@ class Droplets(_Worker):
     def _together(self) -> None:
         """Three customers by one process, whose threads take turns as they like."""
         for at in self.mine(range(sum(map(len, self.places(TOGETHER))))):
-            self.live("three at once: a death at each boundary", TOGETHER, [Killed(at)])
+            self.live("three at once: a death at each failpoint", TOGETHER, [Killed(at)])
         self.alone(TOGETHER, LATER_PAGES)
 
 
@@ -240,15 +240,15 @@ class Setups(_Worker):
     def enumerate(self) -> None:
         (self._given,), self._lasts = self.timed(GIVEN)
         for at in self.mine(range(len(self._given))):
-            self.live("whole setups: a death at each boundary", GIVEN, [Killed(at)])
+            self.live("whole setups: a death at each failpoint", GIVEN, [Killed(at)])
         self._managed = self.places(MANAGED)
         for run, at in self.mine(self._own_bot()):
-            family = "whole setups, the customer makes the bot: a death at each boundary"
+            family = "whole setups, the customer makes the bot: a death at each failpoint"
             self.live(family, MANAGED, [*[Nothing()] * run, Killed(at)])
         self._lost = self.places(SERVER_LOST)[0]
         if self.plan.long:
             for at in self.mine(range(len(self._lost))):
-                self.live("whole setups, a lost server: a death at each boundary", SERVER_LOST, [Killed(at)])
+                self.live("whole setups, a lost server: a death at each failpoint", SERVER_LOST, [Killed(at)])
             self._disks()
             self.alone(GIVEN, SERVER)
             self.alone(MANAGED, (*TELEGRAM, *MAIL))

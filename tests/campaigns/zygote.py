@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any
 
-from provisioner import boundaries
+from provisioner import failpoints
 
 _MODULES = (
     "provisioner.cli.main",
@@ -82,7 +82,7 @@ def _become(request: dict[str, Any]) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.argv = ["provisioner", *request["words"]]
-        boundaries.watch = Watch(request)
+        failpoints.watch = Watch(request)
         from provisioner.cli.main import run
 
         run()
@@ -96,7 +96,7 @@ def _become(request: dict[str, Any]) -> None:
 
 
 class Watch:
-    """Writes down every boundary that is passed, and lets happen what was asked for."""
+    """Writes down every failpoint that is passed, and lets happen what was asked for."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._trace = os.open(request["trace"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)

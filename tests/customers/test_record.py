@@ -170,7 +170,7 @@ def test_a_note_is_in_the_notes_and_in_the_timeline() -> None:
 
 
 def test_a_new_record_is_like_the_shipped_template() -> None:
-    from provisioner.shipped import shipped
+    from provisioner.workspace import shipped
 
     template = json.loads(shipped("customers/TEMPLATE.json").read_text("utf-8"))
     record = new_record(SignUp("customer@example.com", "sub_abc123"))

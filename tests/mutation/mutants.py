@@ -29,7 +29,7 @@ _CHOSEN = {
     *(("Lt", "LtE"), ("LtE", "Lt"), ("Gt", "GtE"), ("GtE", "Gt"), ("USub", "UAdd")),
 }
 """What a sign becomes: the same tests notice the other dozen changes of it."""
-_FAILPOINT = "cross("
+_FAILPOINT = "failpoint("
 
 
 class LeaveOutCall(Operator):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provisioner import boundaries
+from provisioner import failpoints
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.progress import is_complete, steps_done
 from provisioner.customers.record import Customer
@@ -229,7 +229,7 @@ def test_killed_anywhere_it_goes_on_with_one_droplet_and_one_event(
 
 
 def _rebuild_dying(stage: Stage, at: int) -> int:
-    """One process that dies at that boundary, or ends by itself; how many boundaries it passed."""
+    """One process that dies at that failpoint, or ends by itself; how many failpoints it passed."""
     places: list[str] = []
 
     def watch(place: str) -> None:
@@ -238,7 +238,7 @@ def _rebuild_dying(stage: Stage, at: int) -> int:
             raise Crash(place)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boundaries, "watch", watch)
+        patch.setattr(failpoints, "watch", watch)
         try:
             stage.rebuild()
             stage.run()

@@ -12,7 +12,7 @@ from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Server
 from provisioner.steps.answer import ANSWERS
-from provisioner.texts import render_text
+from provisioner.templates import render_text
 
 MARK = "w0000001"
 """The workspace's, whose droplets these are."""

@@ -9,8 +9,8 @@ import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
-from provisioner.commands import command
 from provisioner.errors import SettingsError
+from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.doctor.findings import Cost, Diagnosis, Trouble

@@ -9,8 +9,8 @@ import typer
 from provisioner.cli.commands.tracking import Who
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
-from provisioner.commands import command
 from provisioner.errors import InputError
+from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
@@ -120,7 +120,7 @@ def _letter(name: str, customer: "Customer") -> "tuple[Letter, bool]":
     from provisioner.messaging.emails import compose
     from provisioner.messaging.preview import shown
     from provisioner.settings import load_settings
-    from provisioner.texts import render_text
+    from provisioner.templates import render_text
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)

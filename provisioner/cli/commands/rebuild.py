@@ -15,8 +15,8 @@ from provisioner.cli.commands.provision import (
 )
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
-from provisioner.commands import command
 from provisioner.errors import SettingsError
+from provisioner.printable import command
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ import typer
 from provisioner.cli.commands.tracking import Who
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
-from provisioner.commands import command
+from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.messaging.telegram.relink import Relinked

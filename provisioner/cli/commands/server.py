@@ -13,7 +13,7 @@ from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
 from provisioner.cli.output.live import took
 from provisioner.cli.output.redaction import known_redactor
-from provisioner.commands import command as command_line
+from provisioner.printable import command as command_line
 
 if TYPE_CHECKING:
     from pathlib import Path

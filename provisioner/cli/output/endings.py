@@ -7,7 +7,7 @@ from provisioner.cli.crash import report
 from provisioner.cli.output import render
 from provisioner.cli.output.live import took
 from provisioner.cli.output.redaction import known_redactor, redactor_for
-from provisioner.commands import command
+from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.customers.store import Listing

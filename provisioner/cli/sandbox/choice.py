@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import command
+from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.sandbox.control.client import Sandbox

@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import emails
 from provisioner.messaging.telegram import links
 from provisioner.messaging.telegram.tokens import checked_identity
+from provisioner.printable import command
 from provisioner.settings import Settings
 from provisioner.step import Waiting, Work
 

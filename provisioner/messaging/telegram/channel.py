@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from provisioner.commands import command
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging import emails
 from provisioner.messaging.telegram.bot_sources import attend, called, way_of
 from provisioner.messaging.telegram.pairing_requests import user_id_by_request
+from provisioner.printable import command
 from provisioner.services.telegram.client import (
     AccountGone,
     ChatClosed,

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.commands import command
 from provisioner.errors import RemoteError
 from provisioner.messaging.names import plain_username
+from provisioner.printable import command
 from provisioner.step import Work
 
 PENDING_REQUESTS = "telegram-requests"

@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
 from provisioner.messaging import emails
 from provisioner.messaging.names import plain_username, stated_username
+from provisioner.printable import command
 from provisioner.services.telegram.updates import Person
 
 _DOING = "renew the link"

@@ -8,7 +8,6 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from provisioner.endpoints import ALLOW_PLAINTEXT
 from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud
@@ -26,6 +25,7 @@ from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
+from provisioner.settings import ALLOW_PLAINTEXT
 
 LOOPBACK = "127.0.0.1"
 MANAGER = "stuffpress_manager_bot"

@@ -19,8 +19,8 @@ import tenacity
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError
 
-from provisioner.boundaries import cross
 from provisioner.clock import Clock
+from provisioner.failpoints import failpoint
 from provisioner.services.digitalocean.errors import CallReport, RateLimit
 from provisioner.services.digitalocean.rate_budget import RateBudget
 
@@ -96,9 +96,9 @@ class OneWayIn:
     def _send(self, method: str, address: str, params: Mapping[str, Any]) -> requests.Response:
         self._await_turn()
         place = f"{method} {urlsplit(address).path}"
-        cross(f"before {place}")
+        failpoint(f"before {place}")
         response = self._ask(method, address, params)
-        cross(f"after {place}")
+        failpoint(f"after {place}")
         self._learn(response)
         _check(response, self.clock.time())
         return response

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_base, wait_exponential
 
-from provisioner.boundaries import cross
 from provisioner.errors import InputError, TelegramError
+from provisioner.failpoints import failpoint
 from provisioner.services.telegram.updates import (
     UPDATE_KINDS,
     BotIdentity,
@@ -193,9 +193,9 @@ class TelegramBot:
         from telegram import error
 
         try:
-            cross(f"before {doing}")
+            failpoint(f"before {doing}")
             answer = asyncio.run(self._ask(ask))
-            cross(f"after {doing}")
+            failpoint(f"after {doing}")
             return answer
         except error.RetryAfter as refused:
             raise TelegramBusy(doing, "Telegram asks for a pause", _seconds(refused)) from None

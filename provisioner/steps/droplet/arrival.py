@@ -1,8 +1,8 @@
 """Waiting for an accepted droplet: until it is active, or until it is plain that it will not be."""
 
 from provisioner.clock import Clock
-from provisioner.commands import command
 from provisioner.errors import CloudError
+from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletFailed, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.step import Work

@@ -1,7 +1,7 @@
 """Whether the droplet in a record is still there, and still where the record has it."""
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
+from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import DropletFailed, DropletGone, NotFound
 from provisioner.services.digitalocean.models import DropletInfo

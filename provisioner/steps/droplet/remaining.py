@@ -3,9 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
+from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
 from provisioner.services.digitalocean.models import DropletInfo

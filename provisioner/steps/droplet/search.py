@@ -7,7 +7,7 @@ and its tags come on after it. That is why it is looked for by name and by tag, 
 from dataclasses import dataclass, field
 
 from provisioner.clock import Clock
-from provisioner.commands import command
+from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletUnclear
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.step import Work

@@ -12,10 +12,10 @@ follows:
 """
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
-from provisioner.commands import command
 from provisioner.customers.progress import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
+from provisioner.printable import command
 from provisioner.services.digitalocean.errors import CloudCallError, DropletUnclear
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.services.factory import Services

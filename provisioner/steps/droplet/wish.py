@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from provisioner.commands import command
 from provisioner.customers.record import Customer
+from provisioner.printable import command
 from provisioner.settings import Settings
 
 

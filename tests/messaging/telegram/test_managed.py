@@ -11,7 +11,7 @@ from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.telegram.client import ReadElsewhere, TelegramBot
 from provisioner.step import Done, Failed, Waiting
-from provisioner.texts import render_text
+from provisioner.templates import render_text
 from tests.messaging.conftest import ADA, MANAGER, Stage
 from tests.steps.support import MemoryServer
 

@@ -13,7 +13,7 @@ from provisioner.messaging.telegram.manager import ManagerDesk
 from provisioner.messaging.telegram.state import Notebook
 from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
 from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person
-from provisioner.texts import render_text
+from provisioner.templates import render_text
 from tests.messaging.conftest import ADA, MANAGER, Stage
 
 OPERATOR = {"operator_name": "StuffPress", "operator_contact": "help@example.com"}

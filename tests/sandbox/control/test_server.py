@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import pytest
 
-from provisioner.endpoints import ALLOW_PLAINTEXT
 from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud.options import CloudKnobs
 from provisioner.sandbox.control import launch
@@ -22,6 +21,7 @@ from provisioner.sandbox.control.client import Sandbox, running_sandbox
 from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.control.server import bind
 from provisioner.sandbox.control.state import StateFolder, folder_named
+from provisioner.settings import ALLOW_PLAINTEXT
 
 
 def say(_line: str) -> None:

@@ -25,7 +25,7 @@ class Crash(BaseException):
 
 
 @dataclass
-class Boundaries:
+class Failpoints:
     """Every place where a process may die: before and after each request and each durable write."""
 
     passed: int = 0
@@ -40,29 +40,29 @@ class Boundaries:
 
 
 @contextmanager
-def dying(work: MemoryWork, at: int | None) -> Iterator[Boundaries]:
-    boundaries = Boundaries(dies_at=at)
+def dying(work: MemoryWork, at: int | None) -> Iterator[Failpoints]:
+    failpoints = Failpoints(dies_at=at)
     send = transport.OneWayIn._send
 
     def send_between(self: Any, method: str, address: str, params: Any) -> Any:
-        boundaries(f"before {method}")
+        failpoints(f"before {method}")
         try:
             return send(self, method, address, params)
         finally:
-            boundaries(f"after {method}")
+            failpoints(f"after {method}")
 
-    work.before = lambda what: boundaries(f"before {what}")
-    work.after = lambda what: boundaries(f"after {what}")
+    work.before = lambda what: failpoints(f"before {what}")
+    work.after = lambda what: failpoints(f"after {what}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transport.OneWayIn, "_send", send_between)
-        yield boundaries
+        yield failpoints
 
 
-def run_dying(cloud: FastCloud, work: MemoryWork, at: int | None) -> Boundaries:
-    """One process: dies at that boundary, or ends by itself."""
-    with dying(work, at) as boundaries, suppress(Crash, ProvisionerError):
+def run_dying(cloud: FastCloud, work: MemoryWork, at: int | None) -> Failpoints:
+    """One process: dies at that failpoint, or ends by itself."""
+    with dying(work, at) as failpoints, suppress(Crash, ProvisionerError):
         step(cloud).run(work)
-    return boundaries
+    return failpoints
 
 
 def successor(cloud: FastCloud, work: MemoryWork) -> MemoryWork:
@@ -97,16 +97,16 @@ def test_killed_at_every_boundary_and_run_again(
         with clouds.cloud() as cloud:
             around(cloud)
             work = new_work(cloud, operator_key)
-            boundaries = run_dying(cloud, work, dies_at)
+            failpoints = run_dying(cloud, work, dies_at)
             assert len(droplets_of(cloud, work)) <= 1
             run_on(cloud, work)
             demand_whole(cloud, work)
             assert work.events.count("droplet_created") == 1
-            # One poll more or less, as fast as the machine was, is two boundaries.
-            if dies_at >= boundaries.passed + 4:
+            # One poll more or less, as fast as the machine was, is two failpoints.
+            if dies_at >= failpoints.passed + 4:
                 break
-    assert {"before POST", "after POST", "before write", "after droplet_active"} <= set(boundaries.places)
-    assert boundaries.passed >= 20
+    assert {"before POST", "after POST", "before write", "after droplet_active"} <= set(failpoints.places)
+    assert failpoints.passed >= 20
 
 
 def test_killed_twice_at_every_pair_around_the_request(clouds: CloudServer, operator_key: Path) -> None:
@@ -133,7 +133,7 @@ def test_killed_at_every_boundary_of_another_droplet_after_the_first_is_lost(
         with clouds.cloud() as cloud:
             work = new_work(cloud, operator_key)
             lost = _lose_complete(cloud, work)
-            boundaries = run_dying(cloud, work, dies_at)
+            failpoints = run_dying(cloud, work, dies_at)
             assert len(droplets_of(cloud, work)) <= 1
             droplet = work.customer.setup.droplet
             if droplet.id not in (None, lost["id"]):
@@ -147,9 +147,9 @@ def test_killed_at_every_boundary_of_another_droplet_after_the_first_is_lost(
             assert (recorded.host_key_renewed, recorded.next_host_key) == (None, None)
             assert steps_done(work.customer) == ("droplet",)
             assert (work.customer.status, work.customer.setup.status) == ("active", "in_progress")
-            if dies_at >= boundaries.passed + 4:
+            if dies_at >= failpoints.passed + 4:
                 break
-    assert boundaries.passed >= 12
+    assert failpoints.passed >= 12
 
 
 def _lose_complete(cloud: FastCloud, work: MemoryWork) -> dict[str, object]:

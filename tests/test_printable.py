@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.context import choose_workspace
-from provisioner.commands import command
+from provisioner.printable import command
 
 _HOSTILE = [
     "`touch${IFS}x`@example.com",
