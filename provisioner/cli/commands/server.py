@@ -11,7 +11,7 @@ import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
-from provisioner.cli.output.live import took
+from provisioner.cli.output.durations import took
 from provisioner.cli.output.redaction import known_redactor
 from provisioner.printable import command as command_line
 

@@ -9,6 +9,7 @@ import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
+from provisioner.cli.output.durations import age
 from provisioner.printable import command
 
 if TYPE_CHECKING:
@@ -120,24 +121,19 @@ def _what(one: "Standing") -> str:
 
 
 def _lasting(one: "Standing") -> str:
-    age = one.age()
-    if age is None:
-        return ""
-    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
-        if age >= 2 * seconds:
-            return f"{age / seconds:.0f} {unit}"
-    return f"{age:.0f} s"
+    seconds = one.age()
+    return "" if seconds is None else age(seconds)
 
 
 def _document(one: "Standing") -> dict[str, Any]:
-    age, holder = one.age(), one.holder
+    seconds, holder = one.age(), one.holder
     return {
         "id": one.customer.id,
         "email": one.customer.email,
         "state": one.state,
         "step": one.step,
         "since": one.since,
-        "ageSeconds": None if age is None else round(age),
+        "ageSeconds": None if seconds is None else round(seconds),
         "text": one.text or None,
         "holder": {"pid": holder.pid, "host": holder.host, "since": holder.since} if holder else None,
         "command": one.command,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from provisioner.cli.output.durations import took
 from provisioner.cli.output.render import print_json_line
 from provisioner.cli.output.terminal import console, err, moves, write_lines
 from provisioner.printable import clean
@@ -99,14 +100,6 @@ def lines(stream: TextIO | None = None) -> tuple[Listener, Ended]:
         print_json_line(line, stream)
 
     return lambda progress: print_json_line(progress_line(progress), stream), ended
-
-
-def took(seconds: float) -> str:
-    """A duration for people: "0.4 s", "12 s", "3 min 05 s"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 class _View:

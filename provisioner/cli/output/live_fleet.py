@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from provisioner.cli.output.durations import took
 from provisioner.printable import clean
 from provisioner.runs.progress import Progress
 
@@ -66,8 +67,6 @@ class FleetView:
     def _table(self, lines: list[tuple[str, _Line]], columns: int) -> "Table":
         from rich.table import Table
         from rich.text import Text
-
-        from provisioner.cli.output.live import took
 
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(width=1)

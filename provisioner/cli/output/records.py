@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from provisioner.cli.output import render
+from provisioner.cli.output.durations import age
 from provisioner.cli.output.redaction import known_redactor
 from provisioner.customers.checkup import Checkup
 from provisioner.customers.progress import STEPS, steps_done, waits_for
@@ -22,7 +23,6 @@ _STATUS_STYLES = {
     "cancelled": "dim",
     "handed_over": "dim",
 }
-_UNITS = (("d", 24), ("h", 1), ("min", 1 / 60), ("s", 1 / 3600))
 _HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
 
 
@@ -149,9 +149,7 @@ def _how_long(customer: Customer) -> str:
     waiting = customer.setup.waiting
     if waiting is None or not waiting.since or not waits_for(customer):
         return ""
-    hours = max(hours_since(waiting.since), 0)
-    unit, length = next((one for one in _UNITS if hours >= 2 * one[1]), _UNITS[-1])
-    return f", for {hours / length:.0f} {unit}"
+    return f", for {age(hours_since(waiting.since) * 3600)}"
 
 
 def _far(customer: Customer) -> str:

@@ -3,13 +3,27 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from provisioner.clock import Clock
 from provisioner.services.coalescing import outcome
 from provisioner.services.digitalocean.models import Account, Image, Region, Size
 
-if TYPE_CHECKING:
-    from provisioner.services.digitalocean.client import DigitalOcean
+
+class Source(Protocol):
+    """Whom all of this is asked."""
+
+    clock: Clock
+
+    def account(self) -> Account: ...
+    def count_droplets(self) -> int: ...
+    def regions(self) -> list[Region]: ...
+    def sizes(self) -> list[Size]: ...
+    def image(self, name: str) -> Image | None: ...
+    def distributions(self) -> list[Image]: ...
+    def has_ssh_key(self, public: str) -> bool: ...
+    def is_guarded(self, tag: str) -> bool: ...
+
 
 _T = TypeVar("_T")
 _KEPT_SECONDS = 300.0
@@ -25,7 +39,7 @@ class _Answer:
 class CloudOffer:
     """One account's. Every method raises what its call raised, to all who ask for it."""
 
-    def __init__(self, cloud: "DigitalOcean") -> None:
+    def __init__(self, cloud: Source) -> None:
         self._cloud = cloud
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer] = {}
