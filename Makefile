@@ -19,6 +19,7 @@ check: venv
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo --no-cache
 
 bench: venv
 	@.venv/bin/provisioner sandbox prepare --tests

@@ -94,7 +94,7 @@ def _code() -> int:
             render.print_error(ProvisionerError("write the answer", cause=error))
             terminal.hush()
             return 1
-        from provisioner.cli.crash import report
+        from provisioner.cli.output.crash import report
 
         report(error)
         return 1

@@ -61,10 +61,10 @@ def test_a_bug_is_one_line_and_a_private_file_without_secrets(
         raise ZeroDivisionError(f"token {SECRET}\nand hunter2-hunter2")
 
     monkeypatch.setattr("provisioner.workspace.Workspace.store", stumble)
-    monkeypatch.setattr("provisioner.cli.crash.tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("provisioner.cli.output.crash.tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("SMTP_PASSWORD", "hunter2-hunter2")
     if not inside:
-        monkeypatch.setattr("provisioner.cli.crash.current_workspace", _no_workspace)
+        monkeypatch.setattr("provisioner.cli.output.crash.current_workspace", _no_workspace)
     result = invoke("list")
     assert result.code == 1
     assert len(result.err.splitlines()) == 1
@@ -115,7 +115,7 @@ def test_a_bug_is_told_where_nothing_can_be_saved(
         raise OSError(28, "No space left on device")
 
     _stumble(monkeypatch, "over")
-    monkeypatch.setattr("provisioner.cli.crash.tempfile.mkstemp", full)
+    monkeypatch.setattr("provisioner.cli.output.crash.tempfile.mkstemp", full)
     result = invoke("list")
     assert result.code == 1
     assert "ZeroDivisionError: over - this is a bug; its traceback could not be saved: No space" in result.err

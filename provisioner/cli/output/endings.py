@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cli.crash import report
 from provisioner.cli.output import render
+from provisioner.cli.output.crash import report
 from provisioner.cli.output.durations import took
 from provisioner.cli.output.redaction import known_redactor, redactor_for
 from provisioner.printable import command

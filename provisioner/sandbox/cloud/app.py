@@ -26,11 +26,10 @@ from provisioner.sandbox.cloud.errors import (
     unsupported_media_type,
 )
 from provisioner.sandbox.cloud.state import Cloud
+from provisioner.sandbox.faults.rules import FAULTS_KEY
 
 log = logging.getLogger(__name__)
 
-FAULTS_KEY = "sandbox.faults"
-"""Where the fault middleware leaves, in the ASGI scope, what the cloud has to act out itself."""
 _REQUEST_ID_KEY = "sandbox.request_id"
 
 ENDPOINTS = (

@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from provisioner.sandbox.cloud.app import FAULTS_KEY
 from provisioner.sandbox.faults.rules import (
+    FAULTS_KEY,
     WIRE_KINDS,
     WITHOUT_EFFECT,
     Fault,

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from provisioner.errors import SandboxError
 
+FAULTS_KEY = "sandbox.faults"
+"""Where the fault middleware leaves, in the ASGI scope, what the cloud has to act out itself."""
+
 Service = Literal["cloud", "telegram", "model", "node", "mail", "server"]
 
 WireKind = Literal[
