@@ -1,8 +1,9 @@
 """The shape of a step: what it is asked, what it is handed, what it ends with."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError
@@ -123,39 +124,39 @@ class Work(Protocol):
         """Tell whoever watches what is being done now; one short line."""
 
 
-class Step(Protocol):
-    """One part of the way; knows from the record whether it is done, and can be run again at any point."""
+class Step(ABC):
+    """One part of a workflow; knows from the record whether it is done, and can be run again at any point."""
 
     name: str
 
+    @abstractmethod
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         """What is missing for this step, each as an instruction; asked before anything is spent."""
 
+    def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
+        """What outside services would refuse, each as an instruction; asked where nothing is missing.
+
+        It only reads, before any effect, and gives nothing where the step needs no new effect there. A
+        ProvisionerError if a service cannot be asked now: a plan ends with it, and a run goes on if that
+        may pass.
+        """
+        return []
+
+    @abstractmethod
     def done(self, customer: Customer) -> bool:
         """From the record alone."""
 
+    @abstractmethod
     def plan(self, work: Work) -> list[Planned]:
         """What `run` would do now. It looks, and changes nothing."""
 
+    def begin(self, work: Work) -> None:
+        """What can be done before the step's turn, so that a person's part goes on at the same time.
+
+        Nothing if it was done; `run` does it too. An error that no retry mends ends the run.
+        """
+        return
+
+    @abstractmethod
     def run(self, work: Work) -> Outcome:
         """Do it, or go on with it. Raises ProvisionerError for what failed."""
-
-
-@runtime_checkable
-class AskingStep(Protocol):
-    """A step for which outside services can say beforehand what will be refused."""
-
-    def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
-        """What is in the way, each as an instruction; asked where nothing is missing, before any effect.
-
-        It only reads, and gives nothing where the step needs no new effect there. A ProvisionerError if a
-        service cannot be asked now: a plan ends with it, and a run goes on if that may pass.
-        """
-
-
-@runtime_checkable
-class EarlyStep(Protocol):
-    """A step that has something to do before its turn, so that a person's part goes on at the same time."""
-
-    def begin(self, work: Work) -> None:
-        """Do it, unless it was done; `run` does it too. An error that no retry mends ends the run."""

@@ -8,7 +8,7 @@ from provisioner.errors import InputError, ProvisionerError
 from provisioner.printable import command
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-from provisioner.step import AskingStep, Step
+from provisioner.step import Step
 
 
 def demand_here(found: Found, doing: str) -> Customer:
@@ -29,11 +29,8 @@ def missing_for(step: Step, settings: Settings, services: Services, customer: Cu
 
     A ProvisionerError if one of them cannot be asked.
     """
-    missing = step.needs(settings, customer)
     # They are asked only with all that it takes to ask them.
-    if not missing and isinstance(step, AskingStep):
-        return step.refusals(settings, services, customer)
-    return missing
+    return step.needs(settings, customer) or step.refusals(settings, services, customer)
 
 
 def demand_nothing_missing(
@@ -52,8 +49,6 @@ def demand_nothing_missing(
 
 
 def _refusals(step: Step, settings: Settings, services: Services, customer: Customer) -> list[str]:
-    if not isinstance(step, AskingStep):
-        return []
     try:
         return step.refusals(settings, services, customer)
     except ProvisionerError as error:

@@ -15,7 +15,7 @@ from provisioner.runs.work import CustomerWork
 from provisioner.runs.workflow import STEPS
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-from provisioner.step import Done, EarlyStep, Failed, Outcome, Step, Waiting
+from provisioner.step import Done, Failed, Outcome, Step, Waiting
 from provisioner.workspace import Workspace
 
 _DOING = "begin the setup"
@@ -126,7 +126,7 @@ class _Walk:
 
     def _begin(self, step: Step) -> Failed | None:
         """What a step does before its turn; what may pass by itself is only said, as its turn comes yet."""
-        if not isinstance(step, EarlyStep) or step.done(self._work.customer):
+        if step.done(self._work.customer):
             return None
         watch = StepWatch(self._listener, self._work.customer.email, step.name)
         self._work.tell(lambda text: watch.tell("said", text))

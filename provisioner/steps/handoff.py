@@ -5,21 +5,17 @@ from provisioner.customers.record import Customer
 from provisioner.messaging.channel import platform_of
 from provisioner.messaging.names import spoken_name
 from provisioner.settings import Settings
-from provisioner.step import Done, Outcome, Planned, Waiting, Work
+from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.steps.answer import demand_answer, has_answered
 from provisioner.timestamps import now
 
 
-class Handoff:
+class Handoff(Step):
     """Sees the assistant answer, sends the onboarding message and closes the setup."""
 
     name = "handoff"
 
-    def needs(
-        self,
-        settings: Settings,
-        customer: Customer,  # noqa: ARG002 - the shape of a step
-    ) -> list[str]:
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
         return settings.missing_for_customers()
 
     def done(self, customer: Customer) -> bool:

@@ -4,10 +4,10 @@ from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.channel import missing_platform, platform_of
 from provisioner.settings import Settings
-from provisioner.step import Outcome, Planned, Work
+from provisioner.step import Outcome, Planned, Step, Work
 
 
-class Messaging:
+class Messaging(Step):
     """Connects the customer to their Moltbot."""
 
     name = "messaging"

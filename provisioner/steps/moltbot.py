@@ -8,7 +8,7 @@ from provisioner.errors import ModelError, RemoteError
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.answers import parse_json
-from provisioner.step import Done, Outcome, Planned, Work
+from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.timestamps import now
 
 PROVIDER = "anthropic"
@@ -16,16 +16,12 @@ PROVIDER = "anthropic"
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
-class Moltbot:
+class Moltbot(Step):
     """Brings the server to the state of the playbooks `server` and `moltbot`."""
 
     name = "moltbot"
 
-    def needs(
-        self,
-        settings: Settings,
-        customer: Customer,  # noqa: ARG002 - the shape of a step
-    ) -> list[str]:
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
         # The contact stands in what the assistant knows about its operator.
         missing = settings.missing_for_customers()
         if settings.anthropic_key is None:
@@ -36,12 +32,7 @@ class Moltbot:
             missing.append(f"set [moltbot] model to {PROVIDER}/… in provisioner.toml ({cause})")
         return missing
 
-    def refusals(
-        self,
-        settings: Settings,
-        services: Services,
-        customer: Customer,  # noqa: ARG002 - the shape of a step
-    ) -> list[str]:
+    def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
         """What the model's provider says against the key and the model.
 
         Only what is certain stands in the way: servers may reach a provider that this machine does not.

@@ -17,7 +17,7 @@ from provisioner.runs import fleet as fleet_module
 from provisioner.runs.fleet import Ending, Fleet, worst
 from provisioner.runs.progress import Progress
 from provisioner.settings import Settings
-from provisioner.step import Done, Outcome, Waiting, Work
+from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
 
 PATIENCE = 300
@@ -26,7 +26,7 @@ Do = Callable[[Work], Outcome]
 
 
 @dataclass
-class OnlyStep:
+class OnlyStep(Step):
     """The one step of these runs: done when the record says so; what it does is said for each address."""
 
     name = "only"
@@ -37,6 +37,9 @@ class OnlyStep:
 
     def done(self, customer: Customer) -> bool:
         return any(event.event == "only" for event in customer.timeline)
+
+    def plan(self, work: Work) -> list[Planned]:
+        return []
 
     def run(self, work: Work) -> Outcome:
         return self.plans.get(work.customer.email, finish)(work)

@@ -13,7 +13,7 @@ from provisioner.errors import BusyError, CloudError, InputError
 from provisioner.runs.progress import Progress
 from provisioner.runs.runner import Runner
 from provisioner.settings import Settings
-from provisioner.step import Done, Failed, Outcome, Planned, Waiting, Work
+from provisioner.step import Done, Failed, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
 from tests.steps.support import FastClock
 
@@ -22,7 +22,7 @@ TOKEN = "123456789:AAAbbbCCCdddEEEfffGGGhhhIIIjjjKKKLLL"
 
 
 @dataclass
-class FakeStep:
+class FakeStep(Step):
     """A step that is done when the record has an event with its name; `runs` are what its runs do in turn."""
 
     name: str

@@ -21,7 +21,7 @@ from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.keys import KeyPair, generate_keypair, operator_key
-from provisioner.step import Done, Outcome, Planned, Work
+from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.steps.droplet.arrival import DropletArrival
 from provisioner.steps.droplet.cloud_config import cloud_config
 from provisioner.steps.droplet.identity import FLEET_TAG, name_of, stated_host_key, tag_of, tags_of
@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 2.0
 
 
-class CreateDroplet:
+class CreateDroplet(Step):
     """Gets the customer a server of their own, whose host key is known."""
 
     name = "droplet"
@@ -44,11 +44,7 @@ class CreateDroplet:
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
 
-    def needs(
-        self,
-        settings: Settings,
-        customer: Customer,  # noqa: ARG002 - the shape of a step
-    ) -> list[str]:
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
         missing = []
         if settings.digitalocean_token is None:
             missing.append("set DIGITALOCEAN_ACCESS_TOKEN in the environment or in .env")
