@@ -3,15 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from provisioner.customers.record import Customer
+from provisioner.customers.store import CustomerStore
 from provisioner.errors import ProvisionerError
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-
-if TYPE_CHECKING:
-    from provisioner.messaging.telegram.manager import ManagerDesk
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,11 @@ class Work(Protocol):
         """All other customers, in the archive too."""
 
     @property
-    def manager(self) -> "ManagerDesk":
-        """The bot over which customers make theirs; only where its token is set."""
+    def store(self) -> CustomerStore:
+        """All records, for what concerns more customers than this one."""
+
+    def state_folder(self, name: str) -> Path:
+        """Where this workspace keeps what is shared by all its runs under this name; it may not be there."""
 
     @property
     def server(self) -> Server: ...

@@ -121,10 +121,6 @@ class Workspace:
         return self.state_dir / "rates"
 
     @property
-    def manager_dir(self) -> Path:
-        return self.state_dir / "manager"
-
-    @property
     def ssh_dir(self) -> Path:
         return self.state_dir / "ssh"
 

@@ -6,7 +6,8 @@ address was corrected gets at the new one what they still need.
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from provisioner import timestamps
@@ -15,7 +16,6 @@ from provisioner.customers.record import Customer
 from provisioner.customers.record import Letter as SentLetter
 from provisioner.errors import InputError, MailError
 from provisioner.messaging.names import spoken_name
-from provisioner.messaging.telegram.links import create_url, start_url
 from provisioner.services.mail import Letter, MailUncertain
 from provisioner.step import Work
 
@@ -51,97 +51,94 @@ def compose(words: str) -> Letter:
     return Letter(" ".join(first.removeprefix("Subject: ").split()), text, _PAGE.format(body=body))
 
 
-def letter_to(work: Work, name: str) -> Letter:
-    """The letter `name` for this customer, in the operator's words where they have changed it."""
-    return compose(work.text(f"{name}.mail", particulars(work.customer)))
+@dataclass(frozen=True)
+class Emails:
+    """The e-mails to one customer; `of_channel` gives what they say about the customer's channel."""
+
+    work: Work
+    of_channel: Callable[[Customer], Mapping[str, object]]
+
+    def letter(self, name: str) -> Letter:
+        """The letter `name` for this customer, in the operator's words where they have changed it."""
+        customer = self.work.customer
+        variables = {**particulars(customer), **self.of_channel(customer)}
+        return compose(self.work.text(f"{name}.mail", variables))
+
+    def send(self, name: str, reason: str | None = None) -> bool:
+        """Send the letter `name`, unless one went there for this reason; whether it is known to be sent.
+
+        What goes wrong is said and does not stop the setup: a letter that certainly was not sent is tried
+        again by the next run.
+        """
+        reason = reason or name
+        known = known_letter(self.work.customer, reason)
+        if known is not None:
+            return known.sent_at is not None
+        if self.work.services.mail is None:
+            return False
+        try:
+            self.send_now(name, reason)
+        except MailUncertain as problem:
+            self.work.say(f"{problem.summary}; it is not sent again")
+            return False
+        except MailError as problem:
+            self.work.say(problem.summary)
+            return False
+        return True
+
+    def send_now(self, name: str, reason: str) -> Letter:
+        """Send the letter whatever went out before, and note it; there has to be a mail server.
+
+        MailError if it certainly was not sent, which is then as if it had not been begun; MailUncertain if
+        it may have been.
+        """
+        work, mailer, to = self.work, self.work.services.mail, self.work.customer.email
+        assert mailer is not None, "whoever asks has looked before"
+        letter = self.letter(name)
+        elsewhere = _sent_elsewhere(work.customer, reason)
+        begun = {"reason": reason, "to": to, "begunAt": timestamps.now()}
+        before = [_document(one) for one in work.customer.setup.letters]
+        work.write({"setup.letters": _letters_with(work.customer, begun, reason)})
+        try:
+            mailer.send(to, letter)
+        except MailUncertain:
+            raise
+        except MailError:
+            work.write({"setup.letters": before})
+            raise
+        sent = _letters_with(work.customer, {**begun, "sentAt": timestamps.now()}, reason)
+        earlier = f" (an earlier one went to {elsewhere})" if elsewhere else ""
+        work.record(f"{name}_sent", f"E-mail to {to}: {letter.subject}{earlier}", {"setup.letters": sent})
+        return letter
+
+    def remind(self, of_what: str) -> None:
+        """Remind a customer who has been waited for since long, once for each time that the settings name.
+
+        They are given that time from the letter that told them, which may be newer than the wait.
+        """
+        waiting = self.work.customer.setup.waiting
+        if waiting is None or not waiting.since:
+            return
+        told = known_letter(self.work.customer, _TOLD_BY[of_what])
+        since = [moment for moment in (waiting.since, told and told.sent_at) if moment]
+        waited = min(timestamps.hours_since(moment) for moment in since)
+        due = [hours for hours in self.work.settings.messaging.reminder_hours if hours <= waited]
+        if due:
+            self.send("reminder", f"reminder of {of_what} after {max(due):g} h")
+
+    def forget(self, *reasons: str) -> None:
+        """As if nothing had gone out for these reasons, or those that begin with them."""
+        kept = without(self.work.customer, *reasons)
+        if len(kept) < len(self.work.customer.setup.letters):
+            self.work.write({"setup.letters": kept})
 
 
 def particulars(customer: Customer) -> dict[str, object]:
-    """What a letter may say about a customer; what is not known is empty."""
-    messaging = customer.setup.messaging
-    link = messaging.link if not messaging.bot_id else None
-    username = messaging.bot_username or ""
+    """What a letter may say about any customer; what is not known is empty."""
     return {
         "first_name": spoken_name(customer.name),
-        "create_link": create_url(link, customer) if link and link.suggested else "",
-        "start_link": start_url(link) if link and link.code else "",
-        "expires": (link.expires_at or "")[:10] if link else "",
-        "bot_username": username,
-        "bot_link": f"https://t.me/{username}" if username else "",
         "server_address": customer.setup.droplet.ip or "",
     }
-
-
-def send(work: Work, name: str, reason: str | None = None) -> bool:
-    """Send the letter `name`, unless one went there for this reason; whether it is known to be sent.
-
-    What goes wrong is said and does not stop the setup: a letter that certainly was not sent is tried again
-    by the next run.
-    """
-    reason = reason or name
-    known = known_letter(work.customer, reason)
-    if known is not None:
-        return known.sent_at is not None
-    if work.services.mail is None:
-        return False
-    try:
-        send_now(work, name, reason)
-    except MailUncertain as problem:
-        work.say(f"{problem.summary}; it is not sent again")
-        return False
-    except MailError as problem:
-        work.say(problem.summary)
-        return False
-    return True
-
-
-def send_now(work: Work, name: str, reason: str) -> Letter:
-    """Send the letter whatever went out before, and note it; there has to be a mail server.
-
-    MailError if it certainly was not sent, which is then as if it had not been begun; MailUncertain if it
-    may have been.
-    """
-    mailer, to = work.services.mail, work.customer.email
-    assert mailer is not None, "whoever asks has looked before"
-    letter = letter_to(work, name)
-    elsewhere = _sent_elsewhere(work.customer, reason)
-    begun = {"reason": reason, "to": to, "begunAt": timestamps.now()}
-    before = [_document(one) for one in work.customer.setup.letters]
-    work.write({"setup.letters": _letters_with(work.customer, begun, reason)})
-    try:
-        mailer.send(to, letter)
-    except MailUncertain:
-        raise
-    except MailError:
-        work.write({"setup.letters": before})
-        raise
-    sent = _letters_with(work.customer, {**begun, "sentAt": timestamps.now()}, reason)
-    earlier = f" (an earlier one went to {elsewhere})" if elsewhere else ""
-    work.record(f"{name}_sent", f"E-mail to {to}: {letter.subject}{earlier}", {"setup.letters": sent})
-    return letter
-
-
-def remind(work: Work, of_what: str) -> None:
-    """Remind a customer who has been waited for since long, once for each time that the settings name.
-
-    They are given that time from the letter that told them, which may be newer than the wait.
-    """
-    waiting = work.customer.setup.waiting
-    if waiting is None or not waiting.since:
-        return
-    told = known_letter(work.customer, _TOLD_BY[of_what])
-    since = [moment for moment in (waiting.since, told and told.sent_at) if moment]
-    waited = min(timestamps.hours_since(moment) for moment in since)
-    due = [hours for hours in work.settings.messaging.reminder_hours if hours <= waited]
-    if due:
-        send(work, "reminder", f"reminder of {of_what} after {max(due):g} h")
-
-
-def forget(work: Work, *reasons: str) -> None:
-    """As if nothing had gone out for these reasons, or those that begin with them."""
-    kept = without(work.customer, *reasons)
-    if len(kept) < len(work.customer.setup.letters):
-        work.write({"setup.letters": kept})
 
 
 def without(customer: Customer, *reasons: str) -> list[dict[str, Any]]:

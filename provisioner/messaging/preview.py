@@ -3,9 +3,9 @@
 from provisioner import timestamps
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, SettingsError
-from provisioner.messaging.emails import LETTERS, known_letter, particulars, send_now
+from provisioner.messaging.emails import LETTERS, known_letter, particulars
 from provisioner.messaging.telegram.bot_sources import ManagedBot, way_of
-from provisioner.messaging.telegram.links import needs_link
+from provisioner.messaging.telegram.links import email_variables, emails_to, needs_link
 from provisioner.printable import command
 from provisioner.services.mail import Letter
 from provisioner.settings import Settings
@@ -28,7 +28,7 @@ def shown(customer: Customer, settings: Settings) -> tuple[dict[str, object], bo
 
     Looking makes none: in the place of those that the run has yet to make stands what nobody takes for one.
     """
-    said = particulars(customer)
+    said = {**particulars(customer), **email_variables(customer)}
     if not (needs_link(customer) and isinstance(way_of(settings, customer), ManagedBot)):
         return said, True
     expires = timestamps.in_hours(settings.messaging.link_hours)[:10]
@@ -39,7 +39,7 @@ def send_by_hand(work: Work, name: str, *, again: bool = False) -> Letter | None
     """Send a letter now, with the personal link that it needs; None if it went to this address before.
 
     `again` sends it all the same. One of which it is not known whether it was sent is sent. InputError for a
-    letter that would not be true; MailError as `send_now`.
+    letter that would not be true; MailError as `Emails.send_now`.
     """
     demand_letter(name, "send the e-mail")
     _demand_mail(work.settings)
@@ -49,7 +49,7 @@ def send_by_hand(work: Work, name: str, *, again: bool = False) -> Letter | None
         return None
     if name in ("contact", "reminder"):
         way_of(work.settings, work.customer).prepare(work)
-    return send_now(work, name, name)
+    return emails_to(work).send_now(name, name)
 
 
 def _demand_mail(settings: Settings) -> None:

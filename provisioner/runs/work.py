@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.customers.record import Customer, Record
@@ -16,7 +17,6 @@ from provisioner.timestamps import now
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
-    from provisioner.messaging.telegram.manager import ManagerDesk
     from provisioner.runs.customer_server import CustomerServer
 
 _ATTEMPTS = 5
@@ -31,11 +31,10 @@ class CustomerWork:
         self.settings = settings
         self.services = services
         self._workspace = workspace
-        self._store: CustomerStore = workspace.store()
+        self.store: CustomerStore = workspace.store()
         self._redact = redact
         self._say: Callable[[str], None] = lambda _text: None
         self._server: CustomerServer | None = None
-        self._manager: ManagerDesk | None = None
         self._see(record)
 
     @property
@@ -47,25 +46,17 @@ class CustomerWork:
         return self._customer
 
     def refresh(self) -> Customer:
-        self._see(self._store.read(self._customer.id))
+        self._see(self.store.read(self._customer.id))
         return self._customer
 
     def others(self) -> Iterator[Customer]:
         for archived in (False, True):
-            for listing in self._store.all(archived=archived):
+            for listing in self.store.all(archived=archived):
                 if listing.customer is not None and listing.customer.id != self._customer.id:
                     yield listing.customer
 
-    @property
-    def manager(self) -> "ManagerDesk":
-        if self._manager is None:
-            from provisioner.messaging.telegram.manager import ManagerDesk
-
-            token = self.settings.telegram_manager_token
-            assert token is not None, "only customers who get their bot over it ask for it"
-            bot = self.services.telegram(token.get_secret_value())
-            self._manager = ManagerDesk(self._store, self._workspace.manager_dir, bot, self.text)
-        return self._manager
+    def state_folder(self, name: str) -> Path:
+        return self._workspace.state_dir / name
 
     @property
     def server(self) -> Server:
@@ -97,7 +88,7 @@ class CustomerWork:
         """Write a change, again where somebody else's program wrote meanwhile: what it says has happened."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._store.edit(self._customer.id) as record:
+                with self.store.edit(self._customer.id) as record:
                     change(record)
                 break
             except RecordError as problem:

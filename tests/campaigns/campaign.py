@@ -184,7 +184,7 @@ class Campaign:
     def _let_a_moment_pass(self) -> None:
         """So that nobody's look at the manager bot is of just now."""
         with contextlib.suppress(FileNotFoundError):
-            os.utime(self._workspace.manager_dir / "looked", (0, 0))
+            os.utime(self._workspace.state_dir / "manager" / "looked", (0, 0))
 
     @contextlib.contextmanager
     def _people(self, course: Course) -> Iterator[list[Person]]:

@@ -42,6 +42,10 @@ class Stage:
     heard: list[Progress] = field(default_factory=list)
     clock: FastClock = field(default_factory=FastClock)
 
+    @property
+    def manager_folder(self) -> Path:
+        return self.workspace.state_dir / manager.STATE_FOLDER
+
     def sign_up(self, email: str = ADA, name: str = "Ada Lovelace", telegram: str | None = "@ada") -> None:
         self.workspace.store().add(new_record(SignUp(email, "sub_1", name=name, telegram=telegram)))
         begun = {"setup.status": "in_progress", "status": "in_progress", "setup.droplet.id": "7"}

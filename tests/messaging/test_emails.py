@@ -6,7 +6,8 @@ import pytest
 
 from provisioner.errors import InputError, MailError
 from provisioner.messaging import emails
-from provisioner.messaging.emails import compose, letter_to
+from provisioner.messaging.emails import compose
+from provisioner.messaging.telegram.links import emails_to
 from provisioner.services.factory import Services
 from provisioner.services.mail import Letter, Mailer, MailUncertain
 from provisioner.settings import OperatorSettings, Settings
@@ -51,7 +52,7 @@ def _work(outbox: Outbox | None, **messaging: Any) -> MemoryWork:
 
 
 def test_both_forms_say_the_same_and_links_are_links() -> None:
-    letter = letter_to(_work(None, link=LINK), "contact")
+    letter = emails_to(_work(None, link=LINK)).letter("contact")
 
     create = "https://t.me/newbot/stuffpress_bot/ada_k3v9x2m7qp_bot?name=Ada%27s%20Moltbot"
     start = "https://t.me/stuffpress_bot?start=c0de"
@@ -67,7 +68,7 @@ def test_both_forms_say_the_same_and_links_are_links() -> None:
 
 
 def test_without_a_link_the_contact_letter_asks_for_the_username() -> None:
-    letter = letter_to(_work(None), "contact")
+    letter = emails_to(_work(None)).letter("contact")
 
     assert letter.subject == "Your assistant is being set up"
     assert "your Telegram username" in letter.text
@@ -78,7 +79,7 @@ def test_without_a_link_the_contact_letter_asks_for_the_username() -> None:
 def test_every_letter_is_whole_in_every_state(name: str) -> None:
     states: tuple[dict[str, Any], ...] = ({}, {"link": LINK}, {"botUsername": "ada_bot", "botId": "8"})
     for messaging in states:
-        letter = letter_to(_work(None, **messaging), name)
+        letter = emails_to(_work(None, **messaging)).letter(name)
         assert letter.subject
         assert "\n" not in letter.subject
         assert "\n\n\n" not in letter.text
@@ -104,8 +105,8 @@ def test_a_letter_goes_out_once_for_each_reason_and_is_an_event() -> None:
     outbox = Outbox()
     work = _work(outbox)
 
-    assert [emails.send(work, "ready") for _ in range(3)] == [True, True, True]
-    assert emails.send(work, "reminder", "reminder of contact after 24 h")
+    assert [emails_to(work).send("ready") for _ in range(3)] == [True, True, True]
+    assert emails_to(work).send("reminder", "reminder of contact after 24 h")
 
     assert [to for to, _ in outbox.sent] == ["customer@example.com"] * 2
     assert work.events == ["ready_sent", "reminder_sent"]
@@ -116,10 +117,10 @@ def test_what_was_begun_before_a_crash_is_not_sent_again() -> None:
     work = _work(outbox)
     work.before = _dying_at("ready_sent")
     with pytest.raises(KeyboardInterrupt):
-        emails.send(work, "ready")
+        emails_to(work).send("ready")
     work.before = lambda _: None
 
-    assert emails.send(work, "ready") is False
+    assert emails_to(work).send("ready") is False
 
     assert len(outbox.sent) == 1
     assert work.events == []
@@ -130,10 +131,10 @@ def test_what_was_certainly_not_sent_is_tried_by_the_next_run() -> None:
     outbox = Outbox(MailError("send the e-mail", cause="no"))
     work = _work(outbox)
 
-    assert emails.send(work, "ready") is False
+    assert emails_to(work).send("ready") is False
     assert "could not send the e-mail: no" in work.said[-1]
     outbox.problem = None
-    assert emails.send(work, "ready") is True
+    assert emails_to(work).send("ready") is True
     assert len(outbox.sent) == 1
 
 
@@ -141,16 +142,16 @@ def test_what_may_have_been_sent_is_not_sent_again() -> None:
     outbox = Outbox(MailUncertain("send the e-mail", cause="lost"))
     work = _work(outbox)
 
-    assert emails.send(work, "ready") is False
+    assert emails_to(work).send("ready") is False
     outbox.problem = None
-    assert emails.send(work, "ready") is False
+    assert emails_to(work).send("ready") is False
     assert outbox.sent == []
 
 
 def test_without_a_mail_server_nothing_is_noted() -> None:
     work = _work(None)
 
-    assert emails.send(work, "ready") is False
+    assert emails_to(work).send("ready") is False
     assert work.events == []
     assert work.customer.setup.letters == ()
 

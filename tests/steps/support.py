@@ -4,10 +4,11 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from provisioner.customers.record import Customer, Record
-from provisioner.messaging.telegram.manager import ManagerDesk
+from provisioner.customers.store import CustomerStore
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Server
@@ -85,12 +86,12 @@ class MemoryWork:
     """A `Work` on a record in memory, in which every write is durable at once.
 
     `before` and `after` are called around each write with what is written ("write" or an event's name), and
-    may raise to act out a crash there. A second `MemoryWork` on the same `store` is the next process.
+    may raise to act out a crash there. A second `MemoryWork` on the same `saved` is the next process.
     """
 
     settings: Settings
     services: Services
-    store: Record = field(default_factory=new_record)
+    saved: Record = field(default_factory=new_record)
     server: Server = field(default=None)  # type: ignore[assignment]
     said: list[str] = field(default_factory=list)
     everybody_else: list[Customer] = field(default_factory=list)
@@ -103,7 +104,7 @@ class MemoryWork:
 
     @property
     def customer(self) -> Customer:
-        return self.store.customer
+        return self.saved.customer
 
     def refresh(self) -> Customer:
         return self.customer
@@ -112,8 +113,11 @@ class MemoryWork:
         return self.everybody_else
 
     @property
-    def manager(self) -> ManagerDesk:
-        raise AssertionError("there is no manager bot here")
+    def store(self) -> CustomerStore:
+        raise AssertionError("there are no other records here")
+
+    def state_folder(self, name: str) -> Path:
+        raise AssertionError(f"there is no workspace here that could keep {name}")
 
     @property
     def events(self) -> list[str]:
@@ -139,12 +143,12 @@ class MemoryWork:
 
     def _commit(self, what: str, fields: Mapping[str, object], details: str | None) -> None:
         self.before(what)
-        changed = Record(copy.deepcopy(self.store.data))
+        changed = Record(copy.deepcopy(self.saved.data))
         for path, value in fields.items():
             changed.set(path, value)
         if details is not None:
             changed.add_event(what, details)
-        self.store.data = changed.data
+        self.saved.data = changed.data
         self.after(what)
 
 

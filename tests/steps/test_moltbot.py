@@ -117,7 +117,7 @@ def test_killed_at_any_moment_the_server_shows_a_key_that_the_record_has(moment:
     assert server.keys[-1] in (droplet.host_key, droplet.next_host_key)
 
     server.at = lambda _: None
-    assert Moltbot().run(_work(server, work.store)) == Done()
+    assert Moltbot().run(_work(server, work.saved)) == Done()
     assert server.keys[-1] == work.customer.setup.droplet.host_key
     assert crashed or moment > 10
 

@@ -4,8 +4,10 @@ from typing import Protocol
 
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError, TelegramError
-from provisioner.messaging import emails
+from provisioner.messaging.emails import was_sent
 from provisioner.messaging.telegram import links
+from provisioner.messaging.telegram.links import emails_to
+from provisioner.messaging.telegram.manager import manager_of
 from provisioner.messaging.telegram.tokens import checked_identity
 from provisioner.printable import command
 from provisioner.settings import Settings
@@ -39,7 +41,7 @@ class ManagedBot:
     def begin(self, work: Work) -> None:
         if not work.customer.setup.messaging.bot_id:
             self.prepare(work)
-            emails.send(work, "contact")
+            emails_to(work).send("contact")
 
     def prepare(self, work: Work) -> None:
         if links.needs_link(work.customer):
@@ -53,23 +55,23 @@ class ManagedBot:
         return None
 
     def _is_made(self, work: Work) -> bool:
-        emails.remind(work, "contact")
+        emails_to(work).remind("contact")
         attend(work)
         if not work.refresh().setup.messaging.bot_id:
-            work.manager.adopt(work.customer.id)
+            manager_of(work).adopt(work.customer.id)
         return bool(work.refresh().setup.messaging.bot_id)
 
     def _make_link(self, work: Work) -> None:
         work.say("making the customer's personal link")
-        manager = work.manager.username()
-        emails.forget(work, "contact", "reminder of contact")
+        manager = manager_of(work).username()
+        emails_to(work).forget("contact", "reminder of contact")
         work.write(links.new_link(manager, work.customer, work.settings.messaging.link_hours))
 
     def _to_do(self, work: Work) -> str:
         link = work.customer.setup.messaging.link
         if link and link.used_at:
             return f"to create their bot in the chat with @{link.manager}"
-        if emails.was_sent(work.customer, "contact"):
+        if was_sent(work.customer, "contact"):
             return "to open the link in our e-mail and create their bot"
         preview = command("mail", "preview", "contact", work.customer.email)
         return f"to open their link and create their bot; no e-mail was sent, {preview} prints it"
@@ -79,7 +81,7 @@ class ManagedBot:
         messaging = work.customer.setup.messaging
         assert messaging.bot_id, "the manager bot told us of the bot"
         work.say("fetching the token of the customer's bot")
-        token = work.manager.token_of(messaging.bot_id)
+        token = manager_of(work).token_of(messaging.bot_id)
         if token != messaging.bot_token:
             work.write({"setup.messaging.botToken": token})
 
@@ -103,7 +105,7 @@ class GivenToken:
         if (messaging.bot_id, messaging.bot_username) != (bot.id, bot.username):
             work.write({"setup.messaging.botId": bot.id, "setup.messaging.botUsername": bot.username})
         if not _is_known(work):
-            emails.send(work, "contact")
+            emails_to(work).send("contact")
 
     def prepare(self, work: Work) -> None:
         pass
@@ -118,7 +120,7 @@ class NothingYet:
 
     def begin(self, work: Work) -> None:
         if not _is_known(work):
-            emails.send(work, "contact")
+            emails_to(work).send("contact")
 
     def prepare(self, work: Work) -> None:
         pass
@@ -142,7 +144,7 @@ def attend(work: Work) -> None:
     is no reason to end this run; a bot that cannot be read at all is.
     """
     try:
-        work.manager.attend()
+        manager_of(work).attend()
     except ProvisionerError as problem:
         if isinstance(problem, TelegramError) and not problem.retry:
             raise
@@ -161,10 +163,10 @@ def _is_known(work: Work) -> bool:
 
 
 def _wait_for_username(work: Work) -> Waiting:
-    emails.remind(work, "contact")
+    emails_to(work).remind("contact")
 
     def told() -> bool:
-        emails.remind(work, "contact")
+        emails_to(work).remind("contact")
         work.refresh()
         return _is_known(work)
 

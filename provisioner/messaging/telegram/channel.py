@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from provisioner.errors import ProvisionerError, TelegramError
-from provisioner.messaging import emails
 from provisioner.messaging.telegram.bot_sources import attend, called, way_of
+from provisioner.messaging.telegram.links import emails_to
+from provisioner.messaging.telegram.manager import manager_of
 from provisioner.messaging.telegram.pairing_requests import user_id_by_request
 from provisioner.printable import command
 from provisioner.services.telegram.client import (
@@ -59,7 +60,7 @@ class Telegram:
             raise _account_gone(work, gone) from None
         except ChatClosed as closed:
             _say_that_it_is_ready(work)
-            emails.remind(work, "start")
+            emails_to(work).remind("start")
             return _press_start(work, lambda: _has_started(work, bot, user_id), closed)
         _say_that_it_is_ready(work)
         return None
@@ -84,8 +85,8 @@ class Telegram:
         return user_id is not None
 
     def _wait_for_request(self, work: Work) -> Waiting:
-        emails.send(work, "ready")
-        emails.remind(work, "start")
+        emails_to(work).send("ready")
+        emails_to(work).remind("start")
         return _press_start(work, lambda: user_id_by_request(work) is not None)
 
     def _configure(self, work: Work) -> None:
@@ -119,12 +120,12 @@ def _deliver(work: Work, bot: TelegramBot, user_id: str, text: str) -> None:
 
 def _say_that_it_is_ready(work: Work) -> None:
     """By the manager bot, to those who know it, and by e-mail; neither is worth stopping for."""
-    emails.send(work, "ready")
+    emails_to(work).send("ready")
     if not _knows_the_manager(work):
         return
     try:
         attend(work)
-        work.manager.tell(work.customer.id, "manager-ready.txt")
+        manager_of(work).tell(work.customer.id, "manager-ready.txt")
     except ProvisionerError as problem:
         work.say(problem.summary)
     work.refresh()
@@ -136,7 +137,7 @@ def _knows_the_manager(work: Work) -> bool:
 
 def _press_start(work: Work, arrived: Callable[[], bool], closed: ChatClosed | None = None) -> Waiting:
     def look() -> bool:
-        emails.remind(work, "start")
+        emails_to(work).remind("start")
         if _knows_the_manager(work):
             attend(work)
         return arrived()

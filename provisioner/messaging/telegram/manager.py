@@ -29,8 +29,11 @@ from provisioner.messaging.telegram.state import Notebook
 from provisioner.messaging.telegram.tokens import demand_manager
 from provisioner.services.telegram.client import TelegramBot
 from provisioner.services.telegram.updates import MadeBot, Person, Unread, Wrote
+from provisioner.step import Work
 
 _DOING = "take in what customers did at the manager bot"
+STATE_FOLDER = "manager"
+"""The name of the folder with its lock and its notebook."""
 REST_SECONDS = 1.0
 """For so long after somebody's look no other one is needed."""
 _MOST_BATCHES = 50
@@ -112,6 +115,14 @@ class ManagerDesk:
             return abs(time.time() - self._looked.stat().st_mtime) < REST_SECONDS
         except FileNotFoundError:
             return False
+
+
+def manager_of(work: Work) -> ManagerDesk:
+    """The bot over which the customers of this workspace make theirs; only where its token is set."""
+    token = work.settings.telegram_manager_token
+    assert token is not None, "only customers who get their bot over it ask for it"
+    bot = work.services.telegram(token.get_secret_value())
+    return ManagerDesk(work.store, work.state_folder(STATE_FOLDER), bot, work.text)
 
 
 @dataclass

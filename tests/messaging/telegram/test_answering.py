@@ -203,7 +203,7 @@ def test_while_another_process_answers_this_one_takes_in(stage: Stage) -> None:
     stage.sign_up()
     stage.run()
     stage.start("ada")
-    with locked(stage.workspace.manager_dir / "answering.lock", "answer", "the manager bot", 0):
+    with locked(stage.manager_folder / "answering.lock", "answer", "the manager bot", 0):
         _desk(stage).attend()
         assert stage.customer().setup.messaging.user_id == str(stage.world.user("ada").id)
         assert stage.answers("ada") == []
@@ -347,7 +347,7 @@ def test_a_text_that_is_wrong_is_named_and_the_others_are_said(stage: Stage) -> 
 
 
 def test_a_notebook_that_is_broken_is_named(stage: Stage) -> None:
-    path = stage.workspace.manager_dir / "notebook.json"
+    path = stage.manager_folder / "notebook.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"handled": ["x"]')
 

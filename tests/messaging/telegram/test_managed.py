@@ -320,7 +320,7 @@ def test_an_expired_link_is_refused_and_the_next_run_sends_a_new_one(stage: Stag
     stage.change(ADA, **{"setup.messaging.link.expiresAt": "2026-01-01T00:00:00Z"})
     stage.start("ada")
 
-    stage.workspace.manager_dir.joinpath("notebook.json").unlink(missing_ok=True)
+    (stage.manager_folder / "notebook.json").unlink(missing_ok=True)
     _attend(stage)
     assert stage.answers("ada") == ["This link has expired. Write to help@example.com for a new one."]
     stage.run()
@@ -454,7 +454,7 @@ def _attend(stage: Stage) -> None:
     operator = {"operator_name": "StuffPress", "operator_contact": "help@example.com"}
     ManagerDesk(
         stage.workspace.store(),
-        stage.workspace.manager_dir,
+        stage.manager_folder,
         TelegramBot(token.get_secret_value(), stage.settings.telegram_api_root),
         lambda name, variables: render_text(name, {**operator, **variables}),
     ).attend()

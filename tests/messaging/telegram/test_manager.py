@@ -25,14 +25,14 @@ def _desk(stage: Stage) -> ManagerDesk:
     bot = TelegramBot(token.get_secret_value(), stage.settings.telegram_api_root, patience=0)
     return ManagerDesk(
         stage.workspace.store(),
-        stage.workspace.manager_dir,
+        stage.manager_folder,
         bot,
         lambda name, variables: render_text(name, {**OPERATOR, **variables}),
     )
 
 
 def _notebook(stage: Stage) -> Notebook:
-    return Notebook(stage.workspace.manager_dir / "notebook.json")
+    return Notebook(stage.manager_folder / "notebook.json")
 
 
 def _waiting(stage: Stage) -> list[object]:
@@ -50,7 +50,7 @@ def test_while_one_process_reads_nobody_else_does(stage: Stage) -> None:
     stage.start("ada")
     before = _polls(stage)
 
-    with locked(stage.workspace.manager_dir / "desk.lock", "read", "the manager bot", 0):
+    with locked(stage.manager_folder / "desk.lock", "read", "the manager bot", 0):
         _desk(stage).attend()
         assert _polls(stage) == before
     _desk(stage).attend()
@@ -111,7 +111,7 @@ def test_runs_that_wait_for_a_bot_keep_nobody_from_looking(
     stage.run()
     stage.create("ada", username="whose_is_this_bot")
     _desk(stage).attend()
-    (stage.workspace.manager_dir / "looked").unlink()
+    (stage.manager_folder / "looked").unlink()
     monkeypatch.setattr(manager, "REST_SECONDS", 3600)
     before = _polls(stage)
 
@@ -143,7 +143,7 @@ def test_somebody_who_blocked_the_bot_stops_nobody_else(stage: Stage) -> None:
 
 
 def test_the_notebook_keeps_what_nobody_is_known_for(stage: Stage) -> None:
-    path = stage.workspace.manager_dir / "notebook.json"
+    path = stage.manager_folder / "notebook.json"
     made = MadeBot(5, Person("7", "ada"), BotIdentity("9", "ada_bot", "Ada"))
     Notebook(path).keep(made)
     Notebook(path).keep(made)

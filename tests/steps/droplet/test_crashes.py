@@ -67,7 +67,7 @@ def run_dying(cloud: FastCloud, work: MemoryWork, at: int | None) -> Failpoints:
 
 def successor(cloud: FastCloud, work: MemoryWork) -> MemoryWork:
     """The next process, on the same record."""
-    return MemoryWork(work.settings, cloud.services(work.settings), work.store)
+    return MemoryWork(work.settings, cloud.services(work.settings), work.saved)
 
 
 def run_on(cloud: FastCloud, work: MemoryWork) -> None:
@@ -155,7 +155,7 @@ def test_killed_at_every_boundary_of_another_droplet_after_the_first_is_lost(
 def _lose_complete(cloud: FastCloud, work: MemoryWork) -> dict[str, object]:
     """A customer for whom all was done, as an older record says it, and whose droplet is lost."""
     step(cloud).run(work)
-    lost = dict(work.store.data["setup"]["droplet"])
+    lost = dict(work.saved.data["setup"]["droplet"])
     cloud.client().delete_droplet(str(lost["id"]))
     work.write(
         {

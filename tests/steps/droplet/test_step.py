@@ -75,7 +75,7 @@ def test_the_intent_is_durable_before_the_request(cloud: FastCloud, operator_key
 
     def before(what: str) -> None:
         if what == "droplet_created":
-            at_request.append(json.loads(json.dumps(work.store.data["setup"]["droplet"])))
+            at_request.append(json.loads(json.dumps(work.saved.data["setup"]["droplet"])))
 
     work.before = before
     step(cloud).run(work)
@@ -94,7 +94,7 @@ def test_the_private_host_key_is_in_no_record_and_no_progress(cloud: FastCloud, 
     step(cloud).run(work)
 
     assert "PRIVATE" in cloud.droplets[0].user_data
-    assert "PRIVATE" not in json.dumps(work.store.data) + "".join(work.said)
+    assert "PRIVATE" not in json.dumps(work.saved.data) + "".join(work.said)
 
 
 def test_a_complete_customer_needs_nothing_and_half_a_record_is_not_complete(cloud: FastCloud) -> None:
@@ -176,7 +176,7 @@ def test_a_request_that_had_no_effect_is_repeated_after_a_clean_window_with_a_ne
     cloud.fault(kind, **POST, params={"status": 500} if kind == "status" else {})
     work = new_work(cloud, operator_key)
     intents: list[object] = []
-    work.after = lambda _: intents.append(work.store.get("setup.droplet.hostKey"))
+    work.after = lambda _: intents.append(work.saved.get("setup.droplet.hostKey"))
 
     step(cloud).run(work)
 
@@ -196,7 +196,7 @@ def test_asking_ends_and_the_next_run_looks_first(cloud: FastCloud, operator_key
     assert error.value.retry
     assert work.customer.setup.droplet.requested_at
     looks = cloud.requests("GET", "/v2/droplets")
-    resumed = new_work(cloud, operator_key, work.store)
+    resumed = new_work(cloud, operator_key, work.saved)
     step(cloud).run(resumed)
     demand_whole(cloud, resumed)
     assert cloud.requests("GET", "/v2/droplets") - looks >= 2 * 12
@@ -213,7 +213,7 @@ def test_looking_that_fails_is_not_a_clean_window(cloud: FastCloud, operator_key
         step(cloud).run(work)
 
     cloud.book.clear()
-    resumed = new_work(cloud, operator_key, work.store)
+    resumed = new_work(cloud, operator_key, work.saved)
     step(cloud).run(resumed)
     demand_whole(cloud, resumed)
 
@@ -230,7 +230,7 @@ def test_a_droplet_of_an_earlier_request_is_adopted_with_its_own_host_key(
     cloud.book.clear()
     work.write({"setup.droplet.hostKey": "ssh-ed25519 AAAAanother moltbot"})
 
-    resumed = new_work(cloud, operator_key, work.store)
+    resumed = new_work(cloud, operator_key, work.saved)
     step(cloud).run(resumed)
 
     demand_whole(cloud, resumed)
@@ -342,7 +342,7 @@ def test_a_workspace_that_has_lost_its_mark_still_finds_the_droplet_of_its_own_r
     with pytest.raises(ProvisionerError):
         step(cloud).run(work)
     cloud.book.clear()
-    resumed = new_work(cloud, operator_key, work.store)
+    resumed = new_work(cloud, operator_key, work.saved)
     monkeypatch.setattr("tests.steps.support.MARK", "wffffffff")
 
     step(cloud).run(resumed)
@@ -369,7 +369,7 @@ def test_a_refused_request_leaves_no_wish_behind(cloud: FastCloud, operator_key:
     with pytest.raises(NotOffered):
         step(cloud).run(work)
 
-    step(cloud).run(new_work(cloud, operator_key, work.store, region="fra1"))
+    step(cloud).run(new_work(cloud, operator_key, work.saved, region="fra1"))
 
     assert cloud.droplets[0].region.slug == "fra1"
 
@@ -383,7 +383,7 @@ def test_a_droplet_that_was_renamed_is_found_by_its_tag(cloud: FastCloud, operat
     cloud.book.clear()
     cloud.droplets[0].name = "renamed-by-hand"
 
-    step(cloud).run(new_work(cloud, operator_key, work.store))
+    step(cloud).run(new_work(cloud, operator_key, work.saved))
 
     assert work.customer.setup.droplet.id == str(cloud.droplets[0].id)
     assert len(cloud.droplets) == 1
@@ -399,7 +399,7 @@ def test_two_droplets_stop_the_run_and_both_are_kept(cloud: FastCloud, operator_
         step(cloud).run(work)
     cloud.droplets[1].status, cloud.droplets[1].address = "active", "127.77.0.9"
     with pytest.raises(DropletUnclear) as error:
-        step(cloud).run(new_work(cloud, operator_key, work.store))
+        step(cloud).run(new_work(cloud, operator_key, work.saved))
 
     ids = {str(droplet.id) for droplet in droplets_of(cloud, work)}
     assert set(error.value.droplets) == ids
@@ -479,7 +479,7 @@ def test_a_droplet_that_vanishes_is_asked_for_again_by_the_next_run(
 
     assert error.value.retry
     assert work.events == ["droplet_created", "droplet_failed"]
-    resumed = new_work(cloud, operator_key, work.store)
+    resumed = new_work(cloud, operator_key, work.saved)
     step(cloud).run(resumed)
     demand_whole(cloud, resumed)
 
@@ -556,7 +556,7 @@ def test_a_gateways_404_does_not_take_a_droplet_out_of_the_record(
     assert work.customer.setup.droplet.id == str(cloud.droplets[0].id)
     assert work.events == ["droplet_created"]
     cloud.book.clear()
-    step(cloud).run(new_work(cloud, operator_key, work.store))
+    step(cloud).run(new_work(cloud, operator_key, work.saved))
     demand_whole(cloud, work)
 
 
