@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from provisioner.errors import PlaybookError
-from provisioner.playbook.model import Kind, Playbook, Task, wrong
+from provisioner.playbook.mistakes import Mistake, Place, located
+from provisioner.playbook.model import Kind, Playbook, Task
 from provisioner.textfiles import UnreadableText, text_at
 from provisioner.workspace import shipped
 
@@ -28,15 +30,6 @@ _ALLOWED: Mapping[Kind, frozenset[str]] = {
     "directory": _FOR_ALL | {"owner", "group", "mode"},
 }
 _HEAD = frozenset({"description", "variables", "secrets", "env", "tasks"})
-
-
-class _Wrong(Exception):
-    """What is wrong, and at which line; becomes a PlaybookError where file and task are known."""
-
-    def __init__(self, cause: str, line: int) -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.line = line
 
 
 def shipped_playbooks() -> Path:
@@ -60,43 +53,51 @@ def load(name: str, search: Sequence[Path] | None = None) -> Playbook:
 
 def parse_playbook(name: str, path: Path) -> Playbook:
     """Read and check one playbook; PlaybookError."""
-    try:
-        text = text_at(path)
-    except UnreadableText as problem:
-        raise wrong(path, str(problem)) from None
-    except FileNotFoundError:
-        raise wrong(path, "there is no such file") from None
-    try:
-        playbook = _playbook(name, path, _Loader(text))
-    except _Wrong as problem:
-        raise wrong(path, problem.cause, line=problem.line) from None
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line + 1 if problem.problem_mark else None
-        raise wrong(path, problem.problem or "not YAML", line=line) from None
-    except yaml.YAMLError as problem:
-        raise wrong(path, str(problem)) from None
-    return _with_texts_checked(playbook)
+    with located(path):
+        playbook = _playbook(name, path, _text_of(path))
+    # The import is only paid by those who have texts to check.
+    from provisioner.playbook.templating import check_task
 
-
-def _with_texts_checked(playbook: Playbook) -> Playbook:
-    """Checks the Jinja of all texts; the import is only paid by those who have any."""
-    from provisioner.playbook.templating import check_texts
-
-    check_texts(playbook)
+    for task in playbook.tasks:
+        with located(path, task.place):
+            check_task(playbook, task)
     return playbook
 
 
-def _playbook(name: str, path: Path, loader: Any) -> Playbook:
+def _text_of(path: Path) -> str:
+    try:
+        return text_at(path)
+    except UnreadableText as problem:
+        raise Mistake(str(problem)) from None
+    except FileNotFoundError:
+        raise Mistake("there is no such file") from None
+
+
+@contextmanager
+def _yaml_mistakes() -> Iterator[None]:
+    """Raises what the YAML parser complains about as a Mistake, at its line."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 1 if problem.problem_mark else None
+        raise Mistake(problem.problem or "not YAML", line=line) from None
+    except yaml.YAMLError as problem:
+        raise Mistake(str(problem)) from None
+
+
+@_yaml_mistakes()
+def _playbook(name: str, path: Path, text: str) -> Playbook:
+    loader = _Loader(text)
     root = loader.get_single_node()
     if not isinstance(root, yaml.MappingNode):
-        raise _Wrong("a playbook is a mapping with description and tasks", 1)
+        raise Mistake("a playbook is a mapping with description and tasks", line=1)
     head = {key: (node, line) for key, node, line in _pairs(root)}
     for word, (_, line) in head.items():
         if word not in _HEAD:
-            raise _Wrong(f"unknown word “{word}”; the head has {', '.join(sorted(_HEAD))}", line)
+            raise Mistake(f"unknown word “{word}”; the head has {', '.join(sorted(_HEAD))}", line=line)
     for word in ("description", "tasks"):
         if word not in head:
-            raise _Wrong(f"“{word}” is missing", 1)
+            raise Mistake(f"“{word}” is missing", line=1)
     values = {
         word: loader.construct_object(node, deep=True) for word, (node, _) in head.items() if word != "tasks"
     }
@@ -119,61 +120,60 @@ def _head(
     try:
         return check(values[word])
     except ValueError as problem:
-        raise _Wrong(f"“{word}” {problem}", head[word][1]) from None
+        raise Mistake(f"“{word}” {problem}", line=head[word][1]) from None
 
 
 def _tasks(path: Path, loader: Any, sequence: yaml.Node) -> tuple[Task, ...]:
     if not isinstance(sequence, yaml.SequenceNode) or not sequence.value:
-        raise _Wrong("“tasks” is a list with at least one task", sequence.start_mark.line + 1)
+        raise Mistake("“tasks” is a list with at least one task", line=sequence.start_mark.line + 1)
     tasks: list[Task] = []
     taken: set[str] = set()
     for node in sequence.value:
-        task = _task(path, loader, node)
-        if task.name in taken:
-            raise wrong(path, "another task has this name", line=task.line, task=task.name)
+        values, place = _words(loader, node)
+        with located(path, place):
+            task = _checked_task(values, place)
+            if task.name in taken:
+                raise Mistake("another task has this name")
         taken.add(task.name)
         tasks.append(task)
     return tuple(tasks)
 
 
-def _task(path: Path, loader: Any, node: yaml.Node) -> Task:
-    name: str | None = None
+def _words(loader: Any, node: yaml.Node) -> tuple[dict[str, Any], Place]:
+    """What a task says, and where."""
     line = node.start_mark.line + 1
-    try:
-        if not isinstance(node, yaml.MappingNode):
-            raise _Wrong("a task is a mapping", line)
-        values: dict[str, Any] = {}
-        lines: dict[str, int] = {}
-        for word, value, at in _pairs(node):
-            values[word] = loader.construct_object(value, deep=True)
-            lines[word] = value.start_mark.line + (2 if getattr(value, "style", None) in ("|", ">") else 1)
-            lines[f"{word}:"] = at
-        name = values["name"] if isinstance(values.get("name"), str) else None
-        return _checked_task(values, lines, line)
-    except _Wrong as problem:
-        raise wrong(path, problem.cause, line=problem.line, task=name) from None
+    if not isinstance(node, yaml.MappingNode):
+        raise Mistake("a task is a mapping", line=line)
+    values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    for word, value, at in _pairs(node):
+        values[word] = loader.construct_object(value, deep=True)
+        lines[word] = value.start_mark.line + (2 if getattr(value, "style", None) in ("|", ">") else 1)
+        lines[f"{word}:"] = at
+    name = values.get("name")
+    return values, Place(name if isinstance(name, str) else None, line, lines)
 
 
-def _checked_task(values: dict[str, Any], lines: Mapping[str, int], line: int) -> Task:
+def _checked_task(values: dict[str, Any], place: Place) -> Task:
     if not isinstance(values.get("name"), str) or not values["name"].strip():
-        raise _Wrong("a task has a “name”", line)
+        raise Mistake("a task has a “name”")
     kinds = [kind for kind in _KINDS if kind in values]
     if len(kinds) != 1:
-        raise _Wrong(f"a task does exactly one of {', '.join(_KINDS)}", line)
+        raise Mistake(f"a task does exactly one of {', '.join(_KINDS)}")
     kind = kinds[0]
     checked: dict[str, Any] = {}
     for word, value in values.items():
         if word not in _ALLOWED[kind] | {kind}:
-            raise _Wrong(_stray(word, kind), lines[f"{word}:"])
+            raise Mistake(_stray(word, kind), word=f"{word}:")
         try:
             checked[word] = _CHECKS[word](value)
         except ValueError as problem:
-            raise _Wrong(f"“{word}” {problem}", lines[f"{word}:"]) from None
+            raise Mistake(f"“{word}” {problem}", word=f"{word}:") from None
     if kind in ("template", "copy", "content") and "dest" not in checked:
-        raise _Wrong(f"“{kind}” needs “dest”", line)
+        raise Mistake(f"“{kind}” needs “dest”")
     if checked.get("register") and checked.get("secret"):
-        raise _Wrong("“register” keeps what “secret” throws away", lines["register:"])
-    return Task(line=line, kind=kind, source=checked.pop(kind), lines=dict(lines), **checked)
+        raise Mistake("“register” keeps what “secret” throws away", word="register:")
+    return Task(place=place, kind=kind, source=checked.pop(kind), **checked)
 
 
 def _stray(word: str, kind: Kind) -> str:
@@ -187,9 +187,9 @@ def _pairs(mapping: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
     for key, value in mapping.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            raise _Wrong("a word is plain text", line)
+            raise Mistake("a word is plain text", line=line)
         if key.value in seen:
-            raise _Wrong(f"“{key.value}” is here twice", line)
+            raise Mistake(f"“{key.value}” is here twice", line=line)
         seen.add(key.value)
         yield key.value, value, line
 

@@ -1,4 +1,4 @@
-"""A playbook as its author wrote it, and the error that says where it is wrong.
+"""A playbook as its author wrote it.
 
 `playbooks/README.md` explains the words to those who write them.
 """
@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from provisioner.errors import PlaybookError
+from provisioner.playbook.mistakes import Place
 
 Kind = Literal["run", "template", "copy", "content", "directory"]
 
@@ -19,7 +19,7 @@ class Task:
     """One task; texts are as written, not rendered. Times are seconds."""
 
     name: str
-    line: int
+    place: Place = field(compare=False, repr=False)
     kind: Kind
     source: str
     """The shell text, the file's path in the playbook's folder, its content, or the directory's path."""
@@ -40,8 +40,6 @@ class Task:
     group: str | None = None
     mode: str | None = None
     keep: bool = False
-    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-    """Where the text of each word begins, for errors."""
 
 
 @dataclass(frozen=True)
@@ -59,22 +57,3 @@ class Playbook:
     @cached_property
     def folder(self) -> Path:
         return self.path.parent
-
-    def wrong(
-        self, cause: str, *, task: Task | None = None, word: str = "", hint: str | None = None
-    ) -> PlaybookError:
-        """The error that says what is wrong with this playbook, and where."""
-        line = task.lines.get(word, task.line) if task else None
-        return wrong(self.path, cause, line=line, task=task.name if task else None, hint=hint)
-
-
-def wrong(
-    path: Path, cause: str, *, line: int | None = None, task: str | None = None, hint: str | None = None
-) -> PlaybookError:
-    """The error that names file, line and task."""
-    where = str(path)
-    where += f", line {line}" if line else ""
-    where += f", task “{task}”" if task else ""
-    return PlaybookError(
-        "use the playbook", whom=where, cause=cause, hint=hint or "playbooks/README.md explains the words"
-    )

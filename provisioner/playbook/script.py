@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from provisioner.playbook.mistakes import Mistake, located
 from provisioner.playbook.model import Playbook, Task
 from provisioner.playbook.templating import Texts, read_copy, read_template, secret_alone
 
@@ -56,14 +57,19 @@ def server_text(name: str) -> str:
 
 def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:
     """The script that applies this playbook with these values; PlaybookError if a value is unfit."""
-    texts = Texts(playbook, variables)
-    tasks = [task for task in playbook.tasks if texts.wanted(task)]
+    with located(playbook.path):
+        texts = Texts(playbook, variables)
+    tasks: list[Task] = []
     files: dict[str, bytes] = {}
     blocks = []
-    for number, task in enumerate(tasks, start=1):
-        block = _Block(playbook, texts, task, number)
-        blocks.append(block.text())
-        files |= block.files
+    for task in playbook.tasks:
+        with located(playbook.path, task.place):
+            if not texts.wanted(task):
+                continue
+            tasks.append(task)
+            block = _Block(playbook, texts, task, len(tasks))
+            blocks.append(block.text())
+            files |= block.files
     values = [f"{name}={shlex.quote(value)}" for value, name in texts.values.items()]
     return Script(
         playbook=playbook.name,
@@ -107,8 +113,8 @@ class _Block:
 
     def _run(self) -> Iterator[str]:
         task = self._task
-        shell = self._texts.shell(task, "run", task.source)
-        unless = self._texts.shell(task, "unless", task.unless) if task.unless else ""
+        shell = self._texts.shell("run", task.source)
+        unless = self._texts.shell("unless", task.unless) if task.unless else ""
         yield f"text={shlex.quote(shell)}"
         references = dict.fromkeys(_REFERENCE.findall(f"{unless}\n{shell}"))
         if references:
@@ -173,32 +179,28 @@ class _Block:
         if task.kind == "copy":
             return read_copy(self._playbook, task)
         text = task.source if task.kind == "content" else read_template(self._playbook, task)
-        return self._texts.file(task, task.kind, text).encode("utf-8")
+        return self._texts.file(task.kind, text).encode("utf-8")
 
     def _access(self, *, with_secrets: bool) -> str:
         default = "755" if self._task.kind == "directory" else "600" if with_secrets else "644"
         access = self._task.mode or default
         if with_secrets and int(access, 8) & 0o007:
-            raise self._playbook.wrong(
-                f"mode {access} would let everybody read a secret", task=self._task, word="mode"
-            )
+            raise Mistake(f"mode {access} would let everybody read a secret", word="mode")
         return access
 
     def _plain(self, word: str, text: str) -> str:
-        return self._texts.plain(self._task, word, text)
+        return self._texts.plain(word, text)
 
     def _path(self, word: str, text: str) -> str:
         path = self._plain(word, text)
         if not path.startswith("/") or path.endswith("/"):
-            raise self._playbook.wrong(
-                f"{word} is an absolute path, not {path!r}", task=self._task, word=word
-            )
+            raise Mistake(f"{word} is an absolute path, not {path!r}", word=word)
         return path
 
     def _account(self, word: str, text: str) -> str:
         name = self._plain(word, text)
         if not _ACCOUNT.fullmatch(name):
-            raise self._playbook.wrong(f"{name!r} is no account's name", task=self._task, word=word)
+            raise Mistake(f"{name!r} is no account's name", word=word)
         return name
 
 

@@ -4,10 +4,11 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
-from provisioner.errors import PlaybookError
 from provisioner.playbook.datum import datum
+from provisioner.playbook.mistakes import Mistake
 from provisioner.playbook.model import Playbook, Task
 from provisioner.textfiles import UnreadableText, text_at
 
@@ -17,12 +18,13 @@ _SHELL_WORDS = ("run", "unless")
 _PLAIN_WORDS = ("user", "creates", "cwd", "dest", "owner", "group", "directory")
 
 
-def check_texts(playbook: Playbook) -> None:
-    """PlaybookError for the first text with an undeclared name, or a value where it could become code."""
-    for task in playbook.tasks:
-        for word, text in _texts_of(playbook, task):
-            if word == "when" or _JINJA.search(text):
-                _check(playbook, task, word, text)
+def check_task(playbook: Playbook, task: Task) -> None:
+    """Mistake for the first text with an undeclared name, or a value where it could become code."""
+    for word, text in _texts_of(playbook, task):
+        if word == "when" or _JINJA.search(text):
+            # A template is a file of its own, whose lines are counted by themselves.
+            with _in_template(task.source) if word == "template" else nullcontext():
+                _check(playbook, word, text)
 
 
 def secret_alone(text: str) -> str | None:
@@ -35,7 +37,7 @@ class Texts:
     """Renders one playbook's texts with one set of values."""
 
     def __init__(self, playbook: Playbook, variables: Mapping[str, object]) -> None:
-        self._playbook = playbook
+        self._secrets = playbook.secrets
         self._variables = _complete(playbook, variables)
         self.values: dict[str, str] = {}
         """What shell texts refer to: the value to the name of its shell variable."""
@@ -44,25 +46,27 @@ class Texts:
         """What the task's `when` says."""
         if task.when is None:
             return True
-        rendered = self._render(task, "when", "{% if " + task.when + " %}yes{% endif %}", {})
+        rendered = self._render("when", "{% if " + task.when + " %}yes{% endif %}", {})
         return rendered == "yes"
 
-    def plain(self, task: Task, word: str, text: str) -> str:
+    def plain(self, word: str, text: str) -> str:
         """A text that is no shell text: a path, a name, the value of an environment variable."""
-        rendered = self._render(task, word, text, {"quote": shlex.quote})
-        return _sound(self._playbook, task, word, rendered)
+        rendered = self._render(word, text, {"quote": shlex.quote})
+        if "\0" in rendered:
+            raise Mistake(f"{word} has a NUL in it", word=word)
+        return rendered
 
-    def file(self, task: Task, word: str, text: str) -> str:
+    def file(self, word: str, text: str) -> str:
         """A file's content; a secret stands in it as its name between two NUL bytes."""
         if "\0" in text:
-            raise self._playbook.wrong("the template has a NUL in it", task=task, word=word)
-        secrets = {name: f"\0{name}\0" for name in self._playbook.secrets}
-        return self._render(task, word, text, {"quote": shlex.quote}, secrets)
+            raise Mistake("the template has a NUL in it", word=word)
+        secrets = {name: f"\0{name}\0" for name in self._secrets}
+        return self._render(word, text, {"quote": shlex.quote}, secrets)
 
-    def shell(self, task: Task, word: str, text: str) -> str:
+    def shell(self, word: str, text: str) -> str:
         """A shell text; values and secrets stand in it as references to shell variables."""
-        secrets = {name: f'"$secret_{name}"' for name in self._playbook.secrets}
-        return self._render(task, word, text, {"quote": self._refer}, secrets)
+        secrets = {name: f'"$secret_{name}"' for name in self._secrets}
+        return self._render(word, text, {"quote": self._refer}, secrets)
 
     def _refer(self, value: object) -> str:
         text = str(value)  # this is where an undefined one raises
@@ -72,12 +76,7 @@ class Texts:
         return f'"${name}"'
 
     def _render(
-        self,
-        task: Task,
-        word: str,
-        text: str,
-        filters: Mapping[str, Any],
-        secrets: Mapping[str, str] | None = None,
+        self, word: str, text: str, filters: Mapping[str, Any], secrets: Mapping[str, str] | None = None
     ) -> str:
         if not _JINJA.search(text):
             return text
@@ -95,7 +94,7 @@ class Texts:
             LookupError,
             AttributeError,
         ) as problem:
-            raise self._playbook.wrong(f"{word}: {problem}", task=task, word=word) from None
+            raise Mistake(f"{word}: {problem}", word=word) from None
 
 
 def _complete(playbook: Playbook, given: Mapping[str, object]) -> dict[str, object]:
@@ -104,26 +103,20 @@ def _complete(playbook: Playbook, given: Mapping[str, object]) -> dict[str, obje
     for name, default in playbook.variables.items():
         value = default if given.get(name) is None else given[name]
         if value is None:
-            raise playbook.wrong(f"the variable {name} was not given")
+            raise Mistake(f"the variable {name} was not given")
         for text in _strings(value):
-            _holdable(playbook, name, text)
+            _holdable(name, text)
         values[name] = value
     return values
 
 
-def _holdable(playbook: Playbook, name: str, text: str) -> None:
+def _holdable(name: str, text: str) -> None:
     if "\0" in text:
-        raise playbook.wrong(f"the variable {name} has a NUL in it")
+        raise Mistake(f"the variable {name} has a NUL in it")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise playbook.wrong(f"the variable {name} is not Unicode text") from None
-
-
-def _sound(playbook: Playbook, task: Task, word: str, text: str) -> str:
-    if "\0" in text:
-        raise playbook.wrong(f"{word} has a NUL in it", task=task, word=word)
-    return text
+        raise Mistake(f"the variable {name} is not Unicode text") from None
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -157,21 +150,21 @@ def _texts_of(playbook: Playbook, task: Task) -> Iterator[tuple[str, str]]:
 
 
 def read_template(playbook: Playbook, task: Task) -> str:
-    """The template's text; PlaybookError if there is none."""
+    """The template's text; Mistake if there is none."""
     try:
         return text_at(playbook.folder / task.source)
     except FileNotFoundError as problem:
-        raise playbook.wrong(str(problem), task=task, word="template") from None
+        raise Mistake(str(problem), word="template") from None
     except UnreadableText as problem:
-        raise playbook.wrong(f"{task.source}: {problem}", task=task, word="template") from None
+        raise Mistake(f"{task.source}: {problem}", word="template") from None
 
 
 def read_copy(playbook: Playbook, task: Task) -> bytes:
-    """The file's bytes; PlaybookError if there is none."""
+    """The file's bytes; Mistake if there is none."""
     try:
         return (playbook.folder / task.source).read_bytes()
     except OSError as problem:
-        raise playbook.wrong(str(problem), task=task, word="copy") from None
+        raise Mistake(str(problem), word="copy") from None
 
 
 def _environment() -> Any:
@@ -187,34 +180,28 @@ def _environment() -> Any:
     return environment
 
 
-def _check(playbook: Playbook, task: Task, word: str, text: str) -> None:
-    from jinja2 import TemplateSyntaxError, meta
+@contextmanager
+def _in_template(source: str) -> Iterator[None]:
+    try:
+        yield
+    except Mistake as mistake:
+        raise Mistake(f"{source}, line {mistake.line}: {mistake.cause}", word="template") from None
 
-    def stop(cause: str, line: int) -> NoReturn:
-        # A template is a file of its own, whose lines are counted by themselves.
-        if word == "template":
-            raise playbook.wrong(f"{task.source}, line {line}: {cause}", task=task, word=word)
-        error = playbook.wrong(cause, task=task, word=word)
-        raise _at(playbook, task, word, line, error)
+
+def _check(playbook: Playbook, word: str, text: str) -> None:
+    from jinja2 import TemplateSyntaxError, meta
 
     environment = _environment()
     try:
         tree = environment.parse("{% if " + text + " %}{% endif %}" if word == "when" else text)
     except TemplateSyntaxError as problem:
-        stop(problem.message or "not Jinja", problem.lineno)
+        raise Mistake(problem.message or "not Jinja", word=word, line=problem.lineno) from None
     known = {*playbook.variables, "secret", *environment.globals}
     unknown = sorted(meta.find_undeclared_variables(tree) - known)
     if unknown:
-        stop(f"“{unknown[0]}” is not declared in variables", 1)
+        raise Mistake(f"“{unknown[0]}” is not declared in variables", word=word, line=1)
     for cause, line in _misuses(playbook, word, tree):
-        stop(cause, line)
-
-
-def _at(playbook: Playbook, task: Task, word: str, line: int, error: PlaybookError) -> PlaybookError:
-    from provisioner.playbook.model import wrong
-
-    first = task.lines.get(word, task.line)
-    return wrong(playbook.path, error.cause or "", line=first + line - 1, task=task.name)
+        raise Mistake(cause, word=word, line=line)
 
 
 def _misuses(playbook: Playbook, word: str, tree: Any) -> Iterator[tuple[str, int]]:
