@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from provisioner.clock import Clock
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import ProvisionerError
@@ -85,6 +86,10 @@ class Work(Protocol):
 
     @property
     def services(self) -> Services: ...
+
+    @property
+    def clock(self) -> Clock:
+        """What a step waits by."""
 
     @property
     def mark(self) -> str:

@@ -1,26 +1,33 @@
-"""What stands in the way of a run before it begins: who may have one, and what is missing for it."""
-
-from collections.abc import Sequence
+"""What stands in the way of a run before it begins: for whom it may start, and what is missing for it."""
 
 from provisioner.customers.folders import Found
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.printable import command
+from provisioner.runs.workflow import Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Step
 
 
-def demand_here(found: Found, doing: str) -> Customer:
-    """The customer; InputError for one who has gone or is archived, with what brings them back."""
+def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
+    """The customer; InputError for one who is archived or has another status, with what brings them back."""
     customer = found.record.customer
     if found.archived:
         hint = command("restore", customer.email)
         raise InputError(doing, whom=customer.email, cause="the record is archived", hint=hint)
-    if customer.status in ("cancelled", "handed_over"):
+    if customer.status not in workflow.allowed_statuses:
         again = command("update", customer.email, "status", "pending_setup", options="--force")
         cause = f"the status is {customer.status}"
         raise InputError(doing, whom=customer.email, cause=cause, hint=f"if they come back: {again}")
+    return customer
+
+
+def admitted(workflow: Workflow, found: Found, doing: str) -> Customer:
+    """As `demand_allowed`, but a customer for whom nothing is to do may have any status."""
+    customer = found.record.customer
+    if found.archived or workflow.undone(customer):
+        return demand_allowed(workflow, found, doing)
     return customer
 
 
@@ -34,15 +41,15 @@ def missing_for(step: Step, settings: Settings, services: Services, customer: Cu
 
 
 def demand_nothing_missing(
-    steps: Sequence[Step], settings: Settings, services: Services, customer: Customer, doing: str
+    workflow: Workflow, settings: Settings, services: Services, customer: Customer, doing: str
 ) -> None:
     """InputError that names all that is missing for the steps that are not done.
 
     A service that does not answer now may when its turn comes: that stops nobody.
     """
-    wanting = [step for step in steps if not step.done(customer)]
-    missing = [need for step in wanting for need in step.needs(settings, customer)]
-    missing = missing or [one for step in wanting for one in _refusals(step, settings, services, customer)]
+    undone = workflow.undone(customer)
+    missing = [need for step in undone for need in step.needs(settings, customer)]
+    missing = missing or [one for step in undone for one in _refusals(step, settings, services, customer)]
     if missing:
         hint = "\n".join(dict.fromkeys(missing))
         raise InputError(doing, whom=customer.email, cause="something is missing", hint=hint)

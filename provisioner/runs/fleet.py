@@ -13,7 +13,7 @@ from provisioner.errors import ProvisionerError
 from provisioner.runs.progress import Listener, Progress
 from provisioner.runs.runner import Runner, RunResult
 from provisioner.runs.shutdown import Stop, StoppableClock, Stopped
-from provisioner.runs.workflow import steps_by
+from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Failed, Waiting
@@ -82,6 +82,7 @@ class Fleet:
         settings: Settings,
         listener: Listener,
         *,
+        workflow: Workflow = PROVISION,
         jobs: int = JOBS,
         ended: Callable[[Ending], None] = lambda _: None,
         stopping: Callable[[], None] = lambda: None,
@@ -95,6 +96,7 @@ class Fleet:
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
+        self._workflow = workflow
         self._jobs = jobs
         self._stop = Stop()
         self._hearing = threading.Lock()
@@ -151,14 +153,14 @@ class Fleet:
             self._workspace,
             self._settings,
             listener,
+            workflow=self._workflow,
             services=services,
-            steps=steps_by(clock),
             clock=clock,
             attend=self._stop.attend,
         )
         try:
             self._stop.check()
-            result = runner.provision(who, until=until, patience=patience)
+            result = runner.run(who, until=until, patience=patience)
         except Stopped:
             return Ending(who, interrupted=True)
         except ProvisionerError as refusal:

@@ -1,14 +1,13 @@
 """What a run of one customer would do, without doing it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer
-from provisioner.runs.admission import demand_here, missing_for
+from provisioner.runs.admission import admitted, missing_for
 from provisioner.runs.work import CustomerWork
-from provisioner.runs.workflow import STEPS
+from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Step
@@ -43,7 +42,7 @@ def plan(
     who: str,
     say: Callable[[str], None],
     *,
-    steps: Sequence[Step] = STEPS,
+    workflow: Workflow = PROVISION,
     services: Services | None = None,
 ) -> Plan:
     """Ask each step what it would do; a server that is there is asked too, by the guards of its playbooks.
@@ -52,16 +51,11 @@ def plan(
     CloudError if the cloud cannot be asked, or says that it is gone.
     """
     found = workspace.store().find(who)
-    record = found.record
-    if not all(step.done(record.customer) for step in steps):
-        demand_here(found, "plan the setup")
-    redact = known_redactor(workspace.root, records=False)
-    redact.learn(*settings.secret_values())
-    with closing(
-        CustomerWork(workspace, settings, services or Services(settings, workspace.rates_dir), record, redact)
-    ) as work:
+    customer = admitted(workflow, found, "plan the setup")
+    services = services or Services(settings, workspace.rates_dir)
+    with closing(CustomerWork(workspace, settings, services, found.record)) as work:
         work.tell(say)
-        return Plan(record.customer, tuple(_plan_step(step, work) for step in steps))
+        return Plan(customer, tuple(_plan_step(step, work) for step in workflow.steps))
 
 
 def _plan_step(step: Step, work: CustomerWork) -> StepPlan:

@@ -12,7 +12,8 @@ from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
 from provisioner.printable import command
-from provisioner.runs.admission import demand_here
+from provisioner.runs.admission import demand_allowed
+from provisioner.runs.workflow import PROVISION
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
 from provisioner.services.digitalocean.models import DropletInfo
@@ -50,7 +51,7 @@ def clear_lost(
     have gone, and, unless forced, if nothing shows that the token is of the account in which the droplet
     was; CloudError if that cannot be asked; BusyError while a run is at work.
     """
-    customer = demand_here(store.find(who), _DOING)
+    customer = demand_allowed(PROVISION, store.find(who), _DOING)
     with store.claim(who, doing=f"rebuild the server of {customer.email}"):
         customer = store.read(who).customer
         droplet_id = customer.setup.droplet.id

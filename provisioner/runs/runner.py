@@ -1,18 +1,17 @@
-"""One customer through the steps."""
+"""One customer through the steps of a workflow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
-from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer
-from provisioner.errors import InputError, ProvisionerError
-from provisioner.runs.admission import demand_here, demand_nothing_missing
+from provisioner.errors import ProvisionerError
+from provisioner.runs.admission import admitted, demand_nothing_missing
 from provisioner.runs.log import RunLog, new_run
 from provisioner.runs.progress import Listener, StepWatch, redacted, tell_all
 from provisioner.runs.work import CustomerWork
-from provisioner.runs.workflow import STEPS
+from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed, Outcome, Step, Waiting
@@ -35,7 +34,7 @@ class RunResult:
 
 
 class Runner:
-    """Moves the customers of one workspace through the steps, each under its run lock."""
+    """Takes the customers of one workspace through a workflow, each under their run lock."""
 
     def __init__(
         self,
@@ -43,21 +42,21 @@ class Runner:
         settings: Settings,
         listener: Listener,
         *,
+        workflow: Workflow = PROVISION,
         services: Services | None = None,
-        steps: Sequence[Step] = STEPS,
         clock: Clock = SYSTEM_CLOCK,
         attend: Callable[[CustomerWork], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """`attend` is a block around each run's work, for who may want to close it before its end."""
-        self._attend = attend
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
+        self._workflow = workflow
         self._services = services or Services(settings, workspace.rates_dir)
-        self._steps = steps
         self._clock = clock
+        self._attend = attend
 
-    def provision(self, who: str, *, until: str | None = None, patience: float = 0.0) -> RunResult:
+    def run(self, who: str, *, until: str | None = None, patience: float = 0.0) -> RunResult:
         """Take a customer as far as possible, or through the step `until`.
 
         Where a person has to do something the run ends, or first looks out for it for `patience` seconds
@@ -66,52 +65,39 @@ class Runner:
         process has this customer; what fails later is the result's outcome.
         """
         began = self._clock.monotonic()
-        store, runs = self._workspace.store(), self._workspace.runs_dir
-        found = store.find(who)
-        customer, steps = found.record.customer, self._steps_until(until)
-        if all(step.done(customer) for step in steps) and not found.archived:
-            return RunResult(customer, new_run(runs), None, Done(), self._clock.monotonic() - began)
-        demand_here(found, _DOING)
-        demand_nothing_missing(steps, self._settings, self._services, customer, _DOING)
-        with store.claim(who, doing=f"provision {customer.email}"):
-            run = new_run(runs)
-            redact = known_redactor(self._workspace.root, records=False)
-            redact.learn(*self._settings.secret_values())
-            log = RunLog(runs, run)
-            work = CustomerWork(self._workspace, self._settings, self._services, store.read(who), redact)
-            listener = redacted(redact, tell_all(self._listener, log))
+        workflow, store = self._workflow.until(until), self._workspace.store()
+        customer = admitted(workflow, store.find(who), _DOING)
+        if not workflow.undone(customer):
+            run = new_run(self._workspace.runs_dir)
+            return RunResult(customer, run, None, Done(), self._clock.monotonic() - began)
+        demand_nothing_missing(workflow, self._settings, self._services, customer, _DOING)
+        with store.claim(who, doing=f"{workflow.name} {customer.email}"):
+            run = new_run(self._workspace.runs_dir)
+            record = store.read(who)
+            work = CustomerWork(self._workspace, self._settings, self._services, record, self._clock)
+            log = RunLog(self._workspace.runs_dir, run)
+            listener = redacted(work.redact, tell_all(self._listener, log))
             with closing(log), closing(work), self._attend(work):
-                step, outcome = _Walk(work, listener, self._clock, patience).through(steps)
+                step, outcome = _Walk(work, listener, patience).through(workflow)
                 return RunResult(work.customer, run, step, outcome, self._clock.monotonic() - began)
-
-    def _steps_until(self, until: str | None) -> Sequence[Step]:
-        names = [step.name for step in self._steps]
-        if until is None:
-            return self._steps
-        if until not in names:
-            raise InputError(
-                "provision", cause=f"there is no step {until!r}", hint=f"one of {', '.join(names)}"
-            )
-        return self._steps[: names.index(until) + 1]
 
 
 class _Walk:
     """One run's way through the steps."""
 
-    def __init__(self, work: CustomerWork, listener: Listener, clock: Clock, patience: float) -> None:
+    def __init__(self, work: CustomerWork, listener: Listener, patience: float) -> None:
         self._work = work
         self._listener = listener
-        self._clock = clock
         self._patience = patience
 
-    def through(self, steps: Sequence[Step]) -> tuple[str | None, Outcome]:
+    def through(self, workflow: Workflow) -> tuple[str | None, Outcome]:
         """Run what is not done, up to the first step that does not end as done."""
         last: str | None = None
-        for step in steps:
+        for step in workflow.steps:
             refused = self._begin(step)
             if refused is not None:
                 return step.name, refused
-        for step in steps:
+        for step in workflow.steps:
             watch = StepWatch(self._listener, self._work.customer.email, step.name)
             if step.done(self._work.customer):
                 watch.tell("skipped")
@@ -154,9 +140,10 @@ class _Walk:
         """Note what is waited for, and look out for it as long as there is patience; True if it has come."""
         self._work.note_waiting(waiting)
         watch.tell("waiting", f"waiting for {waiting.of_whom} {waiting.to_do}")
-        give_up = self._clock.monotonic() + self._patience
-        while self._clock.monotonic() < give_up:
-            self._clock.sleep(LOOK_SECONDS)
+        clock = self._work.clock
+        give_up = clock.monotonic() + self._patience
+        while clock.monotonic() < give_up:
+            clock.sleep(LOOK_SECONDS)
             if waiting.arrived is None or waiting.arrived():
                 return True
         return False

@@ -5,10 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import RecordError
-from provisioner.secrets import Redactor, secrets_in
+from provisioner.secrets import secrets_in
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Server, Waiting
@@ -26,13 +28,21 @@ class CustomerWork:
     """The `Work` of one run of one customer; every write goes onto what is on disk at that moment."""
 
     def __init__(
-        self, workspace: Workspace, settings: Settings, services: Services, record: Record, redact: Redactor
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        services: Services,
+        record: Record,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        """`record` as it was read just now; what the workspace and the settings keep secret is cut out."""
         self.settings = settings
         self.services = services
+        self.clock = clock
+        self.redact = known_redactor(workspace.root, records=False)
+        self.redact.learn(*settings.secret_values())
         self._workspace = workspace
         self.store: CustomerStore = workspace.store()
-        self._redact = redact
         self._say: Callable[[str], None] = lambda _text: None
         self._server: CustomerServer | None = None
         self._see(record)
@@ -68,7 +78,7 @@ class CustomerWork:
                 lambda: self._customer,
                 playbooks,
                 self.settings,
-                self._redact,
+                self.redact,
                 self.say,
                 self._demand_server_there,
             )
@@ -77,7 +87,7 @@ class CustomerWork:
     def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
         def change(record: Record) -> None:
             _set_all(record, fields or {})
-            record.add_event(event, self._redact(details))
+            record.add_event(event, self.redact(details))
 
         self._commit(change)
 
@@ -117,7 +127,7 @@ class CustomerWork:
         return render_text(name, {**known, **variables}, self._workspace.root / "texts")
 
     def say(self, text: str) -> None:
-        self._say(self._redact(text))
+        self._say(self.redact(text))
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Whom `say` goes to from now on."""
@@ -139,7 +149,7 @@ class CustomerWork:
             demand_there(self.services.cloud, self._customer)
 
     def _see(self, record: Record) -> None:
-        self._redact.learn(*secrets_in(record.data))
+        self.redact.learn(*secrets_in(record.data))
         self._customer = record.customer
 
 

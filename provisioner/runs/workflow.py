@@ -1,6 +1,10 @@
-"""The way of a customer, in its order. No step knows another."""
+"""What is done for customers, each as a named list of steps. No step knows another."""
 
-from provisioner.clock import SYSTEM_CLOCK, Clock
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from provisioner.customers.record import Customer
+from provisioner.errors import InputError
 from provisioner.step import Step
 from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
@@ -8,9 +12,31 @@ from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot
 
 
-def steps_by(clock: Clock) -> tuple[Step, ...]:
-    """All steps, whose waits pass on this clock."""
-    return CreateDroplet(clock), Moltbot(), Messaging(), Handoff()
+@dataclass(frozen=True)
+class Workflow:
+    """Steps in their order, and the statuses of the customers for whom it may start."""
+
+    name: str
+    steps: tuple[Step, ...]
+    allowed_statuses: Collection[str]
+
+    def until(self, last: str | None) -> "Workflow":
+        """The same, but no further than this step; InputError if it has none of that name."""
+        names = [step.name for step in self.steps]
+        if last is None:
+            return self
+        if last not in names:
+            hint = f"one of {', '.join(names)}"
+            raise InputError(self.name, cause=f"there is no step {last!r}", hint=hint)
+        return replace(self, steps=self.steps[: names.index(last) + 1])
+
+    def undone(self, customer: Customer) -> tuple[Step, ...]:
+        """The steps that are not done."""
+        return tuple(step for step in self.steps if not step.done(customer))
 
 
-STEPS = steps_by(SYSTEM_CLOCK)
+PROVISION = Workflow(
+    "provision",
+    (CreateDroplet(), Moltbot(), Messaging(), Handoff()),
+    allowed_statuses=("pending_setup", "in_progress", "active"),
+)

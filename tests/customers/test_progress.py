@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.customers.progress import STEPS, is_complete, is_done, steps_done, to_do_anew
 from provisioner.customers.record import Record
-from provisioner.runs.workflow import STEPS as STEPS_THEMSELVES
+from provisioner.runs.workflow import PROVISION
 from tests.customers.examples import documented, from_old_script
 from tests.steps.support import new_record
 
@@ -30,7 +30,7 @@ def complete(**fields: Any) -> Record:
 
 
 def test_the_names_are_those_of_the_steps() -> None:
-    assert tuple(step.name for step in STEPS_THEMSELVES) == STEPS
+    assert tuple(step.name for step in PROVISION.steps) == STEPS
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_names_are_those_of_the_steps() -> None:
 def test_steps_and_progress_give_the_same_answer(record: Record) -> None:
     customer = record.customer
 
-    assert steps_done(customer) == tuple(one.name for one in STEPS_THEMSELVES if one.done(customer))
+    assert steps_done(customer) == tuple(one.name for one in PROVISION.steps if one.done(customer))
 
 
 def test_another_droplet_has_nothing_of_what_was_done_on_the_last_one() -> None:

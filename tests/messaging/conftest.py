@@ -23,7 +23,7 @@ from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
 from provisioner.workspace import Workspace, init_workspace
 from tests.serving import serving
-from tests.steps.support import FastClock, MemoryServer
+from tests.steps.support import FastClock, MemoryServer, workflow
 
 MANAGER = "stuffpress_bot"
 ADA = "ada@example.com"
@@ -57,12 +57,15 @@ class Stage:
                 record.set(path, value)
 
     def run(self, email: str = ADA, **options: Any) -> RunResult:
-        steps = (Messaging(), Handoff())
-        services = Services(self.settings)
         runner = Runner(
-            self.workspace, self.settings, self.heard.append, services=services, steps=steps, clock=self.clock
+            self.workspace,
+            self.settings,
+            self.heard.append,
+            workflow=workflow(Messaging(), Handoff()),
+            services=Services(self.settings),
+            clock=self.clock,
         )
-        return runner.provision(email, **options)
+        return runner.run(email, **options)
 
     def customer(self, email: str = ADA) -> Customer:
         return self.workspace.store().read(email).customer

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,11 @@ from provisioner.customers.record import Customer
 from provisioner.errors import CloudError
 from provisioner.runs import fleet as fleet_module
 from provisioner.runs.fleet import Ending, Fleet, worst
-from provisioner.runs.progress import Progress
+from provisioner.runs.progress import Listener, Progress
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
+from tests.steps.support import workflow
 
 PATIENCE = 300
 """Seconds; how long a busy machine may take at most for what happens at once."""
@@ -57,7 +59,10 @@ class Stage:
     heard: list[Progress] = field(default_factory=list)
 
     def fleet(self, jobs: int = 50) -> Fleet:
-        return Fleet(self.workspace, Settings(), self.heard.append, jobs=jobs)
+        return self.fleet_telling(self.heard.append, jobs=jobs)
+
+    def fleet_telling(self, listener: Listener, **options: Any) -> Fleet:
+        return Fleet(self.workspace, Settings(), listener, workflow=workflow(self.step), **options)
 
     def add(self, *names: str) -> list[str]:
         emails = [f"{name}@example.com" for name in names]
@@ -70,11 +75,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(tmp_path: Path) -> Stage:
     workspace, _ = init_workspace(tmp_path / "workspace")
-    step = OnlyStep()
-    monkeypatch.setattr(fleet_module, "steps_by", lambda _clock: (step,))
-    return Stage(workspace, step)
+    return Stage(workspace, OnlyStep())
 
 
 def interrupt() -> None:
@@ -213,7 +216,7 @@ def test_what_cannot_be_shown_ends_nobodys_run(stage: Stage) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     emails = stage.add("first", "second")
-    fleet = Fleet(stage.workspace, Settings(), full, ended=full)
+    fleet = stage.fleet_telling(full, ended=full)
 
     assert outcomes(fleet.provision(emails)) == [0, 0]
 
@@ -234,7 +237,7 @@ def test_a_reader_that_leaves_ends_all_runs_as_ctrl_c_does(stage: Stage) -> None
         raise AssertionError("it was never stopped")
 
     stage.step.plans = dict.fromkeys(emails, work_on)
-    endings = Fleet(stage.workspace, Settings(), leave).provision(emails)
+    endings = stage.fleet_telling(leave).provision(emails)
 
     assert [ending.interrupted for ending in endings] == [True, True]
     assert [ending.bug for ending in endings] == [None, None]
@@ -273,6 +276,6 @@ def test_how_to_end_at_once_is_said_when_runs_take_long_to_stop(
         raise CloudError("follow the run", cause="the connection is gone")
 
     stage.step.plans = {email: follow}
-    fleet = Fleet(stage.workspace, Settings(), stage.heard.append, stopping=said.set)
+    fleet = stage.fleet_telling(stage.heard.append, stopping=said.set)
 
     assert outcomes(fleet.provision([email])) == [130]

@@ -13,7 +13,7 @@ from provisioner.steps.handoff import Handoff
 from provisioner.steps.moltbot import Moltbot
 from provisioner.workspace import Workspace, init_workspace
 from tests.runs.test_runner import FakeStep
-from tests.steps.support import MemoryServer, MemoryWork
+from tests.steps.support import MemoryServer, MemoryWork, workflow
 from tests.steps.support import new_record as record_of
 
 EMAIL = "customer@example.com"
@@ -27,7 +27,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def _plan(workspace: Workspace, steps: Sequence[Step]) -> Plan:
-    return plan(workspace, Settings(), EMAIL, lambda _: None, steps=steps)
+    return plan(workspace, Settings(), EMAIL, lambda _: None, workflow=workflow(*steps))
 
 
 def test_each_step_says_what_it_would_do_and_nothing_is_done(workspace: Workspace) -> None:
@@ -118,7 +118,7 @@ class _Talker(FakeStep):
 def test_what_a_plan_says_has_no_secret_in_it(workspace: Workspace) -> None:
     (workspace.root / ".env").write_text("ANTHROPIC_API_KEY=a-key-of-no-known-form\n")
     heard: list[str] = []
-    plan(workspace, Settings(), EMAIL, heard.append, steps=[_Talker("one")])
+    plan(workspace, Settings(), EMAIL, heard.append, workflow=workflow(_Talker("one")))
     assert heard == ["asking with [hidden]"]
 
 

@@ -17,7 +17,6 @@ from provisioner.errors import CloudError, InputError
 from provisioner.runs.progress import Progress
 from provisioner.runs.rebuild import LostDroplet, clear_lost
 from provisioner.runs.runner import Runner, RunResult
-from provisioner.runs.workflow import steps_by
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
@@ -66,11 +65,8 @@ class Stage:
 
     def run(self) -> RunResult:
         services, clock = self.cloud.services(self.settings), self.cloud.clock
-        steps = steps_by(clock)
-        runner = Runner(
-            self.workspace, self.settings, self.heard.append, services=services, steps=steps, clock=clock
-        )
-        return runner.provision(EMAIL)
+        runner = Runner(self.workspace, self.settings, self.heard.append, services=services, clock=clock)
+        return runner.run(EMAIL)
 
     def rebuild(self, **options: bool) -> LostDroplet | None:
         return clear_lost(self.workspace.store(), self.cloud.client(), EMAIL, **options)

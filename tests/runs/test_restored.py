@@ -12,9 +12,10 @@ from provisioner.runs.runner import Runner
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed
+from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
-from tests.steps.droplets import step
+from tests.steps.support import workflow
 
 EMAIL = "ada@example.com"
 
@@ -47,9 +48,15 @@ def settings_in(workspace: Workspace, cloud: FastCloud) -> Settings:
 def run(workspace: Workspace, cloud: FastCloud) -> object:
     settings = settings_in(workspace, cloud)
     services = cloud.services(settings)
-    steps, clock = (step(cloud),), cloud.clock
-    runner = Runner(workspace, settings, lambda _: None, services=services, steps=steps, clock=clock)
-    return runner.provision(EMAIL).outcome
+    runner = Runner(
+        workspace,
+        settings,
+        lambda _: None,
+        workflow=workflow(CreateDroplet()),
+        services=services,
+        clock=cloud.clock,
+    )
+    return runner.run(EMAIL).outcome
 
 
 def records_first(lost: Workspace, folder: Path) -> Workspace:
@@ -89,7 +96,9 @@ def test_a_customer_with_a_droplet_has_it_still(
     assert workspace.store().read(EMAIL).customer == before
     services = Services(settings_in(workspace, cloud), workspace.rates_dir)
     settings = settings_in(workspace, cloud)
-    made = plan(workspace, settings, EMAIL, lambda _: None, steps=[step(cloud)], services=services)
+    made = plan(
+        workspace, settings, EMAIL, lambda _: None, workflow=workflow(CreateDroplet()), services=services
+    )
     assert made.steps[0].done
     assert len(cloud.droplets) == 1
 

@@ -15,7 +15,7 @@ from provisioner.runs.runner import Runner
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
-from tests.steps.support import FastClock
+from tests.steps.support import FastClock, workflow
 
 EMAIL = "customer@example.com"
 TOKEN = "123456789:AAAbbbCCCdddEEEfffGGGhhhIIIjjjKKKLLL"
@@ -59,7 +59,9 @@ class Stage:
     clock: FastClock = field(default_factory=FastClock)
 
     def runner(self, *steps: FakeStep) -> Runner:
-        return Runner(self.workspace, Settings(), self.heard.append, steps=steps, clock=self.clock)
+        return Runner(
+            self.workspace, Settings(), self.heard.append, workflow=workflow(*steps), clock=self.clock
+        )
 
     def events(self) -> list[str]:
         return [event.event for event in self.workspace.store().read(EMAIL).customer.timeline]
@@ -76,9 +78,9 @@ def stage(workspace: Workspace) -> Stage:
 def test_steps_run_in_their_order_and_a_second_run_does_nothing(stage: Stage) -> None:
     runner = stage.runner(FakeStep("one"), FakeStep("two"))
 
-    first = runner.provision(EMAIL)
+    first = runner.run(EMAIL)
     before = stage.workspace.store().read(EMAIL).data
-    second = runner.provision(EMAIL)
+    second = runner.run(EMAIL)
 
     assert (first.outcome, first.step) == (Done(), "two")
     assert (second.outcome, second.step) == (Done(), None)
@@ -96,9 +98,9 @@ def test_a_failure_stops_the_run_and_the_next_run_goes_on_there(stage: Stage) ->
     two = FakeStep("two", runs=[fail])
     runner = stage.runner(FakeStep("one"), two, FakeStep("three"))
 
-    assert runner.provision(EMAIL).outcome == Failed(error)
+    assert runner.run(EMAIL).outcome == Failed(error)
     assert stage.events() == ["subscription_created", "one"]
-    assert runner.provision(EMAIL).outcome == Done()
+    assert runner.run(EMAIL).outcome == Done()
     assert stage.kinds() == [
         ("one", "started"),
         ("one", "done"),
@@ -119,15 +121,15 @@ def test_waiting_is_noted_once_and_cleared_when_it_is_over(stage: Stage) -> None
     step = FakeStep("messaging", runs=[wait, wait])
     runner = stage.runner(step)
 
-    assert runner.provision(EMAIL).outcome == Waiting("@ada", "to press Start")
+    assert runner.run(EMAIL).outcome == Waiting("@ada", "to press Start")
     noted = stage.workspace.store().read(EMAIL).customer.setup.waiting
     assert noted is not None
     assert (noted.of, noted.for_) == ("@ada", "to press Start")
-    runner.provision(EMAIL)
+    runner.run(EMAIL)
     assert stage.events().count("waiting_for_customer") == 1
     assert stage.workspace.store().read(EMAIL).customer.setup.waiting == noted
 
-    assert runner.provision(EMAIL).outcome == Done()
+    assert runner.run(EMAIL).outcome == Done()
     assert stage.workspace.store().read(EMAIL).customer.setup.waiting is None
 
 
@@ -137,7 +139,7 @@ def test_a_patient_run_looks_until_it_has_come(stage: Stage) -> None:
     def wait(work: Work) -> Outcome:
         return Waiting("@ada", "to press Start", arrived=lambda: next(looks))
 
-    result = stage.runner(FakeStep("messaging", runs=[wait])).provision(EMAIL, patience=3600)
+    result = stage.runner(FakeStep("messaging", runs=[wait])).run(EMAIL, patience=3600)
 
     assert result.outcome == Done()
     assert len(stage.clock.waited) == 3
@@ -152,7 +154,7 @@ def test_patience_ends_and_begins_only_with_the_waiting(stage: Stage) -> None:
     def wait(work: Work) -> Outcome:
         return Waiting("@ada", "to press Start", arrived=lambda: False)
 
-    result = stage.runner(FakeStep("one", [slow]), FakeStep("two", [wait])).provision(EMAIL, patience=10)
+    result = stage.runner(FakeStep("one", [slow]), FakeStep("two", [wait])).run(EMAIL, patience=10)
 
     assert isinstance(result.outcome, Waiting)
     assert sum(stage.clock.waited) == pytest.approx(510)
@@ -161,10 +163,10 @@ def test_patience_ends_and_begins_only_with_the_waiting(stage: Stage) -> None:
 def test_until_stops_after_that_step_and_refuses_one_that_is_not_there(stage: Stage) -> None:
     runner = stage.runner(FakeStep("one"), FakeStep("two"))
 
-    assert runner.provision(EMAIL, until="one").step == "one"
+    assert runner.run(EMAIL, until="one").step == "one"
     assert stage.events() == ["subscription_created", "one"]
     with pytest.raises(InputError, match="there is no step 'three'"):
-        runner.provision(EMAIL, until="three")
+        runner.run(EMAIL, until="three")
 
 
 def test_all_that_is_missing_is_named_at_once_and_nothing_is_written(stage: Stage) -> None:
@@ -172,7 +174,7 @@ def test_all_that_is_missing_is_named_at_once_and_nothing_is_written(stage: Stag
     one, two = FakeStep("one", missing=["set A"]), FakeStep("two", missing=["set B", "set C"])
 
     with pytest.raises(InputError) as refusal:
-        stage.runner(one, two).provision(EMAIL)
+        stage.runner(one, two).run(EMAIL)
 
     assert refusal.value.hint == "set A\nset B\nset C"
     assert stage.workspace.store().read(EMAIL).data == before
@@ -181,10 +183,10 @@ def test_all_that_is_missing_is_named_at_once_and_nothing_is_written(stage: Stag
 
 def test_what_is_done_needs_nothing_any_more(stage: Stage) -> None:
     one, two = FakeStep("one"), FakeStep("two")
-    stage.runner(one).provision(EMAIL)
+    stage.runner(one).run(EMAIL)
     one.missing = ["set A"]
 
-    assert stage.runner(one, two).provision(EMAIL).outcome == Done()
+    assert stage.runner(one, two).run(EMAIL).outcome == Done()
 
 
 @pytest.mark.parametrize("status", ["cancelled", "handed_over"])
@@ -193,14 +195,14 @@ def test_a_customer_who_has_gone_is_not_set_up(stage: Stage, status: str) -> Non
         record.set("status", status)
 
     with pytest.raises(InputError, match=status):
-        stage.runner(FakeStep("one")).provision(EMAIL)
+        stage.runner(FakeStep("one")).run(EMAIL)
 
 
 def test_an_archived_customer_is_not_set_up(stage: Stage) -> None:
     stage.workspace.store().archive(EMAIL)
 
     with pytest.raises(InputError, match="archived"):
-        stage.runner(FakeStep("one")).provision(EMAIL)
+        stage.runner(FakeStep("one")).run(EMAIL)
 
 
 def test_a_second_run_is_refused_while_one_is_at_work(stage: Stage) -> None:
@@ -209,12 +211,12 @@ def test_a_second_run_is_refused_while_one_is_at_work(stage: Stage) -> None:
 
     def meanwhile(work: Work) -> Outcome:
         with pytest.raises(BusyError) as refusal:
-            other.provision(EMAIL)
+            other.run(EMAIL)
         refusals.append(refusal.value)
         work.record("one", "done")
         return Done()
 
-    assert stage.runner(FakeStep("one", [meanwhile])).provision(EMAIL).outcome == Done()
+    assert stage.runner(FakeStep("one", [meanwhile])).run(EMAIL).outcome == Done()
     assert str(os.getpid()) in refusals[0].summary
 
 
@@ -226,7 +228,7 @@ def test_the_run_is_logged_without_secrets_for_the_operator_alone(stage: Stage) 
         work.say(f"the token is {TOKEN}")
         raise CloudError("do it", cause=f"with {TOKEN}")
 
-    result = stage.runner(FakeStep("one", [leak])).provision(EMAIL)
+    result = stage.runner(FakeStep("one", [leak])).run(EMAIL)
 
     log = stage.workspace.runs_dir / f"{result.run}.jsonl"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
@@ -249,7 +251,7 @@ class EarlyFake(FakeStep):
 def test_what_a_step_has_to_do_early_is_done_before_the_first_step(stage: Stage) -> None:
     late = EarlyFake("late", early=[lambda work: work.record("early", "done")])
 
-    assert stage.runner(FakeStep("one"), late).provision(EMAIL).outcome == Done()
+    assert stage.runner(FakeStep("one"), late).run(EMAIL).outcome == Done()
 
     assert stage.events() == ["subscription_created", "early", "one", "late"]
 
@@ -258,7 +260,7 @@ def test_a_step_that_is_done_does_nothing_early(stage: Stage) -> None:
     with stage.workspace.store().edit(EMAIL) as record:
         record.add_event("late", "done")
 
-    assert stage.runner(FakeStep("one"), EarlyFake("late")).provision(EMAIL).outcome == Done()
+    assert stage.runner(FakeStep("one"), EarlyFake("late")).run(EMAIL).outcome == Done()
 
 
 @pytest.mark.parametrize("retry", [True, False])
@@ -268,7 +270,7 @@ def test_an_early_error_stops_the_run_only_if_no_retry_mends_it(stage: Stage, re
     def fail(work: Work) -> None:
         raise error
 
-    result = stage.runner(FakeStep("one"), EarlyFake("late", early=[fail])).provision(EMAIL)
+    result = stage.runner(FakeStep("one"), EarlyFake("late", early=[fail])).run(EMAIL)
 
     if retry:
         assert result.outcome == Done()
@@ -289,7 +291,7 @@ def _tell(work: Work) -> Outcome:
 
 def test_what_env_holds_is_in_no_event_no_log_and_nothing_that_is_told(stage: Stage) -> None:
     (stage.workspace.root / ".env").write_text(f"ANTHROPIC_API_KEY={KEY}\n")
-    result = stage.runner(FakeStep("one", runs=[_tell])).provision(EMAIL)
+    result = stage.runner(FakeStep("one", runs=[_tell])).run(EMAIL)
     assert isinstance(result.outcome, Failed)
     event = stage.workspace.store().read(EMAIL).customer.timeline[-1]
     assert (event.event, event.details) == ("told", "An event with [hidden]")
@@ -304,6 +306,6 @@ def test_what_env_holds_is_in_no_event_no_log_and_nothing_that_is_told(stage: St
 def test_what_the_record_holds_is_cut_as_well(stage: Stage) -> None:
     with stage.workspace.store().edit(EMAIL) as record:
         record.set("setup.messaging.botToken", KEY)
-    stage.runner(FakeStep("one", runs=[_tell])).provision(EMAIL)
+    stage.runner(FakeStep("one", runs=[_tell])).run(EMAIL)
     assert stage.workspace.store().read(EMAIL).customer.timeline[-1].details == "An event with [hidden]"
     assert all(KEY not in progress.text for progress in stage.heard)

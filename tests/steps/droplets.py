@@ -8,7 +8,6 @@ from provisioner.customers.record import Record
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.ssh.keys import public_half
 from provisioner.steps.droplet.identity import same_key, tag_of
-from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import FastCloud, settings_for
 from tests.steps.support import MemoryWork, new_record
 
@@ -16,11 +15,7 @@ from tests.steps.support import MemoryWork, new_record
 def new_work(cloud: FastCloud, key: Path, record: Record | None = None, **settings: Any) -> MemoryWork:
     """Work as a new process has it: with the record as it is on disk, and a client that knows nothing."""
     made = settings_for(cloud, ssh={"key": key}, droplet=settings)
-    return MemoryWork(made, cloud.services(made), record or new_record())
-
-
-def step(cloud: FastCloud) -> CreateDroplet:
-    return CreateDroplet(cloud.clock)
+    return MemoryWork(made, cloud.services(made), record or new_record(), clock=cloud.clock)
 
 
 def droplets_of(cloud: FastCloud, work: MemoryWork) -> list[Droplet]:

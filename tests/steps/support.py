@@ -3,15 +3,17 @@
 import copy
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from provisioner.clock import Clock
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
+from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-from provisioner.step import Planned, Server
+from provisioner.step import Planned, Server, Step
 from provisioner.steps.answer import ANSWERS
 from provisioner.templates import render_text
 
@@ -93,6 +95,7 @@ class MemoryWork:
     services: Services
     saved: Record = field(default_factory=new_record)
     server: Server = field(default=None)  # type: ignore[assignment]
+    clock: Clock = field(default_factory=lambda: FastClock())
     said: list[str] = field(default_factory=list)
     everybody_else: list[Customer] = field(default_factory=list)
     before: Callable[[str], None] = lambda _: None
@@ -150,6 +153,11 @@ class MemoryWork:
             changed.add_event(what, details)
         self.saved.data = changed.data
         self.after(what)
+
+
+def workflow(*steps: Step) -> Workflow:
+    """These steps, for whom `provision` may start."""
+    return replace(PROVISION, steps=steps)
 
 
 class FastClock:

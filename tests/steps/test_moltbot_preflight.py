@@ -23,7 +23,7 @@ from provisioner.steps.moltbot import Moltbot
 from provisioner.workspace import Workspace, init_workspace
 from tests.runs.test_runner import FakeStep
 from tests.serving import serving
-from tests.steps.support import new_record
+from tests.steps.support import new_record, workflow
 
 EMAIL = "customer@example.com"
 KEY = "sk-ant-api03-right-and-long-enough"
@@ -70,10 +70,10 @@ def test_a_good_key_and_a_known_model_are_no_refusal(provider: Provider) -> None
 def test_a_wrong_key_ends_a_run_before_its_first_effect(provider: Provider, workspace: Workspace) -> None:
     droplet, before = FakeStep("droplet"), workspace.store().read(EMAIL).data
     settings = provider.settings(anthropic_key=WRONG)
-    runner = Runner(workspace, settings, lambda _: None, steps=[droplet, Moltbot()])
+    runner = Runner(workspace, settings, lambda _: None, workflow=workflow(droplet, Moltbot()))
 
     with pytest.raises(InputError) as refused:
-        runner.provision(EMAIL)
+        runner.run(EMAIL)
 
     assert refused.value.exit_code == 2
     assert "put it into ANTHROPIC_API_KEY (it refuses the key: invalid x-api-key)" in str(refused.value.hint)
@@ -84,7 +84,7 @@ def test_a_wrong_key_ends_a_run_before_its_first_effect(provider: Provider, work
 def test_a_plan_says_what_a_run_would_be_refused_for(provider: Provider, workspace: Workspace) -> None:
     settings = provider.settings(moltbot={"model": "anthropic/claude-sonet-5"})
 
-    made = plan(workspace, settings, EMAIL, lambda _: None, steps=[Moltbot()])
+    made = plan(workspace, settings, EMAIL, lambda _: None, workflow=workflow(Moltbot()))
 
     assert made.missing
     assert "it has no model claude-sonet-5 for this key" in made.steps[0].missing[0]

@@ -90,15 +90,13 @@ def send(
 @contextmanager
 def _work_on(who: str) -> "Iterator[CustomerWork]":
     from provisioner.runs.work import CustomerWork
-    from provisioner.secrets import Redactor
     from provisioner.services.factory import Services
     from provisioner.settings import load_settings
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)
     record = workspace.store().read(who)
-    redact = Redactor(settings.secret_values())
-    with closing(CustomerWork(workspace, settings, Services(settings), record, redact)) as work:
+    with closing(CustomerWork(workspace, settings, Services(settings), record)) as work:
         work.tell(render.say)
         yield work
 

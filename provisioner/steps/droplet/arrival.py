@@ -1,6 +1,5 @@
 """Waiting for an accepted droplet: until it is active, or until it is plain that it will not be."""
 
-from provisioner.clock import Clock
 from provisioner.errors import CloudError
 from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletFailed, NotFound
@@ -19,13 +18,13 @@ class DropletArrival:
     looked for, and an id that stays unknown there for the whole settle window is gone for good.
     """
 
-    def __init__(self, work: Work, clock: Clock, droplet_id: str, *, asked_here: bool) -> None:
+    def __init__(self, work: Work, droplet_id: str, *, asked_here: bool) -> None:
         self._work = work
-        self._clock = clock
+        self._clock = work.clock
         self._id = droplet_id
         self._asked_here = asked_here
         self._settings = work.settings.droplet
-        self._began = clock.monotonic()
+        self._began = work.clock.monotonic()
         self._next_check = self._began + _CHECK_SECONDS
         self._missing_since: float | None = None
 

@@ -6,7 +6,6 @@ and its tags come on after it. That is why it is looked for by name and by tag, 
 
 from dataclasses import dataclass, field
 
-from provisioner.clock import Clock
 from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletUnclear
 from provisioner.services.digitalocean.models import DropletInfo
@@ -28,7 +27,6 @@ class DropletSearch:
     """One search for one customer's droplet."""
 
     work: Work
-    clock: Clock
     _seen: dict[str, DropletInfo] = field(default_factory=dict)
 
     def settle(self) -> DropletInfo | None:
@@ -38,16 +36,16 @@ class DropletSearch:
         """
         window = self.work.settings.droplet.settle_seconds
         interval = max(self.work.settings.droplet.poll_seconds, window / _LOOKS)
-        ends = self.clock.monotonic() + window
+        ends = self.work.clock.monotonic() + window
         while True:
             found = self._look()
             if found is not None:
                 return found
-            left = ends - self.clock.monotonic()
+            left = ends - self.work.clock.monotonic()
             if left <= 0:
                 break
             self.work.say(f"looking whether the droplet was created after all ({left:.0f} s more)")
-            self.clock.sleep(min(left, interval))
+            self.work.clock.sleep(min(left, interval))
         self._demand_nothing()
         return None
 

@@ -11,7 +11,6 @@ follows:
     yes                 it was accepted: wait until it is active
 """
 
-from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.progress import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
@@ -40,9 +39,6 @@ class CreateDroplet(Step):
     """Gets the customer a server of their own, whose host key is known."""
 
     name = "droplet"
-
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._clock = clock
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         missing = []
@@ -86,7 +82,7 @@ class CreateDroplet(Step):
             asked_here = self._obtain(work)
         droplet_id = work.customer.setup.droplet.id
         assert droplet_id, "obtaining a droplet records its id"
-        droplet = DropletArrival(work, self._clock, droplet_id, asked_here=asked_here).wait()
+        droplet = DropletArrival(work, droplet_id, asked_here=asked_here).wait()
         self._demand_single(work, droplet)
         self._record_active(work, droplet)
         return Done()
@@ -109,11 +105,11 @@ class CreateDroplet(Step):
         """Whether an earlier request made a droplet, as far as the record says that there was one."""
         if work.customer.setup.droplet.requested_at:
             return self._adopted(work)
-        DropletSearch(work, self._clock).demand_none_tagged()
+        DropletSearch(work).demand_none_tagged()
         return False
 
     def _adopted(self, work: Work) -> bool:
-        droplet = DropletSearch(work, self._clock).settle()
+        droplet = DropletSearch(work).settle()
         if droplet is None:
             return False
         details = f"Created DO droplet {droplet.id}; its answer was lost, it was found again"
@@ -127,16 +123,16 @@ class CreateDroplet(Step):
 
     def _request_patiently(self, work: Work) -> CloudCallError | None:
         """Ask until the API lets us; None when the droplet is accepted, the error if that is uncertain."""
-        deadline = self._clock.monotonic() + _PATIENCE_SECONDS
+        deadline = work.clock.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 return self._request(work)
             except CloudCallError as refusal:
                 pause = _PAUSE_SECONDS if refusal.report.retry_after is None else refusal.report.retry_after
-                if not refusal.retry or self._clock.monotonic() + pause > deadline:
+                if not refusal.retry or work.clock.monotonic() + pause > deadline:
                     raise
                 work.say(f"DigitalOcean does not take requests now: asking again in {pause:.0f} s")
-                self._clock.sleep(pause)
+                work.clock.sleep(pause)
 
     def _request(self, work: Work) -> CloudCallError | None:
         """Write down what is asked for, ask once, and write down what came of it.

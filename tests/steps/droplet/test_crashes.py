@@ -15,8 +15,9 @@ from provisioner.customers.progress import steps_done
 from provisioner.errors import ProvisionerError
 from provisioner.services.digitalocean import transport as transport
 from provisioner.steps.droplet.identity import same_key
+from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import CloudServer, FastCloud
-from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
+from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work
 from tests.steps.support import MemoryWork
 
 
@@ -61,19 +62,19 @@ def dying(work: MemoryWork, at: int | None) -> Iterator[Failpoints]:
 def run_dying(cloud: FastCloud, work: MemoryWork, at: int | None) -> Failpoints:
     """One process: dies at that failpoint, or ends by itself."""
     with dying(work, at) as failpoints, suppress(Crash, ProvisionerError):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     return failpoints
 
 
 def successor(cloud: FastCloud, work: MemoryWork) -> MemoryWork:
     """The next process, on the same record."""
-    return MemoryWork(work.settings, cloud.services(work.settings), work.saved)
+    return MemoryWork(work.settings, cloud.services(work.settings), work.saved, clock=cloud.clock)
 
 
 def run_on(cloud: FastCloud, work: MemoryWork) -> None:
     """The next process, undisturbed."""
-    if not step(cloud).done(work.customer):
-        step(cloud).run(successor(cloud, work))
+    if not CreateDroplet().done(work.customer):
+        CreateDroplet().run(successor(cloud, work))
 
 
 def lose_answer(cloud: FastCloud) -> None:
@@ -154,7 +155,7 @@ def test_killed_at_every_boundary_of_another_droplet_after_the_first_is_lost(
 
 def _lose_complete(cloud: FastCloud, work: MemoryWork) -> dict[str, object]:
     """A customer for whom all was done, as an older record says it, and whose droplet is lost."""
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     lost = dict(work.saved.data["setup"]["droplet"])
     cloud.client().delete_droplet(str(lost["id"]))
     work.write(
@@ -209,7 +210,7 @@ def test_any_faults_and_deaths_end_in_one_droplet(
             for name in faults:
                 kind, method, path, params = FAULTS[name]
                 cloud.fault(kind, method, path, params=params)
-            if not step(cloud).done(work.customer):
+            if not CreateDroplet().done(work.customer):
                 run_dying(cloud, successor(cloud, work), dies_at)
             assert len(droplets_of(cloud, work)) <= 1
             cloud.book.clear()

@@ -15,12 +15,12 @@ from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed, Work
 from provisioner.steps.droplet.preflight import Problem, preflight
+from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.droplet.wish import Wish, wish_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import FastCloud, settings_for
 from tests.runs.test_runner import EarlyFake
-from tests.steps.droplets import step
-from tests.steps.support import new_record
+from tests.steps.support import new_record, workflow
 
 EMAIL = "customer@example.com"
 PLAIN = Wish(EMAIL, "sfo3", "s-1vcpu-2gb", "debian-12-x64")
@@ -169,12 +169,12 @@ def test_a_run_is_refused_before_anybody_is_written_to(cloud: FastCloud, workspa
         settings,
         lambda _: None,
         services=cloud.services(settings),
-        steps=(step(cloud), EarlyFake("late", early=[never])),
+        workflow=workflow(CreateDroplet(), EarlyFake("late", early=[never])),
         clock=cloud.clock,
     )
 
     with pytest.raises(InputError) as refusal:
-        runner.provision(EMAIL)
+        runner.run(EMAIL)
 
     assert "DigitalOcean has no region sfo9" in (refusal.value.hint or "")
     assert workspace.store().read(EMAIL).data == before
@@ -184,7 +184,9 @@ def test_a_run_is_refused_before_anybody_is_written_to(cloud: FastCloud, workspa
 def test_a_plan_says_it_too(cloud: FastCloud, workspace: Workspace) -> None:
     cloud.cloud.knobs.token = "revoked"
 
-    made = plan(workspace, settings_in(workspace, cloud), EMAIL, lambda _: None, steps=[step(cloud)])
+    made = plan(
+        workspace, settings_in(workspace, cloud), EMAIL, lambda _: None, workflow=workflow(CreateDroplet())
+    )
 
     assert made.missing
     assert made.steps[0].planned == ()
@@ -200,7 +202,7 @@ def test_a_plan_that_cannot_ask_is_no_plan(cloud: FastCloud, workspace: Workspac
             settings_in(workspace, cloud),
             EMAIL,
             lambda _: None,
-            steps=[step(cloud)],
+            workflow=workflow(CreateDroplet()),
             services=cloud.services(settings_in(workspace, cloud)),
         )
 
@@ -221,11 +223,11 @@ def test_an_api_that_is_down_stops_nobody_who_needs_no_droplet(
         settings,
         lambda _: None,
         services=cloud.services(settings),
-        steps=(step(cloud), late),
+        workflow=workflow(CreateDroplet(), late),
         clock=cloud.clock,
     )
 
-    assert runner.provision(EMAIL).outcome == Done()
+    assert runner.run(EMAIL).outcome == Done()
     assert cloud.requests() == 0
 
 
@@ -233,11 +235,15 @@ def test_a_gateways_page_stops_a_run_with_what_it_is(cloud: FastCloud, workspace
     cloud.fault("html", count=None, params={"status": 403})
     settings = settings_in(workspace, cloud)
     runner = Runner(
-        workspace, settings, lambda _: None, services=cloud.services(settings), steps=(step(cloud),)
+        workspace,
+        settings,
+        lambda _: None,
+        services=cloud.services(settings),
+        workflow=workflow(CreateDroplet()),
     )
 
     with pytest.raises(NotTheApi) as refusal:
-        runner.provision(EMAIL)
+        runner.run(EMAIL)
 
     assert "network" in (refusal.value.hint or "")
     assert "token" not in (refusal.value.hint or "")
@@ -253,11 +259,11 @@ def test_an_api_that_is_down_for_a_while_ends_a_new_customers_run_in_its_step(
         settings,
         lambda _: None,
         services=cloud.services(settings),
-        steps=(step(cloud),),
+        workflow=workflow(CreateDroplet()),
         clock=cloud.clock,
     )
 
-    outcome = runner.provision(EMAIL).outcome
+    outcome = runner.run(EMAIL).outcome
 
     assert isinstance(outcome, Failed)
     assert outcome.error.retry

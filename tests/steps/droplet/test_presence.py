@@ -10,12 +10,12 @@ from provisioner.customers.new import SignUp
 from provisioner.customers.new import new_record as signed_up
 from provisioner.errors import ProvisionerError
 from provisioner.runs.work import CustomerWork
-from provisioner.secrets import Redactor
 from provisioner.services.digitalocean.errors import DropletFailed, DropletGone
 from provisioner.steps.droplet.presence import demand_there
+from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.workspace import init_workspace
 from tests.clouds import FastCloud, settings_for
-from tests.steps.droplets import new_work, step
+from tests.steps.droplets import new_work
 from tests.steps.support import MemoryWork
 
 EMAIL = "customer@example.com"
@@ -24,7 +24,7 @@ EMAIL = "customer@example.com"
 @pytest.fixture
 def work(cloud: FastCloud, operator_key: Path) -> MemoryWork:
     work = new_work(cloud, operator_key)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     return work
 
 
@@ -88,7 +88,7 @@ def test_work_asks_when_the_server_does_not_answer(
 
     monkeypatch.setattr("provisioner.runs.customer_server.CustomerServer", remember)
     settings = settings_for(cloud)
-    work = CustomerWork(workspace, settings, cloud.services(settings), record, Redactor())
+    work = CustomerWork(workspace, settings, cloud.services(settings), record)
     assert work.server is not None
     if silent:
         cloud.fault("html", count=None, params={"status": 504})

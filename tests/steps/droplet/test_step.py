@@ -25,9 +25,10 @@ from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done
 from provisioner.steps.droplet.identity import name_of, same_key, tag_of, tags_of
+from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import FastCloud
 from tests.services.digitalocean.test_client import SPEC
-from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work, step
+from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work
 from tests.steps.support import MARK, new_record
 
 POST = {"method": "POST", "path": "droplets$"}
@@ -36,19 +37,19 @@ POST = {"method": "POST", "path": "droplets$"}
 def test_a_customer_gets_one_droplet_and_the_record_says_which(cloud: FastCloud, operator_key: Path) -> None:
     work = new_work(cloud, operator_key)
 
-    outcome = step(cloud).run(work)
+    outcome = CreateDroplet().run(work)
 
     assert outcome == Done()
     demand_whole(cloud, work)
     droplet_id = work.customer.setup.droplet.id
     assert work.events == ["droplet_created", "droplet_active"]
     assert work.details[0] == f"Created DO droplet {droplet_id}"
-    assert step(cloud).done(work.customer)
+    assert CreateDroplet().done(work.customer)
 
 
 def test_the_operator_may_log_in_and_nothing_but_ssh_gets_in(cloud: FastCloud, operator_key: Path) -> None:
     work = new_work(cloud, operator_key)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     [droplet] = cloud.droplets
     [key] = cloud.cloud.keys.values()
@@ -57,11 +58,11 @@ def test_the_operator_may_log_in_and_nothing_but_ssh_gets_in(cloud: FastCloud, o
 
 
 def test_an_undisturbed_run_does_not_wait_and_asks_little(cloud: FastCloud, operator_key: Path) -> None:
-    step(cloud).run(new_work(cloud, operator_key))
+    CreateDroplet().run(new_work(cloud, operator_key))
     before, waited = cloud.requests(), len(cloud.clock.waited)
     polls = cloud.requests("GET", "/v2/droplets/{id}")
 
-    step(cloud).run(new_work(cloud, operator_key, new_record(id="cust_2", email="b@example.com")))
+    CreateDroplet().run(new_work(cloud, operator_key, new_record(id="cust_2", email="b@example.com")))
 
     polls = cloud.requests("GET", "/v2/droplets/{id}") - polls
     # Looking up the key and the firewall, a look by tag, the creation, and the sweep after it.
@@ -78,7 +79,7 @@ def test_the_intent_is_durable_before_the_request(cloud: FastCloud, operator_key
             at_request.append(json.loads(json.dumps(work.saved.data["setup"]["droplet"])))
 
     work.before = before
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     [intent] = at_request
     assert intent["name"] == name_of(work.customer.id)
@@ -91,7 +92,7 @@ def test_the_intent_is_durable_before_the_request(cloud: FastCloud, operator_key
 def test_the_private_host_key_is_in_no_record_and_no_progress(cloud: FastCloud, operator_key: Path) -> None:
     work = new_work(cloud, operator_key)
     cloud.fault("drop_after_effect", **POST)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     assert "PRIVATE" in cloud.droplets[0].user_data
     assert "PRIVATE" not in json.dumps(work.saved.data) + "".join(work.said)
@@ -102,7 +103,7 @@ def test_a_complete_customer_needs_nothing_and_half_a_record_is_not_complete(clo
     for missing in ("", *whole):
         droplet = {key: value for key, value in whole.items() if key != missing}
         customer = new_record(setup={"status": "in_progress", "droplet": droplet}).customer
-        assert step(cloud).done(customer) is (missing == "")
+        assert CreateDroplet().done(customer) is (missing == "")
 
 
 # What is needed is named before anything is spent
@@ -111,7 +112,7 @@ def test_a_complete_customer_needs_nothing_and_half_a_record_is_not_complete(clo
 def test_all_that_is_missing_is_named_at_once(cloud: FastCloud, tmp_path: Path) -> None:
     settings = Settings.model_validate({"ssh": {"key": tmp_path / "none"}})
 
-    needs = step(cloud).needs(settings, new_record().customer)
+    needs = CreateDroplet().needs(settings, new_record().customer)
 
     assert len(needs) == 2
     assert "DIGITALOCEAN_ACCESS_TOKEN" in needs[0]
@@ -130,7 +131,7 @@ def test_a_key_that_cannot_be_used_is_named(cloud: FastCloud, tmp_path: Path) ->
     ):
         path.write_bytes(text)
         settings = Settings.model_validate({"digitalocean_token": "t", "ssh": {"key": path}})
-        [need] = step(cloud).needs(settings, new_record().customer)
+        [need] = CreateDroplet().needs(settings, new_record().customer)
         assert reason in need
         assert str(path) in need
 
@@ -138,7 +139,7 @@ def test_a_key_that_cannot_be_used_is_named(cloud: FastCloud, tmp_path: Path) ->
 def test_nothing_is_needed_with_a_token_and_a_key(cloud: FastCloud, operator_key: Path) -> None:
     work = new_work(cloud, operator_key)
 
-    assert step(cloud).needs(work.settings, work.customer) == []
+    assert CreateDroplet().needs(work.settings, work.customer) == []
 
 
 # A request whose end is not known
@@ -149,7 +150,7 @@ def test_a_lost_answer_is_made_up_for_by_looking(cloud: FastCloud, operator_key:
     cloud.fault(kind, **POST)
     work = new_work(cloud, operator_key)
 
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     demand_whole(cloud, work)
     assert cloud.requests("POST", "/v2/droplets") == 1
@@ -162,7 +163,7 @@ def test_lists_and_tags_that_lag_are_waited_for(cloud: FastCloud, operator_key: 
     cloud.fault(lag, **POST, params={"seconds": 50})
     work = new_work(cloud, operator_key)
 
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     demand_whole(cloud, work)
     assert cloud.requests("POST", "/v2/droplets") == 1
@@ -178,7 +179,7 @@ def test_a_request_that_had_no_effect_is_repeated_after_a_clean_window_with_a_ne
     intents: list[object] = []
     work.after = lambda _: intents.append(work.saved.get("setup.droplet.hostKey"))
 
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     demand_whole(cloud, work)
     assert cloud.requests("POST", "/v2/droplets") == 2
@@ -191,13 +192,13 @@ def test_asking_ends_and_the_next_run_looks_first(cloud: FastCloud, operator_key
     work = new_work(cloud, operator_key)
 
     with pytest.raises(CloudError, match="asked 2 times") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert error.value.retry
     assert work.customer.setup.droplet.requested_at
     looks = cloud.requests("GET", "/v2/droplets")
     resumed = new_work(cloud, operator_key, work.saved)
-    step(cloud).run(resumed)
+    CreateDroplet().run(resumed)
     demand_whole(cloud, resumed)
     assert cloud.requests("GET", "/v2/droplets") - looks >= 2 * 12
     assert cloud.requests("POST", "/v2/droplets") == 3
@@ -210,11 +211,11 @@ def test_looking_that_fails_is_not_a_clean_window(cloud: FastCloud, operator_key
     work = new_work(cloud, operator_key)
 
     with pytest.raises(NoAnswer):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     cloud.book.clear()
     resumed = new_work(cloud, operator_key, work.saved)
-    step(cloud).run(resumed)
+    CreateDroplet().run(resumed)
     demand_whole(cloud, resumed)
 
 
@@ -226,12 +227,12 @@ def test_a_droplet_of_an_earlier_request_is_adopted_with_its_own_host_key(
     work = new_work(cloud, operator_key)
     cloud.fault("status", "GET", r"droplets\?", after=1, count=None, params={"status": 404})
     with pytest.raises(ProvisionerError):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     cloud.book.clear()
     work.write({"setup.droplet.hostKey": "ssh-ed25519 AAAAanother moltbot"})
 
     resumed = new_work(cloud, operator_key, work.saved)
-    step(cloud).run(resumed)
+    CreateDroplet().run(resumed)
 
     demand_whole(cloud, resumed)
 
@@ -242,7 +243,7 @@ def test_an_api_that_takes_no_requests_for_now_is_asked_again_when_it_says(
     cloud.fault("status", **POST, count=2, params={"status": 429, "retry_after": 17})
     work = new_work(cloud, operator_key)
 
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     demand_whole(cloud, work)
     assert cloud.clock.waited[:2] == [17, 17]
@@ -253,7 +254,7 @@ def test_a_limit_that_is_far_away_ends_the_run_without_doubt(cloud: FastCloud, o
     work = new_work(cloud, operator_key)
 
     with pytest.raises(TooManyRequests):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert work.customer.setup.droplet.requested_at is None
     assert cloud.clock.waited == []
@@ -274,7 +275,7 @@ def test_a_droplet_with_the_customers_tag_that_the_record_does_not_know_stops_th
     stranger = foreign(cloud, tags=(tag_of(work.customer.id),))
 
     with pytest.raises(DropletUnclear, match=stranger) as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert error.value.droplets == (stranger,)
     assert "delete it" in (error.value.hint or "")
@@ -290,7 +291,7 @@ def test_a_droplet_of_that_name_that_states_no_host_key_is_not_adopted(
     work.write({"setup.droplet.requestedAt": "2026-01-29T05:54:00Z"})
 
     with pytest.raises(DropletUnclear, match=stranger):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert len(cloud.droplets) == 1
 
@@ -304,14 +305,14 @@ def test_a_droplet_of_that_name_with_another_customers_tags_is_not_adopted(
     work.write({"setup.droplet.requestedAt": "2026-01-29T05:54:00Z"})
 
     with pytest.raises(DropletUnclear, match=stranger):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert work.customer.setup.droplet.id is None
     assert len(cloud.droplets) == 1
 
 
 def test_a_new_droplet_has_the_mark_of_its_workspace(cloud: FastCloud, operator_key: Path) -> None:
-    step(cloud).run(new_work(cloud, operator_key))
+    CreateDroplet().run(new_work(cloud, operator_key))
 
     assert f"workspace:{MARK}" in cloud.droplets[0].tags
 
@@ -326,7 +327,7 @@ def test_a_droplet_of_another_workspace_is_a_stranger_that_is_neither_taken_nor_
     work.write({"setup.droplet.requestedAt": asked})
 
     with pytest.raises(DropletUnclear, match="of another workspace: it has the mark wffffffff") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert error.value.droplets == (stranger,)
     assert "delete" not in (error.value.hint or "")
@@ -340,12 +341,12 @@ def test_a_workspace_that_has_lost_its_mark_still_finds_the_droplet_of_its_own_r
     work = new_work(cloud, operator_key)
     cloud.fault("status", "GET", r"droplets\?", after=1, count=None, params={"status": 404})
     with pytest.raises(ProvisionerError):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     cloud.book.clear()
     resumed = new_work(cloud, operator_key, work.saved)
     monkeypatch.setattr("tests.steps.support.MARK", "wffffffff")
 
-    step(cloud).run(resumed)
+    CreateDroplet().run(resumed)
 
     demand_whole(cloud, resumed)
 
@@ -354,8 +355,8 @@ def test_the_wish_in_the_record_goes_before_the_settings(cloud: FastCloud, opera
     wish = {"size": "s-2vcpu-4gb", "region": "fra1"}
     work = new_work(cloud, operator_key, new_record(setup={"status": "pending", "droplet": wish}))
 
-    [planned] = step(cloud).plan(work)
-    step(cloud).run(work)
+    [planned] = CreateDroplet().plan(work)
+    CreateDroplet().run(work)
 
     assert planned.text.endswith("s-2vcpu-4gb, fra1, debian-12-x64")
     demand_whole(cloud, work)
@@ -367,9 +368,9 @@ def test_a_refused_request_leaves_no_wish_behind(cloud: FastCloud, operator_key:
     cloud.cloud.knobs.sold_out = ("sfo3",)
     work = new_work(cloud, operator_key)
     with pytest.raises(NotOffered):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
-    step(cloud).run(new_work(cloud, operator_key, work.saved, region="fra1"))
+    CreateDroplet().run(new_work(cloud, operator_key, work.saved, region="fra1"))
 
     assert cloud.droplets[0].region.slug == "fra1"
 
@@ -379,11 +380,11 @@ def test_a_droplet_that_was_renamed_is_found_by_its_tag(cloud: FastCloud, operat
     work = new_work(cloud, operator_key)
     cloud.fault("status", "GET", r"droplets\?", after=1, count=None, params={"status": 404})
     with pytest.raises(ProvisionerError):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     cloud.book.clear()
     cloud.droplets[0].name = "renamed-by-hand"
 
-    step(cloud).run(new_work(cloud, operator_key, work.saved))
+    CreateDroplet().run(new_work(cloud, operator_key, work.saved))
 
     assert work.customer.setup.droplet.id == str(cloud.droplets[0].id)
     assert len(cloud.droplets) == 1
@@ -396,10 +397,10 @@ def test_two_droplets_stop_the_run_and_both_are_kept(cloud: FastCloud, operator_
     cloud.fault("stuck", **POST, after=1)
 
     with pytest.raises(DropletFailed):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     cloud.droplets[1].status, cloud.droplets[1].address = "active", "127.77.0.9"
     with pytest.raises(DropletUnclear) as error:
-        step(cloud).run(new_work(cloud, operator_key, work.saved))
+        CreateDroplet().run(new_work(cloud, operator_key, work.saved))
 
     ids = {str(droplet.id) for droplet in droplets_of(cloud, work)}
     assert set(error.value.droplets) == ids
@@ -412,14 +413,14 @@ def test_when_the_operator_has_deleted_one_of_two_the_other_is_taken(
     cloud: FastCloud, operator_key: Path
 ) -> None:
     work = new_work(cloud, operator_key)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     again = foreign(cloud, tags=(tag_of(work.customer.id),))
     work.write({"setup.droplet.id": None, "setup.droplet.ip": None})
 
     with pytest.raises(DropletUnclear):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     cloud.client().delete_droplet(again)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     [droplet] = droplets_of(cloud, work)
     assert work.customer.setup.droplet.id == str(droplet.id)
@@ -433,21 +434,21 @@ def test_a_droplet_that_the_operator_named_without_its_host_key_is_not_trusted(
     work.write({"setup.droplet.id": named})
 
     with pytest.raises(DropletUnclear, match="host key") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert "setup.droplet.hostKey" in (error.value.hint or "")
-    assert not step(cloud).done(work.customer)
+    assert not CreateDroplet().done(work.customer)
 
 
 def test_reading_the_address_again_keeps_a_host_key_that_the_server_got_later(
     cloud: FastCloud, operator_key: Path
 ) -> None:
     work = new_work(cloud, operator_key)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     later = generate_keypair("later").public
     work.write({"setup.droplet.hostKey": later, "setup.droplet.ip": None})
 
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     assert work.customer.setup.droplet.host_key == later
     assert work.customer.setup.droplet.ip == cloud.droplets[0].address
@@ -457,10 +458,10 @@ def test_a_host_key_that_the_record_lost_is_read_from_the_droplet(
     cloud: FastCloud, operator_key: Path
 ) -> None:
     work = new_work(cloud, operator_key)
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     work.write({"setup.droplet.hostKey": None})
 
-    step(cloud).run(work)
+    CreateDroplet().run(work)
 
     assert same_key(work.customer.setup.droplet.host_key, installed_host_key(cloud.droplets[0]))
 
@@ -475,12 +476,12 @@ def test_a_droplet_that_vanishes_is_asked_for_again_by_the_next_run(
     work = new_work(cloud, operator_key)
 
     with pytest.raises(DropletFailed, match="is not in the account") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert error.value.retry
     assert work.events == ["droplet_created", "droplet_failed"]
     resumed = new_work(cloud, operator_key, work.saved)
-    step(cloud).run(resumed)
+    CreateDroplet().run(resumed)
     demand_whole(cloud, resumed)
 
 
@@ -492,7 +493,7 @@ def test_a_recorded_droplet_that_is_gone_is_not_replaced_by_a_guess(
     work.write({"setup.droplet.id": "4711"})
 
     with pytest.raises(DropletGone, match="4711 is gone") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert "provisioner rebuild customer@example.com" in (error.value.hint or "")
     assert work.customer.setup.droplet.id == "4711"
@@ -504,7 +505,7 @@ def test_a_creation_that_errs_is_named_before_the_deadline(cloud: FastCloud, ope
     work = new_work(cloud, operator_key)
 
     with pytest.raises(DropletFailed, match="could not create"):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert sum(cloud.clock.waited) < 60
     assert len(cloud.droplets) == 1
@@ -517,13 +518,13 @@ def test_a_droplet_that_takes_too_long_is_waited_for_by_the_next_run(
     work = new_work(cloud, operator_key, active_seconds=100, poll_seconds=5)
 
     with pytest.raises(DropletFailed, match="is new after 100 s") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert error.value.retry
     assert set(cloud.clock.waited) == {5}
     assert any("waiting for droplet" in line for line in work.said)
     cloud.droplets[0].status, cloud.droplets[0].address = "active", "127.77.0.9"
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     demand_whole(cloud, work)
 
 
@@ -534,13 +535,13 @@ def test_an_active_droplet_without_a_public_address_is_named(cloud: FastCloud, o
     with pytest.raises(
         DropletFailed, match="is active, but without a public IPv4 address after 20 s"
     ) as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert not error.value.retry
     assert "public networking" in (error.value.hint or "")
     assert any("without a public IPv4 address" in line for line in work.said)
     cloud.cloud.knobs.public_networking = True
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     demand_whole(cloud, work)
 
 
@@ -551,12 +552,12 @@ def test_a_gateways_404_does_not_take_a_droplet_out_of_the_record(
     work = new_work(cloud, operator_key, settle_seconds=5)
 
     with pytest.raises(NotTheApi):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert work.customer.setup.droplet.id == str(cloud.droplets[0].id)
     assert work.events == ["droplet_created"]
     cloud.book.clear()
-    step(cloud).run(new_work(cloud, operator_key, work.saved))
+    CreateDroplet().run(new_work(cloud, operator_key, work.saved))
     demand_whole(cloud, work)
 
 
@@ -564,11 +565,11 @@ def test_a_droplet_that_is_switched_off_is_named(cloud: FastCloud, operator_key:
     work = new_work(cloud, operator_key, active_seconds=20)
     cloud.fault("stuck", **POST)
     with pytest.raises(DropletFailed):
-        step(cloud).run(work)
+        CreateDroplet().run(work)
     cloud.droplets[0].status = "off"
 
     with pytest.raises(DropletFailed, match="is off") as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert "switch it on" in (error.value.hint or "")
 
@@ -595,12 +596,12 @@ def test_what_is_refused_is_named_and_the_next_run_asks_at_once(
         setattr(cloud.cloud.knobs, knob, value)
 
     with pytest.raises(name) as error:
-        step(cloud).run(work)
+        CreateDroplet().run(work)
 
     assert error.value.hint
     assert not error.value.retry
     assert cloud.droplets == []
     cloud.cloud.knobs = before
-    step(cloud).run(work)
+    CreateDroplet().run(work)
     demand_whole(cloud, work)
     assert all(seconds == 2 for seconds in cloud.clock.waited)
