@@ -1,35 +1,21 @@
 """Finds a playbook by its name, and reads it from YAML to checked tasks; errors name the line."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from provisioner.errors import PlaybookError
 from provisioner.playbook.mistakes import Mistake, Place, located
-from provisioner.playbook.model import Kind, Playbook, Task
+from provisioner.playbook.model import CHECKED_TASK, TASK_WORDS, Head, Kind, Playbook, Task
 from provisioner.textfiles import UnreadableText, text_at
 from provisioner.workspace import shipped
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MODE = re.compile(r"0?[0-7]{3,4}")
-
-_KINDS: tuple[Kind, ...] = ("run", "template", "copy", "content", "directory")
-_FOR_ALL = frozenset({"name", "when", "user", "timeout", "retries", "delay"})
-_FOR_RUN = frozenset({"creates", "unless", "env", "cwd", "register", "changes", "secret"})
-_FOR_FILES = frozenset({"dest", "owner", "group", "mode", "keep"})
-_ALLOWED: Mapping[Kind, frozenset[str]] = {
-    "run": _FOR_ALL | _FOR_RUN,
-    "template": _FOR_ALL | _FOR_FILES,
-    "copy": _FOR_ALL | _FOR_FILES,
-    "content": _FOR_ALL | _FOR_FILES,
-    "directory": _FOR_ALL | {"owner", "group", "mode"},
-}
-_HEAD = frozenset({"description", "variables", "secrets", "env", "tasks"})
 
 
 def shipped_playbooks() -> Path:
@@ -91,195 +77,105 @@ def _playbook(name: str, path: Path, text: str) -> Playbook:
     root = loader.get_single_node()
     if not isinstance(root, yaml.MappingNode):
         raise Mistake("a playbook is a mapping with description and tasks", line=1)
-    head = {key: (node, line) for key, node, line in _pairs(root)}
-    for word, (_, line) in head.items():
-        if word not in _HEAD:
-            raise Mistake(f"unknown word “{word}”; the head has {', '.join(sorted(_HEAD))}", line=line)
-    for word in ("description", "tasks"):
-        if word not in head:
-            raise Mistake(f"“{word}” is missing", line=1)
-    values = {
-        word: loader.construct_object(node, deep=True) for word, (node, _) in head.items() if word != "tasks"
-    }
+    values, place = _words(loader, root, nodes="tasks")
+    with located(path, place):
+        try:
+            head = Head.model_validate(values)
+        except ValidationError as error:
+            raise _first(error.errors(include_url=False), place, _head_mistake) from None
     return Playbook(
         name=name,
         path=path,
-        description=_head(values, head, "description", _text, ""),
-        variables=_head(values, head, "variables", _variables, {}),
-        secrets=_head(values, head, "secrets", _names, ()),
-        env=_head(values, head, "env", _environment, {}),
-        tasks=_tasks(path, loader, head["tasks"][0]),
+        description=head.description,
+        variables=head.variables,
+        secrets=tuple(head.secrets),
+        env=head.env,
+        tasks=tuple(_tasks(path, loader, head.tasks)),
     )
 
 
-def _head(
-    values: Mapping[str, Any], head: Mapping[str, Any], word: str, check: Callable[[Any], Any], default: Any
-) -> Any:
-    if word not in values:
-        return default
-    try:
-        return check(values[word])
-    except ValueError as problem:
-        raise Mistake(f"“{word}” {problem}", line=head[word][1]) from None
-
-
-def _tasks(path: Path, loader: Any, sequence: yaml.Node) -> tuple[Task, ...]:
-    if not isinstance(sequence, yaml.SequenceNode) or not sequence.value:
-        raise Mistake("“tasks” is a list with at least one task", line=sequence.start_mark.line + 1)
-    tasks: list[Task] = []
+def _tasks(path: Path, loader: Any, nodes: Sequence[yaml.Node]) -> Iterator[Task]:
     taken: set[str] = set()
-    for node in sequence.value:
+    for node in nodes:
         values, place = _words(loader, node)
         with located(path, place):
-            task = _checked_task(values, place)
+            try:
+                task = CHECKED_TASK.validate_python(values, context=place)
+            except ValidationError as error:
+                raise _first(error.errors(include_url=False), place, _task_mistake) from None
             if task.name in taken:
                 raise Mistake("another task has this name")
         taken.add(task.name)
-        tasks.append(task)
-    return tuple(tasks)
+        yield task
 
 
-def _words(loader: Any, node: yaml.Node) -> tuple[dict[str, Any], Place]:
-    """What a task says, and where."""
-    line = node.start_mark.line + 1
-    if not isinstance(node, yaml.MappingNode):
-        raise Mistake("a task is a mapping", line=line)
+def _words(loader: Any, mapping: yaml.Node, *, nodes: str | None = None) -> tuple[dict[str, Any], Place]:
+    """What a mapping says, and where; of the list under the word `nodes` the items as YAML nodes."""
+    first = mapping.start_mark.line + 1
+    if not isinstance(mapping, yaml.MappingNode):
+        raise Mistake("a task is a mapping", line=first)
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
-    for word, value, at in _pairs(node):
-        values[word] = loader.construct_object(value, deep=True)
-        lines[word] = value.start_mark.line + (2 if getattr(value, "style", None) in ("|", ">") else 1)
-        lines[f"{word}:"] = at
-    name = values.get("name")
-    return values, Place(name if isinstance(name, str) else None, line, lines)
-
-
-def _checked_task(values: dict[str, Any], place: Place) -> Task:
-    if not isinstance(values.get("name"), str) or not values["name"].strip():
-        raise Mistake("a task has a “name”")
-    kinds = [kind for kind in _KINDS if kind in values]
-    if len(kinds) != 1:
-        raise Mistake(f"a task does exactly one of {', '.join(_KINDS)}")
-    kind = kinds[0]
-    checked: dict[str, Any] = {}
-    for word, value in values.items():
-        if word not in _ALLOWED[kind] | {kind}:
-            raise Mistake(_stray(word, kind), word=f"{word}:")
-        try:
-            checked[word] = _CHECKS[word](value)
-        except ValueError as problem:
-            raise Mistake(f"“{word}” {problem}", word=f"{word}:") from None
-    if kind in ("template", "copy", "content") and "dest" not in checked:
-        raise Mistake(f"“{kind}” needs “dest”")
-    if checked.get("register") and checked.get("secret"):
-        raise Mistake("“register” keeps what “secret” throws away", word="register:")
-    return Task(place=place, kind=kind, source=checked.pop(kind), **checked)
-
-
-def _stray(word: str, kind: Kind) -> str:
-    if any(word in allowed for allowed in _ALLOWED.values()) or word in _KINDS:
-        return f"“{word}” does not go with “{kind}”"
-    return f"unknown word “{word}”; “{kind}” knows {', '.join(sorted(_ALLOWED[kind]))}"
-
-
-def _pairs(mapping: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
-    seen: set[str] = set()
     for key, value in mapping.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             raise Mistake("a word is plain text", line=line)
-        if key.value in seen:
-            raise Mistake(f"“{key.value}” is here twice", line=line)
-        seen.add(key.value)
-        yield key.value, value, line
+        word = key.value
+        if word in values:
+            raise Mistake(f"“{word}” is here twice", line=line)
+        values[word] = value.value if word == nodes else _value(loader, value)
+        lines[word] = value.start_mark.line + (2 if getattr(value, "style", None) in ("|", ">") else 1)
+        lines[f"{word}:"] = line
+    name = values.get("name")
+    return values, Place(name if isinstance(name, str) else None, first, lines)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("is a text that is not empty")
-    if "\0" in value:
-        raise ValueError("has a NUL in it")
-    return value
+def _value(loader: Any, node: yaml.Node) -> Any:
+    try:
+        return loader.construct_object(node, deep=True)
+    except ValueError as problem:  # as of a date that there is not
+        raise Mistake(str(problem), line=node.start_mark.line + 1) from None
 
 
-def _condition(value: Any) -> str:
-    return str(value) if isinstance(value, bool) else _text(value)
+def _first(
+    errors: Sequence[ErrorDetails], place: Place, mistake_of: Callable[[ErrorDetails], Mistake]
+) -> Mistake:
+    """Of several mistakes the one that stands first in the file; what is missing may be misspelt there."""
+    there = [error for error in errors if error["type"] != "missing"]
+    mistakes = map(mistake_of, there or errors)
+    return min(mistakes, key=lambda mistake: place.words.get(mistake.word, place.line))
 
 
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("is true or false")
-    return value
+def _head_mistake(error: ErrorDetails) -> Mistake:
+    word, *inside = error["loc"]
+    match error["type"]:
+        case "missing":
+            return Mistake(f"“{word}” is missing")
+        case "extra_forbidden":
+            known = ", ".join(sorted(Head.words()))
+            return Mistake(f"unknown word “{word}”; the head has {known}", word=f"{word}:")
+    return _unfit(error, str(word), inside)
 
 
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 86400:
-        raise ValueError("is a number of seconds above 0, a day at most")
-    return float(value)
+def _task_mistake(error: ErrorDetails) -> Mistake:
+    if not error["loc"]:
+        return Mistake(error["msg"])
+    kind, *path = error["loc"]
+    word, *inside = path or [error["ctx"]["word"]]
+    match error["type"]:
+        case "missing":
+            return Mistake("a task has a “name”" if word == "name" else f"“{kind}” needs “{word}”")
+        case "extra_forbidden":
+            return Mistake(_stray(str(word), cast("Kind", kind)), word=f"{word}:")
+    return _unfit(error, str(word), inside)
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100_000:
-        raise ValueError("is a whole number, 0 or more")
-    return value
+def _unfit(error: ErrorDetails, word: str, inside: Sequence[int | str]) -> Mistake:
+    item = f": “{inside[0] if isinstance(inside[0], str) else error['input']}”" if inside else ""
+    return Mistake(f"“{word}”{item} {error['msg']}", word=f"{word}:")
 
 
-def _access(value: Any) -> str:
-    if not isinstance(value, str) or not _MODE.fullmatch(value):
-        raise ValueError('is three or four octal digits in quotes, like "0644"')
-    return value.lstrip("0").rjust(3, "0")
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("is a name of letters, digits and _")
-    return value
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError("is a list of names")
-    return tuple(_name(item) for item in value)
-
-
-def _variables(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("maps names to defaults")
-    return {_name(key): default for key, default in value.items()}
-
-
-def _environment(value: Any) -> Mapping[str, str]:
-    if not isinstance(value, dict):
-        raise ValueError("maps names to texts")
-    for key, text in value.items():
-        _name(key)
-        if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(f"has no text for {key}")
-    return {key: str(text) for key, text in value.items()}
-
-
-_CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "name": _text,
-    "run": _text,
-    "template": _text,
-    "copy": _text,
-    "content": _text,
-    "directory": _text,
-    "when": _condition,
-    "user": _text,
-    "timeout": _seconds,
-    "retries": _count,
-    "delay": _seconds,
-    "creates": _text,
-    "unless": _text,
-    "env": _environment,
-    "cwd": _text,
-    "register": _name,
-    "changes": _truth,
-    "secret": _truth,
-    "dest": _text,
-    "owner": _text,
-    "group": _text,
-    "mode": _access,
-    "keep": _truth,
-}
+def _stray(word: str, kind: Kind) -> str:
+    if any(word in words for words in TASK_WORDS.values()):
+        return f"“{word}” does not go with “{kind}”"
+    return f"unknown word “{word}”; “{kind}” knows {', '.join(sorted(TASK_WORDS[kind] - {kind}))}"

@@ -9,7 +9,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from provisioner.playbook.mistakes import Mistake, located
-from provisioner.playbook.model import Playbook, Task
+from provisioner.playbook.model import (
+    ContentTask,
+    CopyTask,
+    DirectoryTask,
+    FileTask,
+    Playbook,
+    RunTask,
+    Task,
+)
 from provisioner.playbook.templating import Texts, read_copy, read_template, secret_alone
 
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -82,7 +90,7 @@ def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:
 
 
 def _longest(task: Task) -> float:
-    guard = _GUARD_SECONDS if task.unless or task.kind != "run" else 0
+    guard = 0 if isinstance(task, RunTask) and not task.unless else _GUARD_SECONDS
     return guard + (task.timeout + 5) * (task.retries + 1) + task.delay * task.retries
 
 
@@ -101,7 +109,13 @@ class _Block:
         task = self._task
         lines = [f"task {self._number} {shlex.quote(json.dumps(task.name))}"]
         lines += self._common()
-        lines += self._run() if task.kind == "run" else self._file()
+        match task:
+            case RunTask():
+                lines += self._run(task)
+            case DirectoryTask():
+                lines += self._directory(task)
+            case _:
+                lines += self._file(task)
         return "\n".join([*lines, "perform", ""])
 
     def _common(self) -> Iterator[str]:
@@ -111,8 +125,7 @@ class _Block:
         if task.retries:
             yield f"retries={task.retries} delay={task.delay:g}"
 
-    def _run(self) -> Iterator[str]:
-        task = self._task
+    def _run(self, task: RunTask) -> Iterator[str]:
         shell = self._texts.shell("run", task.source)
         unless = self._texts.shell("unless", task.unless) if task.unless else ""
         yield f"text={shlex.quote(shell)}"
@@ -130,23 +143,17 @@ class _Block:
             yield f"creates={shlex.quote(self._plain('creates', task.creates))}"
         if unless:
             yield f"unless={shlex.quote(unless)}"
-            if self._is_plain_test(unless):
+            if task.user is None and task.cwd is None and _is_plain_test(unless):
                 yield "plain=1"
-        yield from self._result()
+        yield from self._result(task)
 
-    def _result(self) -> Iterator[str]:
-        if self._task.register:
-            yield f"register={self._task.register}"
-        if not self._task.changes:
+    def _result(self, task: RunTask) -> Iterator[str]:
+        if task.registered:
+            yield f"register={task.registered}"
+        if not task.changes:
             yield "changes=0"
-        if self._task.secret:
+        if task.secret:
             yield "quiet=1"
-
-    def _is_plain_test(self, unless: str) -> bool:
-        """Whether it may run in the script's own shell: by root, at home, with no effect but its answer."""
-        bare = _REFERENCE.sub("x", unless.strip()).removesuffix(" 2>&1").removesuffix(" >/dev/null")
-        at_home = self._task.user is None and self._task.cwd is None
-        return at_home and "$secret_" not in unless and bool(_PLAIN_TEST.fullmatch(bare))
 
     def _variable(self, name: str, text: str) -> str:
         secret = secret_alone(text)
@@ -154,39 +161,37 @@ class _Block:
             return shlex.quote(f"{name}={self._plain('env', text)}")
         return f'"{name}=${{secrets[{secret}]}}"'
 
-    def _file(self) -> Iterator[str]:
-        task = self._task
-        owner = self._account("owner", task.owner or task.user or "root")
-        with_secrets = False
-        if task.kind == "directory":
-            yield f"dest={shlex.quote(self._path('directory', task.source))} folder_only=1"
-        else:
-            content = self._content()
-            with_secrets = b"\0" in content and task.kind != "copy"
-            self.files[str(self._number)] = content
-            yield f"dest={shlex.quote(self._path('dest', task.dest or ''))} source={self._number}"
+    def _directory(self, task: DirectoryTask) -> Iterator[str]:
+        yield f"dest={shlex.quote(self._path('directory', task.source))} folder_only=1"
+        yield from self._owner(task, task.mode or "755")
+
+    def _file(self, task: FileTask) -> Iterator[str]:
+        content = self._content(task)
+        with_secrets = b"\0" in content and task.kind != "copy"
+        self.files[str(self._number)] = content
+        dest = self._path("dest", task.dest)
+        yield f"dest={shlex.quote(dest)} source={self._number}"
         if with_secrets:
             yield "with_secrets=1"
+        mode = task.mode or ("600" if with_secrets else "644")
+        if with_secrets and int(mode, 8) & 0o007:
+            raise Mistake(f"mode {mode} would let everybody read a secret", word="mode")
+        yield from self._owner(task, mode)
+        if task.keep:
+            yield f"keep_theirs={sha256(dest.encode()).hexdigest()[:32]}"
+
+    def _owner(self, task: FileTask | DirectoryTask, mode: str) -> Iterator[str]:
+        owner = self._account("owner", task.owner or task.user or "root")
         yield f"user={shlex.quote(self._account('user', task.user or owner))}"
-        yield f"owner={shlex.quote(owner)} access={self._access(with_secrets=with_secrets)}"
+        yield f"owner={shlex.quote(owner)} access={mode}"
         if task.group:
             yield f"group_name={shlex.quote(self._account('group', task.group))}"
-        if task.keep:
-            yield f"keep_theirs={sha256(self._path('dest', task.dest or '').encode()).hexdigest()[:32]}"
 
-    def _content(self) -> bytes:
-        task = self._task
-        if task.kind == "copy":
+    def _content(self, task: FileTask) -> bytes:
+        if isinstance(task, CopyTask):
             return read_copy(self._playbook, task)
-        text = task.source if task.kind == "content" else read_template(self._playbook, task)
+        text = task.source if isinstance(task, ContentTask) else read_template(self._playbook, task)
         return self._texts.file(task.kind, text).encode("utf-8")
-
-    def _access(self, *, with_secrets: bool) -> str:
-        default = "755" if self._task.kind == "directory" else "600" if with_secrets else "644"
-        access = self._task.mode or default
-        if with_secrets and int(access, 8) & 0o007:
-            raise Mistake(f"mode {access} would let everybody read a secret", word="mode")
-        return access
 
     def _plain(self, word: str, text: str) -> str:
         return self._texts.plain(word, text)
@@ -202,6 +207,12 @@ class _Block:
         if not _ACCOUNT.fullmatch(name):
             raise Mistake(f"{name!r} is no account's name", word=word)
         return name
+
+
+def _is_plain_test(unless: str) -> bool:
+    """Whether it may run in the script's own shell, by root and at home: its only effect is its answer."""
+    bare = _REFERENCE.sub("x", unless.strip()).removesuffix(" 2>&1").removesuffix(" >/dev/null")
+    return "$secret_" not in unless and bool(_PLAIN_TEST.fullmatch(bare))
 
 
 def _pair(reference: str) -> str:

@@ -9,7 +9,15 @@ from typing import Any
 
 from provisioner.playbook.datum import datum
 from provisioner.playbook.mistakes import Mistake
-from provisioner.playbook.model import Playbook, Task
+from provisioner.playbook.model import (
+    ContentTask,
+    CopyTask,
+    DirectoryTask,
+    Playbook,
+    RunTask,
+    Task,
+    TemplateTask,
+)
 from provisioner.textfiles import UnreadableText, text_at
 
 _JINJA = re.compile(r"\{[{%#]")
@@ -135,21 +143,22 @@ def _texts_of(playbook: Playbook, task: Task) -> Iterator[tuple[str, str]]:
     """Every text of a task with its word; a template file's content under "template"."""
     if task.when is not None:
         yield "when", task.when
-    if task.kind in ("run", "content", "directory"):
-        yield task.kind, task.source
-    if task.kind == "template":
-        yield "template", read_template(playbook, task)
-    if task.kind == "copy":
-        read_copy(playbook, task)
+    match task:
+        case RunTask() | ContentTask() | DirectoryTask():
+            yield task.kind, task.source
+        case TemplateTask():
+            yield "template", read_template(playbook, task)
+        case CopyTask():
+            read_copy(playbook, task)
     for word in ("user", "creates", "unless", "cwd", "dest", "owner", "group"):
-        text = getattr(task, word)
+        text = getattr(task, word, None)
         if text is not None:
             yield word, text
-    for text in (*playbook.env.values(), *task.env.values()):
+    for text in (*playbook.env.values(), *(task.env.values() if isinstance(task, RunTask) else ())):
         yield "env", text
 
 
-def read_template(playbook: Playbook, task: Task) -> str:
+def read_template(playbook: Playbook, task: TemplateTask) -> str:
     """The template's text; Mistake if there is none."""
     try:
         return text_at(playbook.folder / task.source)
@@ -159,7 +168,7 @@ def read_template(playbook: Playbook, task: Task) -> str:
         raise Mistake(f"{task.source}: {problem}", word="template") from None
 
 
-def read_copy(playbook: Playbook, task: Task) -> bytes:
+def read_copy(playbook: Playbook, task: CopyTask) -> bytes:
     """The file's bytes; Mistake if there is none."""
     try:
         return (playbook.folder / task.source).read_bytes()

@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.errors import PlaybookError
 from provisioner.playbook.load import load, shipped_playbooks
+from provisioner.playbook.model import ContentTask, DirectoryTask, RunTask
 from tests.playbook.books import write
 
 HEAD = "description: d\nvariables: {who: , user: ann}\nsecrets: [KEY]\ntasks:\n"
@@ -41,8 +42,11 @@ def test_every_word_is_read(tmp_path: Path) -> None:
 """,
     )
     one, two, three = playbook.tasks
+    assert isinstance(one, RunTask)
+    assert isinstance(two, ContentTask)
+    assert isinstance(three, DirectoryTask)
     assert (one.kind, one.source, one.unless, one.creates) == ("run", "echo", "true", "/x")
-    assert (one.user, one.cwd, one.register, one.changes) == ("ann", "/", "value", False)
+    assert (one.user, one.cwd, one.registered, one.changes) == ("ann", "/", "value", False)
     assert (one.env, one.timeout, one.retries, one.delay) == ({"A": "1"}, 2.5, 3, 1)
     assert (two.kind, two.dest, two.owner, two.group, two.mode, two.keep) == (
         "content",
@@ -85,6 +89,24 @@ def test_every_word_is_read(tmp_path: Path) -> None:
         ("  - name: T\n    run: echo {{ who\n", 6, "unexpected end of template"),
         ("  - name: T\n    run: [x\n", 7, "expected ',' or ']'"),
         ("  - T\n", 5, "a task is a mapping"),
+        ("  - name: T\n    run: x\n    timeout: true\n", 7, "“timeout” is a number of seconds"),
+        ("  - name: T\n    run: x\n    timeout: .nan\n", 7, "“timeout” is a number of seconds"),
+        ("  - name: T\n    run: x\n    retries: 2.0\n", 7, "“retries” is a whole number"),
+        ("  - name: T\n    run: x\n    changes: 1\n", 7, "“changes” is true or false"),
+        ("  - name: T\n    run: x\n    env: [A]\n", 7, "“env” maps names to texts"),
+        ("  - name: T\n    run: x\n    env: {A: true}\n", 7, "“env”: “A” is a text or a number"),
+        ("  - name: T\n    run: x\n    env: {a b: c}\n", 7, "“env”: “a b” is a name of letters"),
+        ("  - name: T\n    run: ' '\n", 6, "“run” is a text that is not empty"),
+        ('  - name: T\n    run: "a\\0"\n', 6, "“run” has a NUL in it"),
+        (
+            "  - name: T\n    run: x\n    place: here\n",
+            7,
+            "unknown word “place”; “run” knows changes",
+        ),
+        ("  - name: T\n    run: x\n    source: here\n", 7, "unknown word “source”"),
+        ("  - name: T\n    run: x\n    cwd:\n      2024-13-45\n", 8, "month must be in 1..12"),
+        ("  - name: T\n    run: x\n    delay: -1\n    oops: y\n    cwd: 5\n", 7, "“delay” is a number"),
+        ("  - name: T\n    run: x\n    cwd: 5\n    oops: y\n    delay: -1\n", 7, "“cwd” is a text"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, task: str, line: int, cause: str) -> None:
@@ -102,6 +124,8 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, task: str, line: i
         ("description: d\ntask: []\n", "unknown word “task”"),
         ("description: d\nsecrets: KEY\ntasks: [{name: T, run: x}]\n", "“secrets” is a list of names"),
         ("description: d\ntasks: [{name: T, run: x}, {name: T, run: y}]\n", "another task has this name"),
+        ("description: d\nsecrets: [a b]\ntasks: [{name: T, run: x}]\n", "“secrets”: “a b” is a name"),
+        ("description: d\nvariables: [a]\ntasks: [{name: T, run: x}]\n", "“variables” maps names to"),
         ("- a\n", "a playbook is a mapping"),
         ("a: b: c\n", "mapping values are not allowed"),
     ],
