@@ -15,6 +15,7 @@ from provisioner.customers import names
 from provisioner.customers.fields import HISTORY
 from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained, refused
 from provisioner.customers.folders import Folders, Found, shown
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import STEPS, steps_done
 from provisioner.customers.record import CLOCK_SET_BACK, Customer
 from provisioner.errors import RecordError
@@ -172,7 +173,7 @@ def contradictions(customer: Customer) -> Iterator[str]:
         yield "status is in_progress, but setup.status is complete"
     if customer.status in ("pending_setup", "in_progress") and "onboarding_complete" in events:
         yield f"status is {customer.status}, but the timeline has onboarding_complete"
-    if customer.status not in ("handed_over", "cancelled") and "handover_complete" in events:
+    if not is_gone(customer.status) and "handover_complete" in events:
         yield f"status is {customer.status}, but the timeline has handover_complete"
 
 

@@ -24,6 +24,13 @@ SETUP_MOVES: dict[str, tuple[str, ...]] = {
     "complete": ("in_progress",),
 }
 
+_GONE = ("handed_over", "cancelled")
+
+
+def is_gone(status: str) -> bool:
+    """Whether a customer with this status has left: nothing is set up for them, or looked after, any more."""
+    return status in _GONE
+
 
 def check_move(old: str, new: str) -> None:
     """InputError unless a customer's status may go from `old` to `new`; staying is no move."""

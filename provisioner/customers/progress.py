@@ -5,6 +5,7 @@ What a step leaves on a server is done for that server only, whose id stands bes
 
 from collections.abc import Callable, Mapping
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 
 
@@ -28,7 +29,7 @@ def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
 
     `done` are the `steps_done`, for who has them already.
     """
-    if customer.status in ("handed_over", "cancelled"):
+    if is_gone(customer.status):
         return ""
     waiting = customer.setup.waiting
     if waiting is not None:

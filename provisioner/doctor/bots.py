@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.errors import SettingsError, TelegramError
@@ -16,7 +17,6 @@ from provisioner.messaging.channel import name_of
 from provisioner.messaging.telegram.links import wants_bot
 from provisioner.messaging.telegram.tokens import demand_manager, holders_of
 from provisioner.printable import command
-from provisioner.runs.status import GONE
 from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
 from provisioner.services.telegram.updates import BotIdentity
 from provisioner.settings import Settings
@@ -153,4 +153,4 @@ def _setting_up_again(customer: Customer) -> list[str]:
 def _has_bot(customer: Customer) -> bool:
     """Whether there is a Telegram bot that should work for them."""
     telegram = name_of(customer) == "telegram"
-    return telegram and bool(customer.setup.messaging.bot_token) and customer.status not in GONE
+    return telegram and bool(customer.setup.messaging.bot_token) and not is_gone(customer.status)

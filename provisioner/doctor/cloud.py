@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
 from provisioner.errors import CloudError, SettingsError
-from provisioner.runs.status import GONE
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound, ScopeMissing
 from provisioner.services.digitalocean.firewalls import FIREWALL_NAME
@@ -77,7 +77,7 @@ class CloudLook:
 
     def offer(self, customers: Sequence[Customer], settings: Settings) -> None:
         """What would be refused of the droplets that are still to be made, and of one by the settings."""
-        coming = [one for one in customers if one.status not in GONE and not one.setup.droplet.id]
+        coming = [one for one in customers if not is_gone(one.status) and not one.setup.droplet.id]
         own = [wish for one in coming if (wish := wish_of(one, settings)).of_record]
         try:
             key = operator_key(settings.ssh.key).public

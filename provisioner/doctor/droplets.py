@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
 from provisioner.printable import command
-from provisioner.runs.status import GONE
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.steps.droplet.identity import (
     FLEET_TAG,
@@ -45,10 +45,10 @@ class Fleet:
         for droplet_id, customer in owners.items():
             droplet = self.droplets.get(droplet_id)
             if droplet is None:
-                if customer.status not in GONE:
+                if not is_gone(customer.status):
                     found.note("droplet", customer.email, f"droplet {droplet_id} is gone", _rebuild(customer))
-            elif customer.status in GONE or customer.id in archived:
-                state = customer.status if customer.status in GONE else "archived"
+            elif is_gone(customer.status) or customer.id in archived:
+                state = customer.status if is_gone(customer.status) else "archived"
                 found.note("droplet", customer.email, *self._useless(customer, state, droplet))
             else:
                 for problem, hint in _differences(customer, droplet):

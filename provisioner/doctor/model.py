@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import steps_done
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError
-from provisioner.runs.status import GONE
 from provisioner.services.model_keys import ModelProvider, ModelUnknown
 from provisioner.settings import Settings
 from provisioner.steps.moltbot import PROVIDER
@@ -38,5 +38,5 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
             f"{settings.moltbot.model} is no model of {PROVIDER}, and servers get no other provider's key"
         )
         found.note("settings", _MODEL, problem, f"set it to {PROVIDER}/… in provisioner.toml")
-    if any("moltbot" in steps_done(one) and one.status not in GONE for one in customers):
+    if any("moltbot" in steps_done(one) and not is_gone(one.status) for one in customers):
         found.advise("model", _KEY, _SHARED, _LIMIT)

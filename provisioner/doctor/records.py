@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
 from provisioner.messaging.emails import uncertain
 from provisioner.printable import command
-from provisioner.runs.status import GONE, standings_of
+from provisioner.runs.status import standings_of
 from provisioner.workspace import Workspace
 
 
@@ -18,7 +19,7 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     for finding in store.check().findings:
         found.note("record", finding.file, finding.problem, "provisioner check tells more")
     here, archived = _readable(store.all()), _readable(store.all(archived=True))
-    for standing in standings_of(workspace, [one for one in here if one.status not in GONE]):
+    for standing in standings_of(workspace, [one for one in here if not is_gone(one.status)]):
         if standing.state in ("interrupted", "failed"):
             text = f" ({standing.text})" if standing.text else ""
             ended = "was interrupted" if standing.state == "interrupted" else "failed"

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import steps_done
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.doctor.gateways import Sign, behind, signs, without_report
 from provisioner.doctor.server_report import PROGRAM, ServerReport, read_report
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
-from provisioner.runs.status import GONE
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
 
@@ -24,7 +24,7 @@ Visit = Callable[[Customer], ServerReport | None]
 
 def look_at_servers(customers: Sequence[Customer], visit: Visit, settings: Settings, found: Findings) -> None:
     """At those on which something should run."""
-    expected = [one for one in customers if "moltbot" in steps_done(one) and one.status not in GONE]
+    expected = [one for one in customers if "moltbot" in steps_done(one) and not is_gone(one.status)]
     if not expected:
         return
     found.looked.append("servers")

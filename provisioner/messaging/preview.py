@@ -1,6 +1,7 @@
 """An e-mail that the operator looks at before the run sends it, or sends by hand."""
 
 from provisioner import timestamps
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, SettingsError
 from provisioner.messaging.emails import LETTERS, known_letter, particulars
@@ -13,7 +14,6 @@ from provisioner.step import Work
 
 NO_LINK_YET = "https://t.me/THIS-IS-NO-LINK-YET"
 """Stands in a preview for what the run has yet to make."""
-_GONE = ("cancelled", "handed_over")
 _ENDS = {"handover": "handed_over", "cancelled": "cancelled"}
 
 
@@ -74,7 +74,7 @@ def _why_untrue(name: str, customer: Customer) -> str:
     if name in _ENDS:
         wanted = _ENDS[name]
         return "" if customer.status == wanted else f"the status is {customer.status}, not {wanted}"
-    if customer.status in _GONE:
+    if is_gone(customer.status):
         return f"the status is {customer.status}"
     if name == "ready":
         is_there = customer.setup.moltbot.installed and messaging.bot_username

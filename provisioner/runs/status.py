@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, is_complete, steps_done
 from provisioner.customers.record import Customer
@@ -16,7 +17,6 @@ from provisioner.workspace import Workspace
 
 State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
 
-GONE = ("cancelled", "handed_over")
 _ENDINGS: Mapping[str, State] = {"failed": "failed", "done": "paused"}
 
 
@@ -56,7 +56,7 @@ def standings(
     for listing in workspace.store().all():
         if listing.customer is None:
             unreadable(listing)
-        elif listing.customer.status not in GONE:
+        elif not is_gone(listing.customer.status):
             customers.append(listing.customer)
     return standings_of(workspace, customers)
 
@@ -73,7 +73,7 @@ def standings_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterato
 
 def is_under_way(customer: Customer) -> bool:
     """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
-    return customer.status not in GONE and not is_complete(customer) and _begun(customer)
+    return not is_gone(customer.status) and not is_complete(customer) and _begun(customer)
 
 
 def unfinished(found: Iterable[Standing]) -> list[str]:

@@ -7,10 +7,11 @@ from provisioner.cli.output import render
 from provisioner.cli.output.durations import age
 from provisioner.cli.output.redaction import known_redactor
 from provisioner.customers.checkup import Checkup
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import STEPS, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
-from provisioner.runs.status import GONE, is_under_way, standings_of
+from provisioner.runs.status import is_under_way, standings_of
 from provisioner.secrets import Redactor, mask_record, secrets_in
 from provisioner.timestamps import hours_since
 from provisioner.workspace import Workspace
@@ -135,7 +136,7 @@ def _row_with_state(row: tuple[str, ...], state: str) -> tuple[str, ...]:
 
 def _plain_state(customer: Customer) -> str | None:
     """As far as the record alone tells it; `status` has more."""
-    if customer.status in GONE:
+    if is_gone(customer.status):
         return None
     return "done" if customer.setup.status == "complete" else "new"
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
@@ -76,7 +77,7 @@ def _demand_here(store: CustomerStore, who: str) -> None:
 
 def _demand_reason(customer: Customer, *, force: bool) -> None:
     email, messaging = customer.email, customer.setup.messaging
-    if customer.status in ("cancelled", "handed_over"):
+    if is_gone(customer.status):
         update = command("update", email, "status", "pending_setup", options="--force")
         again = f"if they come back: {update}"
         raise _refused(email, f"the status is {customer.status}", again)
