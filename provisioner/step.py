@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from provisioner.clock import Clock
-from provisioner.customers.record import Customer
+from provisioner.customers.record import Customer, awaited
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import ProvisionerError
 from provisioner.services.factory import Services
@@ -21,13 +21,16 @@ class Done:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The step goes on when somebody has done something: "waiting for {of_whom} {to_do}"."""
+    """The step goes on when somebody has done something."""
 
     of_whom: str
     to_do: str
     """What they have to do: "to press Start at https://t.me/…"."""
     arrived: Callable[[], bool] | None = field(default=None, compare=False)
     """A cheap look at whether it has been done, for who keeps waiting; without it the step is run again."""
+
+    def __str__(self) -> str:
+        return f"waiting for {awaited(self.of_whom, self.to_do)}"
 
 
 @dataclass(frozen=True)

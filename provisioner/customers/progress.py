@@ -21,7 +21,7 @@ def steps_done(customer: Customer) -> tuple[str, ...]:
 
 def is_complete(customer: Customer) -> bool:
     """Whether the customer has all that a setup gives them."""
-    return customer.setup.status == "complete" and len(steps_done(customer)) == len(STEPS)
+    return len(steps_done(customer)) == len(STEPS)
 
 
 def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
@@ -31,12 +31,11 @@ def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
     """
     if is_gone(customer.status):
         return ""
-    waiting = customer.setup.waiting
-    if waiting is not None:
-        return f"{waiting.of} {waiting.for_}" if waiting.of else waiting.for_
     done = steps_done(customer) if done is None else done
     if len(done) == len(STEPS):
         return ""
+    if customer.setup.waiting is not None:
+        return str(customer.setup.waiting)
     return next(f"step {step}" for step in STEPS if step not in done)
 
 

@@ -132,6 +132,14 @@ class WaitingFor(_Part):
     of: str | None = Field(default=None, description="who has to do something")
     since: Moment | None = None
 
+    def __str__(self) -> str:
+        return awaited(self.of, self.for_)
+
+
+def awaited(of_whom: str | None, to_do: str) -> str:
+    """Who has to do what, as it ends the sentence "waiting for …"."""
+    return f"{of_whom} {to_do}" if of_whom else to_do
+
 
 class Setup(_Part):
     """How far the customer's assistant is."""

@@ -139,7 +139,7 @@ class _Walk:
     def _came(self, waiting: Waiting, watch: StepWatch) -> bool:
         """Note what is waited for, and look out for it as long as there is patience; True if it has come."""
         self._work.note_waiting(waiting)
-        watch.tell("waiting", f"waiting for {waiting.of_whom} {waiting.to_do}")
+        watch.tell("waiting", str(waiting))
         clock = self._work.clock
         give_up = clock.monotonic() + self._patience
         while clock.monotonic() < give_up:

@@ -73,7 +73,7 @@ def standings_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterato
 
 def is_under_way(customer: Customer) -> bool:
     """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
-    return not is_gone(customer.status) and not is_complete(customer) and _begun(customer)
+    return not is_gone(customer.status) and not is_complete(customer) and has_begun(customer)
 
 
 def unfinished(found: Iterable[Standing]) -> list[str]:
@@ -97,13 +97,13 @@ def _standing(customer: Customer, holder: Holder | None, last: Mapping[str, Mapp
         return Standing(customer, "running", step, holder.since, said.get("text", ""), holder)
     waiting = customer.setup.waiting
     if waiting is not None and said.get("kind") in (None, "waiting"):
-        text = f"{waiting.of} {waiting.for_}" if waiting.of else waiting.for_
-        return Standing(customer, "waiting", step, waiting.since, text)
-    if not _begun(customer):
+        return Standing(customer, "waiting", step, waiting.since, str(waiting))
+    if not has_begun(customer):
         return Standing(customer, "new", step, customer.signup_date)
     state = _ENDINGS.get(said.get("kind", ""), "interrupted")
     return Standing(customer, state, said.get("step", step), said.get("timestamp"), said.get("text", ""))
 
 
-def _begun(customer: Customer) -> bool:
+def has_begun(customer: Customer) -> bool:
+    """Whether anything was done for the customer, by a run or by hand."""
     return customer.setup.status != "pending" or bool(steps_done(customer))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.known_secrets import known_redactor
-from provisioner.customers.record import Customer, Record
+from provisioner.customers.record import Customer, Record, awaited
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import RecordError
 from provisioner.secrets import secrets_in
@@ -117,7 +117,7 @@ class CustomerWork:
             return
         self.record(
             "waiting_for_customer",
-            f"Waiting for {waiting.of_whom} {waiting.to_do}",
+            f"Waiting for {awaited(waiting.of_whom, waiting.to_do)}",
             {"setup.waiting": {"for": waiting.to_do, "of": waiting.of_whom, "since": now()}},
         )
 

@@ -42,7 +42,7 @@ def last_word(ending: "Ending") -> str:
     if ending.bug:
         return f"a bug: {type(ending.bug).__name__}"
     if ending.waiting:
-        return f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}"
+        return str(ending.waiting)
     return ending.result.customer.status if ending.result else ""
 
 
@@ -57,7 +57,7 @@ def tell_one(ending: "Ending", options: str = "") -> None:
         if ending.result:
             render.say(f"  again, from this step on: {command('provision', ending.who, options=options)}")
     elif ending.waiting:
-        render.say(f"waiting for {ending.waiting.of_whom} {ending.waiting.to_do}")
+        render.say(str(ending.waiting))
         render.say(f"  after that: {command('provision', ending.who, options=options)}")
     elif ending.result:
         render.say(_success(ending.result))

@@ -8,10 +8,10 @@ from provisioner.cli.output.durations import age
 from provisioner.cli.output.redaction import known_redactor
 from provisioner.customers.checkup import Checkup
 from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.progress import STEPS, steps_done, waits_for
+from provisioner.customers.progress import STEPS, is_complete, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
-from provisioner.runs.status import is_under_way, standings_of
+from provisioner.runs.status import has_begun, is_under_way, standings_of
 from provisioner.secrets import Redactor, mask_record, secrets_in
 from provisioner.timestamps import hours_since
 from provisioner.workspace import Workspace
@@ -138,7 +138,9 @@ def _plain_state(customer: Customer) -> str | None:
     """As far as the record alone tells it; `status` has more."""
     if is_gone(customer.status):
         return None
-    return "done" if customer.setup.status == "complete" else "new"
+    if is_complete(customer):
+        return "done"
+    return None if has_begun(customer) else "new"
 
 
 def _stated(document: dict[str, Any], state: str) -> dict[str, Any]:
@@ -161,6 +163,7 @@ def _listed(listing: Listing) -> dict[str, Any]:
     customer = listing.customer
     if customer is None:
         return {"file": listing.name, "broken": str(listing.broken and listing.broken.cause)}
+    waiting = customer.setup.waiting
     return {
         "id": customer.id,
         "email": customer.email,
@@ -170,5 +173,5 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "setup": {"status": customer.setup.status, "done": list(steps_done(customer))},
         "state": _plain_state(customer),
         "waitsFor": waits_for(customer) or None,
-        "waitingSince": customer.setup.waiting.since if customer.setup.waiting else None,
+        "waitingSince": waiting.since if waiting and not is_complete(customer) else None,
     }
