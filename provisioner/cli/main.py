@@ -25,6 +25,7 @@ from provisioner.cli.commands import (
 )
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.output import render, terminal
+from provisioner.cli.output.result import Response
 from provisioner.cli.sandbox import demo
 from provisioner.cli.sandbox.machine import sandbox_app
 from provisioner.errors import ProvisionerError
@@ -75,7 +76,9 @@ def run() -> NoReturn:
 def _code() -> int:
     """The exit code of the words on the command line, after all has been said."""
     try:
-        code = command_line(app).main(prog_name="provisioner", standalone_mode=False)
+        answer = command_line(app).main(prog_name="provisioner", standalone_mode=False)
+        if isinstance(answer, Response):
+            return render.respond(answer)
     except ProvisionerError as error:
         render.print_error(error)
         return error.exit_code
@@ -96,9 +99,9 @@ def _code() -> int:
             return 1
         from provisioner.cli.output.crash import report
 
-        report(error)
+        render.say(report(error))
         return 1
-    return code if isinstance(code, int) else 0
+    return answer if isinstance(answer, int) else 0
 
 
 def _print_version(wanted: bool) -> None:

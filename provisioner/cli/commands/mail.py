@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from provisioner.cli.commands.tracking import Who
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Who
 from provisioner.cli.output import render
 from provisioner.errors import InputError
 from provisioner.printable import command

@@ -5,12 +5,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output import render
+from provisioner.cli.output.result import Response
 from provisioner.errors import InputError, RecordError, UnknownCustomer
 from provisioner.workspace import Workspace
 
@@ -72,7 +73,7 @@ def provision(
     until: Until = None,
     wait: Wait = None,
     as_json: Json = False,
-) -> None:
+) -> Response:
     """Create the server, install Moltbot, connect, hand over.
 
     Run it again at any time: it goes on from the last step. Exit codes, the worst of all customers: 0 done,
@@ -86,7 +87,7 @@ def provision(
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
     chosen = _known(workspace, customers) or unfinished(standings(workspace, broken.append))
-    provision_chosen(workspace, chosen, options, broken, as_json=as_json)
+    return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 
 def resume(
@@ -98,7 +99,7 @@ def resume(
     until: Until = None,
     wait: Wait = None,
     as_json: Json = False,
-) -> None:
+) -> Response:
     """Go on with what was interrupted, has failed or had to wait.
 
     Whoever is still waited for is only looked after; customers who were not begun are left to `provision`.
@@ -108,7 +109,7 @@ def resume(
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
     chosen = _known(workspace, customers) or resumable(standings(workspace, broken.append))
-    provision_chosen(workspace, chosen, options, broken, as_json=as_json)
+    return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,10 @@ def provision_chosen(
     as_json: bool,
     kind: str = "provision",
     **more: object,
-) -> NoReturn:
+) -> Response:
     """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
-    from provisioner.cli.output import endings as told
-    from provisioner.runs.fleet import Ending, worst
+    from provisioner.cli.output.endings import RunsResult
+    from provisioner.runs.fleet import Ending
 
     try:
         with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
@@ -160,19 +161,8 @@ def provision_chosen(
     except KeyboardInterrupt:
         # A second one: nobody is waited for, but the way on is the same.
         endings = [Ending(who, interrupted=True) for who in chosen]
-    if as_json:
-        customers = [told.document(ending) for ending in endings]
-        unreadable = list(map(told.unreadable, broken))
-        render.print_json(kind, **more, customers=customers, unreadable=unreadable)
-    elif len(endings) == 1:
-        told.tell_one(endings[0], options.again())
-    elif endings:
-        told.tell_all(endings, options.again())
-    else:
-        render.say("There is nobody to set up.")
-    if not as_json:
-        told.tell_unreadable(broken)
-    raise typer.Exit(worst([*endings, *map(told.not_begun, broken)]))
+    result = RunsResult(tuple(endings), tuple(broken), options.again(), more, kind)
+    return Response(result, as_json)
 
 
 def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:

@@ -14,7 +14,9 @@ from provisioner.cli.commands.provision import (
     provision_chosen,
 )
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Who
 from provisioner.cli.output import render
+from provisioner.cli.output.result import Response
 from provisioner.errors import SettingsError
 from provisioner.printable import command
 
@@ -25,9 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    who: Annotated[
-        str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")
-    ],
+    who: Who,
     until: Until = None,
     wait: Wait = None,
     force: Annotated[
@@ -35,7 +35,7 @@ def rebuild(
         typer.Option("--force", help="Although nothing shows that the droplet was ever in this account."),
     ] = False,
     as_json: Json = False,
-) -> None:
+) -> Response:
     """Set a customer up on a new server: their droplet is gone.
 
     Only if DigitalOcean says that it is; a droplet that exists is never touched. The customer keeps their bot
@@ -58,4 +58,4 @@ def rebuild(
         said = f"droplet {lost.id} is gone" if lost else "the lost droplet is out of the record already"
         render.say(f"{email}: {said}; from here on as {command('provision', email)}")
     lost_id = lost.id if lost else None
-    provision_chosen(workspace, [email], options, [], as_json=as_json, kind="rebuild", lost=lost_id)
+    return provision_chosen(workspace, [email], options, [], as_json=as_json, kind="rebuild", lost=lost_id)

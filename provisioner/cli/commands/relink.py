@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.tracking import Who
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Who
 from provisioner.cli.output import render
 from provisioner.printable import command
 

@@ -1,18 +1,16 @@
 """A look at a customer's server: `logs` reads what was done there, `ssh` goes in."""
 
-import json
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Who
 from provisioner.cli.output import render
-from provisioner.cli.output.durations import took
-from provisioner.cli.output.redaction import known_redactor
+from provisioner.cli.output.result import Response, done
 from provisioner.printable import command as command_line
 
 if TYPE_CHECKING:
@@ -22,13 +20,9 @@ if TYPE_CHECKING:
     from provisioner.ssh.connection import Connection, Host
 
 CONTROL_UI_PORT = 18789
-_STATUS = {"so": "so already", "ok": "done", "planned": "would do", "failed": "failed"}
 _show_secret = partial(
     command_line, "ssh", options="-- as-openclaw grep ^OPENCLAW_GATEWAY_TOKEN= .openclaw/.env"
 )
-_STYLES = {"failed": "red", "done": "green"}
-
-Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,26 +40,29 @@ def logs(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run ends.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The journal's own lines, as JSON.")] = False,
-) -> None:
+) -> Response | None:
     """Show what was done on a customer's server, task by task.
 
     Without --run: the last run that did something; what only looked (plan) is passed over.
     """
+    from provisioner.cli.output.journal import RunList, TaskOutput, journal_printer
     from provisioner.playbook import logs as journals
 
     with _connected(who) as connection:
         known = journals.runs_on(connection)
         if runs:
-            _print_runs(known, as_json=as_json)
-            return
+            return Response(RunList(known), as_json)
         chosen = _chosen(known, run, who)
         if chosen is None:
-            render.say("nothing was ever run on this server")
-        elif task is not None:
-            _print_task(chosen, task, journals.read_log(connection, _with_task(chosen, task, who), task))
-        else:
-            read = journals.follow_journal if follow else journals.read_journal
-            _print_journal(read(connection, chosen.id), as_json=as_json)
+            return done("nothing was ever run on this server")
+        if task is not None:
+            output = journals.read_log(connection, _with_task(chosen, task, who), task)
+            return Response(TaskOutput(chosen, task, output))
+        read = journals.follow_journal if follow else journals.read_journal
+        show = journal_printer(as_json=as_json)
+        for line in read(connection, chosen.id):
+            show(line)
+    return None
 
 
 def ssh(
@@ -147,66 +144,3 @@ def _with_task(run: "Run", task: int, who: str) -> str:
         hint = command_line("logs", who, options=f"--run {run.id}")
         raise InputError("read the logs", whom=who, cause=cause, hint=hint)
     return run.id
-
-
-def _print_runs(known: "Sequence[Run]", *, as_json: bool) -> None:
-    if as_json:
-        redact = known_redactor()
-        render.print_json("runs", runs=[{**asdict(run), "playbook": redact(run.playbook)} for run in known])
-        return
-    column = max((len(run.id) for run in known), default=0)
-    for run in known:
-        render.print_line(f"{run.id:<{column}}  {_what_came_of(run)}")
-
-
-def _what_came_of(run: "Run") -> str:
-    if run.looked:
-        return "only looked (plan)"
-    if run.ok is None:
-        return "has not ended"
-    if not run.ok:
-        return "failed"
-    return f"changed {run.changed} of {run.tasks} tasks" if run.changed else "found nothing to do"
-
-
-def _print_task(run: "Run", task: int, output: str) -> None:
-    if output:
-        # The server has left out what it knew then to be secret; what it prints now is its owner's to say.
-        _print_output(known_redactor()(output))
-    else:
-        render.say(f"task {task} of {run.id} printed nothing, or was not reached")
-
-
-def _print_journal(lines: Iterable[dict[str, Any]], *, as_json: bool) -> None:
-    redact = known_redactor()
-    for line in lines:
-        if as_json:
-            render.print_json_line(redact(json.dumps(line, ensure_ascii=False)))
-        else:
-            _print_entry(line, redact)
-
-
-def _print_entry(line: dict[str, Any], redact: Callable[[str], str]) -> None:
-    match line["event"]:
-        case "run":
-            looked = ", only looked at (plan)" if line.get("mode") == "plan" else ""
-            playbook = redact(line["playbook"])
-            render.print_line(f"run {line['run']}: {playbook}, {line['tasks']} tasks{looked}")
-        case "retry":
-            name = redact(line["name"])
-            render.print_line(f"{line['task']:>3}  again (exit code {line['exit']})  {name}")
-        case "end":
-            status = _STATUS[line["status"]]
-            shown = render.styled(f"{status:<10}", _STYLES.get(status, "dim"))
-            taken = took(line["seconds"])
-            render.print_line(f"{line['task']:>3}  " + shown + f"  {taken:>8}  {redact(line['name'])}")
-            if line["status"] == "failed":
-                _print_output(redact(line["output"]))
-        case "finished":
-            how = "ended well" if line["ok"] else f"failed: {redact(line.get('cause') or 'see above')}"
-            render.print_line(f"{how}, after {took(line.get('seconds', 0))}")
-
-
-def _print_output(text: str) -> None:
-    for line in text.splitlines():
-        render.print_wrapped("     | ", line, 7)

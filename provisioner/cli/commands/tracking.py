@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Json, Who
 from provisioner.cli.output import render
+from provisioner.cli.output.result import Response, done
 from provisioner.errors import InputError
 from provisioner.printable import command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.customers.record import Customer
     from provisioner.customers.store import CustomerStore
-
-Who = Annotated[str, typer.Argument(metavar="EMAIL", help="The customer's address, or their id (cust_…).")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 # So that a value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
@@ -53,7 +54,7 @@ def add(
     force: Annotated[
         bool, typer.Option("--force", help="Although another customer has this subscription.")
     ] = False,
-) -> None:
+) -> Response:
     """Add a new customer."""
     from provisioner.customers.new import SignUp, checked_subscription, new_record
     from provisioner.messaging.names import stated_username
@@ -79,30 +80,31 @@ def add(
     record = new_record(sign_up)
     current_workspace().store().add(record, shared_subscription=force)
     customer = record.customer
+    # Said at once: settings that cannot be read come after it.
     render.say(f"Added {customer.email} as {customer.id}.")
-    _say_what_is_next(customer, telegram)
+    return done(*_what_is_next(customer, telegram))
 
 
-def _say_what_is_next(customer: "Customer", telegram: str | None) -> None:
+def _what_is_next(customer: "Customer", telegram: str | None) -> "Iterator[str]":
     from provisioner.settings import load_settings
 
     if load_settings(current_workspace().root).telegram_manager_token is None:
-        render.say("Next, with the token of their bot from @BotFather on standard input:")
-        render.say(f"  {command('update', customer.email, _BOT_TOKEN, '-')}")
+        yield "Next, with the token of their bot from @BotFather on standard input:"
+        yield f"  {command('update', customer.email, _BOT_TOKEN, '-')}"
         if not telegram:
-            render.say(f"  {command('update', customer.email, _USERNAME, '@NAME')}")
+            yield f"  {command('update', customer.email, _USERNAME, '@NAME')}"
     else:
-        render.say("Next; they get a link over which they make their bot themselves:")
-    render.say(f"  {command('provision', customer.email, options='--wait')}")
+        yield "Next; they get a link over which they make their bot themselves:"
+    yield f"  {command('provision', customer.email, options='--wait')}"
 
 
 def list_customers(
     status: Annotated[str | None, typer.Option(help="Only customers with this status.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="The archive instead.")] = False,
     as_json: Json = False,
-) -> None:
+) -> Response:
     """List the customers, and what each one waits for."""
-    from provisioner.cli.output.records import print_listing
+    from provisioner.cli.output.records import customer_list
     from provisioner.customers.lifecycle import STATUSES
 
     if status is not None and status not in STATUSES:
@@ -112,8 +114,12 @@ def list_customers(
     # Nothing here is in a cycle; looking for one takes a fifth of the time with many customers.
     gc.disable()
     try:
-        print_listing(current_workspace(), status, archived=archived, as_json=as_json)
+        return Response(
+            customer_list(current_workspace(), status, archived=archived, as_json=as_json), as_json
+        )
     finally:
+        # What was read is printed next; it need not be looked through again for that.
+        gc.freeze()
         gc.enable()
 
 
@@ -121,12 +127,12 @@ def show(
     who: Who,
     as_json: Json = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
-) -> None:
+) -> Response:
     """Show one customer's record."""
-    from provisioner.cli.output.records import print_customer
+    from provisioner.cli.output.records import CustomerResult
 
     found = current_workspace().store().find(who)
-    print_customer(found.record, archived=found.archived, as_json=as_json, reveal=reveal)
+    return Response(CustomerResult(found.record, found.archived, reveal), as_json)
 
 
 def update(
@@ -141,7 +147,7 @@ def update(
             "--force", help="Also a move of a status that is not legal, or a subscription that another has."
         ),
     ] = False,
-) -> None:
+) -> Response:
     """Change one field."""
     from provisioner.customers.changes import change_field
 
@@ -154,11 +160,12 @@ def update(
     with store.edit(who, f"update {field}") as record:
         before = record.customer
         change = change_field(record, field, word, force=force)
-    render.say(f"{record.customer.email}: {change}")
+    lines = [f"{record.customer.email}: {change}"]
     if field == "status" and word == "cancelled":
-        _say_it_costs(record.customer)
+        lines += _costs_on(record.customer)
     if field == _PLATFORM:
-        _say_what_it_means(before, record.customer)
+        lines += _what_it_means(before, record.customer)
+    return done(*lines)
 
 
 def _understood(who: str, field: str, word: str) -> str:
@@ -174,12 +181,11 @@ def _understood(who: str, field: str, word: str) -> str:
     return word
 
 
-def _say_what_it_means(before: "Customer", customer: "Customer") -> None:
+def _what_it_means(before: "Customer", customer: "Customer") -> list[str]:
     from provisioner.messaging.channel import meaning_of_change
 
     meaning = meaning_of_change(before, customer)
-    if meaning:
-        render.say(meaning)
+    return [meaning] if meaning else []
 
 
 def _typed_in() -> str:
@@ -225,12 +231,12 @@ def _stated_username(who: str, word: str) -> str:
     return stated_username(word) if platform == "telegram" else word
 
 
-def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT")]) -> None:
+def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT")]) -> Response:
     """Add a note."""
     words = _joined(text, "add the note")
     with current_workspace().store().edit(who, "add a note") as record:
         record.add_note(words)
-    render.say(f"Noted for {record.customer.email}.")
+    return done(f"Noted for {record.customer.email}.")
 
 
 def timeline(
@@ -238,20 +244,18 @@ def timeline(
     event: Annotated[str | None, typer.Argument(metavar="EVENT", help="Its name: droplet_created")] = None,
     details: Annotated[list[str] | None, typer.Argument(metavar="DETAILS")] = None,
     as_json: Json = False,
-) -> None:
+) -> Response:
     """Show a customer's history, or add an event to it."""
-    from provisioner.cli.output.records import print_timeline
+    from provisioner.cli.output.records import TimelineResult
 
     if event is None:
-        print_timeline(current_workspace().store().read(who), as_json=as_json)
-        return
+        return Response(TimelineResult(current_workspace().store().read(who)), as_json)
     name = _joined([event], "add the event")
     with current_workspace().store().edit(who, "add an event") as record:
         record.add_event(name, " ".join(details or []))
     if as_json:
-        print_timeline(record, as_json=True)
-        return
-    render.say(f"Added {name} to the timeline of {record.customer.email}.")
+        return Response(TimelineResult(record), as_json)
+    return done(f"Added {name} to the timeline of {record.customer.email}.")
 
 
 def archive(
@@ -259,26 +263,25 @@ def archive(
     force: Annotated[
         bool, typer.Option("--force", help="Although their droplet still exists and goes on costing.")
     ] = False,
-) -> None:
+) -> Response:
     """Move a customer to the archive.
 
     Refused while their droplet exists, which goes on costing.
     """
     store = current_workspace().store()
     found = store.find(who)
-    if not found.archived:
-        _look_for_droplet(store, found.record.customer, force=force)
+    lines = [] if found.archived else _look_for_droplet(store, found.record.customer, force=force)
     moved = store.archive(who)
-    render.say(f"Archived {who}." if moved else f"{who} was in the archive already.")
+    return done(*lines, f"Archived {who}." if moved else f"{who} was in the archive already.")
 
 
-def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> None:
-    """Refuse, or say and write down, that a droplet may go on costing."""
+def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> list[str]:
+    """Refuse, or tell and write down, that a droplet may go on costing."""
     from provisioner.settings import load_settings
     from provisioner.steps.droplet import remaining
 
     if not remaining.may_remain(customer):
-        return
+        return []
     settings = load_settings(current_workspace().root)
     droplet = customer.setup.droplet
     if force:
@@ -292,25 +295,27 @@ def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bo
         cloud = DigitalOcean(token, endpoint, patience=remaining.PATIENCE_SECONDS)
         remaining.refuse_while_remaining(cloud, customer)
     else:
-        _say_it_costs(customer)
+        return _costs_on(customer)
+    return []
 
 
-def _say_it_costs(customer: "Customer") -> None:
-    """Nothing destroys a droplet but a person: say so where somebody might believe otherwise."""
+def _costs_on(customer: "Customer") -> list[str]:
+    """Nobody but a person destroys a droplet: a line that says so where somebody might believe otherwise."""
     from provisioner.steps.droplet.remaining import may_remain
 
-    if may_remain(customer):
-        droplet = customer.setup.droplet
-        named = f"droplet {droplet.id or droplet.name}" + (f" ({droplet.ip})" if droplet.ip else "")
-        render.say(
-            f"{customer.email}: {named} is not destroyed by this; while it exists it costs what its size does"
-        )
+    if not may_remain(customer):
+        return []
+    droplet = customer.setup.droplet
+    named = f"droplet {droplet.id or droplet.name}" + (f" ({droplet.ip})" if droplet.ip else "")
+    return [
+        f"{customer.email}: {named} is not destroyed by this; while it exists it costs what its size does"
+    ]
 
 
-def restore(who: Who) -> None:
+def restore(who: Who) -> Response:
     """Bring a customer back from the archive."""
     moved = current_workspace().store().restore(who)
-    render.say(f"Restored {who}." if moved else f"{who} was not in the archive.")
+    return done(f"Restored {who}." if moved else f"{who} was not in the archive.")
 
 
 def _joined(words: list[str], doing: str) -> str:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli.commands.tracking import Json
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Json
 from provisioner.cli.output import render
+from provisioner.cli.output.result import Response, done
 
 
 def register(app: typer.Typer) -> None:
@@ -22,32 +23,29 @@ def init(
     contact: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Where customers write to, for new settings.")
     ] = None,
-) -> None:
+) -> Response:
     """Make a folder a workspace; what is there stays as it is."""
     from provisioner.settings import load_settings
     from provisioner.workspace import init_workspace
 
     workspace, made = init_workspace(folder, contact)
-    render.say(f"{workspace.root} is {'now' if made else 'already'} a workspace.")
+    lines = [f"{workspace.root} is {'now' if made else 'already'} a workspace."]
     files = [path for path in made if path.is_file() and not path.name.startswith(".")]
     if files:
-        render.say(f"Made {', '.join(str(path.relative_to(workspace.root)) for path in files)}.")
-    for missing in load_settings(workspace.root).missing_for_customers():
-        render.say(f"Before the first customer: {missing}.")
-    render.say("Next: provisioner add EMAIL SUBSCRIPTION_ID")
+        lines.append(f"Made {', '.join(str(path.relative_to(workspace.root)) for path in files)}.")
+    missing = load_settings(workspace.root).missing_for_customers()
+    lines += [f"Before the first customer: {one}." for one in missing]
+    return done(*lines, "Next: provisioner add EMAIL SUBSCRIPTION_ID")
 
 
 def check(
     fix: Annotated[bool, typer.Option("--fix", help="Mend names, permissions and leftovers.")] = False,
     as_json: Json = False,
-) -> None:
+) -> Response:
     """Look for everything that is wrong with the customers' files."""
-    from provisioner.cli.output.records import print_checkup
+    from provisioner.cli.output.records import CheckResult
 
-    checkup = current_workspace().store().check(fix=fix)
-    print_checkup(checkup, as_json=as_json)
-    if not checkup.healthy:
-        raise typer.Exit(1)
+    return Response(CheckResult(current_workspace().store().check(fix=fix)), as_json)
 
 
 def schema() -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from provisioner import timestamps
 from provisioner.cli.context import current_workspace
-from provisioner.cli.output import render
 from provisioner.cli.output.redaction import known_redactor
 from provisioner.errors import ProvisionerError
 
 
-def report(error: BaseException) -> None:
-    """Save the traceback where only the operator can read it, and say where in one line."""
+def report(error: BaseException) -> str:
+    """Save the traceback where only the operator can read it; one line that says where."""
     redact = known_redactor()
     text = redact("".join(traceback.format_exception(error)))
     summary = redact(f"{type(error).__name__}: {error}")
@@ -21,7 +20,7 @@ def report(error: BaseException) -> None:
         where = f"its traceback is in {_save(text)}"
     except OSError as problem:
         where = f"its traceback could not be saved: {problem.strerror}"
-    render.say(f"error: {summary} - this is a bug; {where}")
+    return f"error: {summary} - this is a bug; {where}"
 
 
 def _save(text: str) -> Path:

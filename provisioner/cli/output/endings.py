@@ -1,18 +1,21 @@
 """How runs ended, for people and as JSON; with the command that goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.cli.output import render
 from provisioner.cli.output.crash import report
 from provisioner.cli.output.durations import took
 from provisioner.cli.output.redaction import known_redactor, redactor_for
+from provisioner.cli.output.result import Block, Failure, Message, Paragraph, Result, Table
+from provisioner.errors import ProvisionerError
 from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.customers.store import Listing
     from provisioner.runs.fleet import Ending
     from provisioner.runs.runner import RunResult
+    from provisioner.secrets import Redactor
 
 _STYLES = {"done": "green", "waiting": "yellow", "failed": "red", "busy": "yellow", "interrupted": "yellow"}
 _HEADER = ("OUTCOME", "ADDRESS", "STEP", "TIME", "WHAT")
@@ -46,40 +49,76 @@ def last_word(ending: "Ending") -> str:
     return ending.result.customer.status if ending.result else ""
 
 
-def tell_one(ending: "Ending", options: str = "") -> None:
-    """How the run of the only customer ended; `options` are what the same command has to have again."""
+@dataclass(frozen=True)
+class RunsResult(Result):
+    """How the runs of one command ended.
+
+    `broken` are the files that cannot be read, `options` what the same command needs again, and `more`
+    stands in the JSON document too.
+    """
+
+    endings: tuple["Ending", ...]
+    broken: tuple["Listing", ...] = ()
+    options: str = ""
+    more: Mapping[str, object] = field(default_factory=dict)
+    kind: str = "provision"
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of all."""
+        from provisioner.runs.fleet import worst
+
+        return worst([*self.endings, *map(_not_begun, self.broken)])
+
+    def blocks(self) -> Iterator[Block]:
+        if len(self.endings) == 1:
+            yield from _one(self.endings[0], self.options)
+        elif self.endings:
+            yield from _all(self.endings, self.options)
+        else:
+            yield Message("There is nobody to set up.")
+        yield from unreadable_files(self.broken)
+
+    def document(self) -> dict[str, object]:
+        customers = [document(ending) for ending in self.endings]
+        return {**self.more, "customers": customers, "unreadable": list(map(unreadable, self.broken))}
+
+
+def _one(ending: "Ending", options: str) -> Iterator[Block]:
+    """How the run of the only customer ended."""
+    again = command("provision", ending.who, options=options)
     if ending.bug:
-        report(ending.bug)
+        yield Message(report(ending.bug))
     elif ending.interrupted:
-        render.say(f"stopped; to go on: {command('provision', ending.who, options=options)}")
+        yield Message(f"stopped; to go on: {again}")
     elif ending.error:
-        render.print_error(ending.error)
+        yield Failure(ending.error)
         if ending.result:
-            render.say(f"  again, from this step on: {command('provision', ending.who, options=options)}")
+            yield Message(f"  again, from this step on: {again}")
     elif ending.waiting:
-        render.say(str(ending.waiting))
-        render.say(f"  after that: {command('provision', ending.who, options=options)}")
+        yield Message(str(ending.waiting))
+        yield Message(f"  after that: {again}")
     elif ending.result:
-        render.say(_success(ending.result))
+        yield Message(_success(ending.result))
 
 
-def tell_all(endings: Sequence["Ending"], options: str = "") -> None:
+def _all(endings: Sequence["Ending"], options: str) -> Iterator[Block]:
     """A table of all, what to do about each cause, and the command that runs the failed ones again."""
-    render.print_table(_HEADER, [_row(ending) for ending in endings], _STYLES)
+    yield Table(_HEADER, [_row(ending) for ending in endings], _STYLES)
     for ending in endings:
         if ending.bug:
-            report(ending.bug)
+            yield Message(report(ending.bug))
     hints = _hints(endings)
     redact = known_redactor() if hints else str
     for hint, whom in hints.items():
         for line in hint.splitlines():
-            render.print_block(f"{whom}: ", redact(line))
+            yield Paragraph(f"{whom}: ", redact(line))
     again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
     if again:
-        render.say(f"to run {'it' if len(again) == 1 else 'these'} again:")
-        render.say(f"  {command('provision', *again, options=options)}")
+        yield Message(f"to run {'it' if len(again) == 1 else 'these'} again:")
+        yield Message(f"  {command('provision', *again, options=options)}")
     if any(ending.waiting for ending in endings):
-        render.say(f"for those who wait, when they have acted: {command('resume', options=options)}")
+        yield Message(f"for those who wait, when they have acted: {command('resume', options=options)}")
 
 
 def document(ending: "Ending") -> dict[str, Any]:
@@ -93,8 +132,16 @@ def document(ending: "Ending") -> dict[str, Any]:
         "run": result.run if result else None,
         "seconds": round(result.seconds, 3) if result else None,
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
-        "error": render.error_document(error, redactor_for(ending.who)) if error else None,
+        "error": _error_document(error, redactor_for(ending.who)) if error else None,
     }
+
+
+def _error_document(error: ProvisionerError, redact: "Redactor | None" = None) -> dict[str, object]:
+    """An error as a part of a JSON document."""
+    redact = redact or known_redactor()
+    texts = {name: getattr(error, name) for name in ("doing", "whom", "cause", "detail", "hint")}
+    shown = {name: text and redact(text) for name, text in texts.items()}
+    return {**shown, "retry": error.retry, "exitCode": error.exit_code}
 
 
 def unreadable(listing: "Listing") -> dict[str, Any]:
@@ -102,19 +149,19 @@ def unreadable(listing: "Listing") -> dict[str, Any]:
     return {"file": listing.name, "cause": str(listing.broken and listing.broken.cause)}
 
 
-def not_begun(listing: "Listing") -> "Ending":
-    """What a file that cannot be read is for the exit code."""
-    from provisioner.runs.fleet import Ending
-
-    return Ending(listing.name, refusal=listing.broken)
-
-
-def tell_unreadable(broken: Sequence["Listing"]) -> None:
+def unreadable_files(broken: Sequence["Listing"]) -> Iterator[Block]:
     """Each file that says nothing of a customer, who may be one to be set up."""
     redact = known_redactor() if broken else None
     for listing in broken:
         if listing.broken is not None:
-            render.print_error(listing.broken, redact=redact)
+            yield Failure(listing.broken, redact)
+
+
+def _not_begun(listing: "Listing") -> "Ending":
+    """What a file that cannot be read is for the exit code."""
+    from provisioner.runs.fleet import Ending
+
+    return Ending(listing.name, refusal=listing.broken)
 
 
 def _hints(endings: Sequence["Ending"]) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """How customers are shown: the list, one record, one history. Secrets are cut unless asked for."""
 
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from provisioner.cli.output import render
 from provisioner.cli.output.durations import age
 from provisioner.cli.output.redaction import known_redactor
+from provisioner.cli.output.result import Block, Entry, Fields, Message, Result, Table, Wrapped
+from provisioner.cli.output.terminal import styled
 from provisioner.customers.checkup import Checkup
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import STEPS, is_complete, steps_done, waits_for
@@ -27,7 +29,24 @@ _STATUS_STYLES = {
 _HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
 
 
-def print_listing(workspace: Workspace, status: str | None, *, archived: bool = False, as_json: bool) -> None:
+@dataclass(frozen=True)
+class CustomerList(Result):
+    """The customers as rows of the table, or as parts of the JSON document: never both, as there are many."""
+
+    rows: Sequence[tuple[str, ...]] = ()
+    documents: Sequence[dict[str, Any]] = ()
+    kind = "customers"
+
+    def blocks(self) -> Iterator[Block]:
+        yield Table(_HEADER, self.rows, _STATUS_STYLES) if self.rows else Message("No customers.")
+
+    def document(self) -> dict[str, object]:
+        return {"customers": self.documents}
+
+
+def customer_list(
+    workspace: Workspace, status: str | None, *, archived: bool = False, as_json: bool
+) -> CustomerList:
     """The customers with this status, or all; a broken file is always among them."""
     # One customer at a time: keeping all of them costs more than reading them.
     chosen = (
@@ -44,55 +63,81 @@ def print_listing(workspace: Workspace, status: str | None, *, archived: bool = 
     # What only locks and run logs tell is looked at for these few, at the end.
     for number, standing in zip(under_way, standings_of(workspace, list(under_way.values())), strict=True):
         entries[number] = (_stated if as_json else _row_with_state)(entries[number], standing.state)
-    if as_json:
-        render.print_json("customers", customers=entries)
-    elif entries:
-        render.print_table(_HEADER, entries, _STATUS_STYLES)
-    else:
-        render.say("No customers.")
+    return CustomerList(documents=entries) if as_json else CustomerList(rows=entries)
 
 
-def print_customer(record: Record, *, archived: bool, as_json: bool, reveal: bool) -> None:
+@dataclass(frozen=True)
+class CustomerResult(Result):
     """One whole record, with every key that its file has."""
-    data = record.data if reveal else without_secrets(record)
-    if as_json:
-        render.print_json("customer", archived=archived, customer=data)
-        return
-    customer = record.customer
-    waits = waits_for(customer)
-    place = " (archived)" if archived else ""
-    render.print_line(render.styled(f"{customer.email}{place}", "bold"))
-    render.print_wrapped("", f"setup {_far(customer)}" + (f", waits for {waits}" if waits else ""), 0)
-    render.print_line()
-    render.print_document(data)
+
+    record: Record
+    archived: bool
+    reveal: bool
+    kind = "customer"
+
+    def blocks(self) -> Iterator[Block]:
+        customer = self.record.customer
+        waits = waits_for(customer)
+        place = " (archived)" if self.archived else ""
+        yield styled(f"{customer.email}{place}", "bold")
+        yield Wrapped("", f"setup {_far(customer)}" + (f", waits for {waits}" if waits else ""), 0)
+        yield ""
+        yield Fields(self._data)
+
+    def document(self) -> dict[str, object]:
+        return {"archived": self.archived, "customer": self._data}
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        return self.record.data if self.reveal else without_secrets(self.record)
 
 
-def print_timeline(record: Record, *, as_json: bool) -> None:
+@dataclass(frozen=True)
+class TimelineResult(Result):
     """One customer's events, the oldest first."""
-    customer = record.customer
-    events = without_secrets(record).get("timeline") or []
-    if as_json:
-        render.print_json("timeline", id=customer.id, email=customer.email, timeline=events)
-        return
-    for event in events:
-        render.print_entry(event)
+
+    record: Record
+    kind = "timeline"
+
+    def blocks(self) -> Iterator[Block]:
+        return map(Entry, self._events)
+
+    def document(self) -> dict[str, object]:
+        customer = self.record.customer
+        return {"id": customer.id, "email": customer.email, "timeline": self._events}
+
+    @property
+    def _events(self) -> list[Any]:
+        return without_secrets(self.record).get("timeline") or []
 
 
-def print_checkup(checkup: Checkup, *, as_json: bool) -> None:
-    """What was found, and what was done about it."""
-    findings = checkup.findings
-    if as_json:
-        found = [asdict(finding) for finding in findings]
-        render.print_json("check", healthy=checkup.healthy, files=checkup.files, findings=found)
-        return
-    for finding in findings:
-        render.print_finding(finding.file, finding.problem, finding.fixed)
-    wrong = sum(1 for finding in findings if not finding.fixed)
-    mended = len(findings) - wrong
-    summary = f"{checkup.files} {'file' if checkup.files == 1 else 'files'}, {wrong or 'nothing'} wrong" + (
-        f", {mended} mended" if mended else ""
-    )
-    render.say(summary)
+@dataclass(frozen=True)
+class CheckResult(Result):
+    """What is wrong with the files, and what was done about it; exit code 1 if anything still is."""
+
+    checkup: Checkup
+    kind = "check"
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.checkup.healthy else 1
+
+    def blocks(self) -> Iterator[Block]:
+        findings, files = self.checkup.findings, self.checkup.files
+        for finding in findings:
+            mark = styled("✓", "green") if finding.fixed else styled("✗", "red")
+            yield mark + f" {finding.file}"
+            yield Wrapped("  ", finding.problem, 2)
+            if finding.fixed:
+                yield Wrapped("  ", finding.fixed, 2)
+        wrong = sum(1 for finding in findings if not finding.fixed)
+        mended = len(findings) - wrong
+        summary = f"{files} {'file' if files == 1 else 'files'}, {wrong or 'nothing'} wrong"
+        yield Message(summary + (f", {mended} mended" if mended else ""))
+
+    def document(self) -> dict[str, object]:
+        found = [asdict(finding) for finding in self.checkup.findings]
+        return {"healthy": self.checkup.healthy, "files": self.checkup.files, "findings": found}
 
 
 def without_secrets(record: Record) -> dict[str, Any]:

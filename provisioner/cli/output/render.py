@@ -9,6 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from provisioner.cli.output.redaction import known_redactor
+from provisioner.cli.output.result import (
+    Block,
+    Entry,
+    Failure,
+    Fields,
+    Message,
+    Paragraph,
+    Response,
+    Table,
+    Verbatim,
+    Wrapped,
+)
 from provisioner.cli.output.terminal import (
     Text,
     clear_screen,
@@ -38,6 +50,44 @@ _LAST_AT_LEAST = 12
 _EVENT_WIDTH = 20
 
 
+def respond(response: Response) -> int:
+    """Print what a command returned, as it was asked for; its exit code."""
+    result = response.result
+    if response.as_json:
+        print_json(result.kind, **result.document())
+    else:
+        print_blocks(result.blocks())
+    return result.exit_code
+
+
+def print_blocks(blocks: Iterable[Block]) -> None:
+    """An answer for people."""
+    for block in blocks:
+        _print_block(block)
+
+
+def _print_block(block: Block) -> None:
+    match block:
+        case str() | Text():
+            print_line(block)
+        case Wrapped(first, text, indent):
+            print_wrapped(first, text, indent)
+        case Table(header, rows, styles):
+            print_table(header, rows, styles)
+        case Fields(data):
+            print_document(data)
+        case Entry(entry):
+            print_entry(entry)
+        case Verbatim(text):
+            print_text(text)
+        case Message(text):
+            say(text)
+        case Paragraph(first, text):
+            print_paragraph(first, text)
+        case Failure(error, redact):
+            print_error(error, redact=redact)
+
+
 def print_json(kind: str, **content: object) -> None:
     """The one document of a `--json` answer: `version`, `kind`, and what this kind has."""
     _print_as_it_is(_as_json({"version": JSON_VERSION, "kind": kind, **content}))
@@ -62,14 +112,14 @@ def print_error(
     whom = f" for {error.whom}" if error.whom else ""
     # A secret typed into the wrong place would otherwise come back in the refusal.
     redact = redact or known_redactor()
-    print_block(styled("error", "red") + ": ", redact(f"could not {error.doing}{whom}"), stream)
+    print_paragraph(styled("error", "red") + ": ", redact(f"could not {error.doing}{whom}"), stream)
     if error.cause:
-        print_block("  ", redact(error.cause), stream)
+        print_paragraph("  ", redact(error.cause), stream)
     for line in redact(error.hint or "").splitlines():
-        print_block("  " + styled("→", "cyan") + " ", line, stream)
+        print_paragraph("  " + styled("→", "cyan") + " ", line, stream)
 
 
-def print_block(first: str | Text, text: str, stream: TextIO | None = None) -> None:
+def print_paragraph(first: str | Text, text: str, stream: TextIO | None = None) -> None:
     """One paragraph of a message, behind `first`; on a terminal it goes on below itself."""
     stream = stream or err()
     room, taken = columns(stream), width(clean(str(first)))
@@ -82,14 +132,6 @@ def print_block(first: str | Text, text: str, stream: TextIO | None = None) -> N
         head, *rest = wrap(text, room, taken, indent) or [""]
         lines = [first + head.lstrip(), *rest]
     write_lines(lines, stream)
-
-
-def error_document(error: ProvisionerError, redact: "Redactor | None" = None) -> dict[str, object]:
-    """An error as a part of a JSON document."""
-    redact = redact or known_redactor()
-    texts = {name: getattr(error, name) for name in ("doing", "whom", "cause", "detail", "hint")}
-    shown = {name: text and redact(text) for name, text in texts.items()}
-    return {**shown, "retry": error.retry, "exitCode": error.exit_code}
 
 
 def say(text: str | Text) -> None:
@@ -145,15 +187,6 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Ma
     for row in cells:
         lines += _row(row, widths, room, styles)
     write_lines(lines, out())
-
-
-def print_finding(file: str, problem: str, fixed: str | None) -> None:
-    """Something wrong with a file, and below it what was done about it."""
-    mark = styled("✓", "green") if fixed else styled("✗", "red")
-    print_line(mark + f" {file}")
-    print_wrapped("  ", problem, 2)
-    if fixed:
-        print_wrapped("  ", fixed, 2)
 
 
 def print_document(data: Mapping[str, Any], indent: int = 0) -> None:

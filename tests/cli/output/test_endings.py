@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.context import choose_workspace
-from provisioner.cli.output.endings import document, last_word, tell_unreadable
+from provisioner.cli.output import render
+from provisioner.cli.output.endings import document, last_word, unreadable_files
 from provisioner.customers import known_secrets
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import ProvisionerError
@@ -58,6 +59,6 @@ def test_many_files_that_are_broken_are_told_by_one_reading(
         (workspace.customers_dir / "active" / name).write_text('{"')
     broken = [listing for listing in workspace.store().all() if listing.broken]
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    tell_unreadable(broken)
+    render.print_blocks(unreadable_files(broken))
     assert len(broken) == 2
     assert len(read) == 1

@@ -112,7 +112,7 @@ def test_a_block_fits_whatever_stands_before_it(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")
     first = render.styled("a" * length, "red") + ": "
-    render.print_block(first, "choose " * 12, terminal)
+    render.print_paragraph(first, "choose " * 12, terminal)
     before, *rest = re.sub("\x1b[^m]*m", "", terminal.text()).splitlines()
     assert before.startswith("a" * length + ":")
     assert all(len(line) <= 40 for line in (before, *rest) if "choose" in line)
