@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained, refused
-from provisioner.customers.names import ACTIVE, ARCHIVE
+from provisioner.customers.files.file_names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
 from provisioner.failpoints import failpoint
+from provisioner.filesystem.durable import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained, refused
 from provisioner.printable import command
 from provisioner.textfiles import read_text
 
@@ -130,9 +130,9 @@ class Workspace:
 
     def store(self) -> "CustomerStore":
         """The records of this workspace."""
-        from provisioner.customers.store import CustomerStore
+        from provisioner.customers.files.file_store import FileStore
 
-        return CustomerStore(self.customers_dir, self.locks_dir)
+        return FileStore(self.customers_dir, self.locks_dir)
 
 
 def refuse_strangers(folder: Path) -> None:

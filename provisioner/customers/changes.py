@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from provisioner.customers.addresses import checked_address
 from provisioner.customers.fields import find_field
 from provisioner.customers.lifecycle import check_move, check_setup_move
 from provisioner.customers.record import Customer, Record
@@ -34,8 +35,6 @@ def change_field(record: Record, path: str, word: str, *, force: bool = False) -
     if path in _MOVES and not force:
         _MOVES[path](str(_typed(record, path)), str(new))
     if path == "email":
-        from provisioner.customers.new import checked_address
-
         new = checked_address(word)
     if path == "id" and new != old:
         raise InputError("change the id", whom=record.customer.email, cause="an id never changes")

@@ -1,33 +1,22 @@
-"""Everything that can be wrong with customers' files, looked for at once."""
+"""What can be seen to be wrong with records, and with one record by itself."""
 
 import itertools
 import re
-import stat
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from provisioner import timestamps
-from provisioner.customers import names
 from provisioner.customers.fields import HISTORY
-from provisioner.customers.files import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained, refused
-from provisioner.customers.folders import Folders, Found, shown
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import STEPS, steps_done
-from provisioner.customers.record import CLOCK_SET_BACK, Customer
-from provisioner.errors import RecordError
+from provisioner.customers.record import CLOCK_SET_BACK, Customer, Record
 from provisioner.printable import command
-
-# A write takes milliseconds: what is older was left by one that was killed.
-_LEFT_OVER_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with one file; `fixed` says what was done about it.
+    """Something wrong with one record; `file` is what its store calls it, `fixed` what was done about it.
 
     `kind` is broken, name, duplicate, status, history, date, permissions or leftover.
     """
@@ -40,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What was found in how many files."""
+    """What was found in how many records."""
 
     files: int
     findings: tuple[Finding, ...]
@@ -51,104 +40,12 @@ class Checkup:
         return all(finding.fixed for finding in self.findings)
 
 
-class Examiner:
-    """Looks at every file of both folders; with `rename`, mends names, permissions and leftovers too."""
-
-    def __init__(self, folders: Folders, rename: Callable[[Path], Path] | None = None) -> None:
-        self._folders = folders
-        self._rename = rename
-        self._findings: list[Finding] = []
-
-    def examine(self) -> Checkup:
-        for folder in self._folders.both:
-            self._look_at_mode(folder, PRIVATE_FOLDER)
-            self._look_at_leftovers(folder)
-        paths = [folder / name for folder in self._folders.both for name in self._folders.names(folder)]
-        records = [found for path in paths if (found := self._look_at(path)) is not None]
-        self._look_at_duplicates(records)
-        return Checkup(len(paths), tuple(self._findings))
-
-    def _look_at(self, path: Path) -> Found | None:
-        self._look_at_mode(path, PRIVATE_FILE)
-        try:
-            found = self._folders.load(path)
-        except FileNotFoundError:
-            return None
-        except RecordError as broken:
-            self._note(path, "broken", str(broken.cause))
-            return None
-        customer = found.record.customer
-        for problem in contradictions(customer):
-            self._note(path, "status", problem)
-        for problem in _steps_back(customer):
-            self._note(path, "history", problem)
-        for problem in _days_of_no_calendar(customer, found.record.data):
-            self._note(path, "date", problem)
-        if names.fits(path.name, customer.email):
-            return found
-        return Found(self._look_at_name(path, customer.email), found.record, found.content)
-
-    def _look_at_name(self, path: Path, email: str) -> Path:
-        problem = f"{email} would not be found by this name"
-        if self._rename is None:
-            self._note(path, "name", problem)
-            return path
-        try:
-            renamed = self._rename(path)
-        except RecordError as refused:
-            self._note(path, "name", f"{problem}; it could not be renamed: {refused.cause}")
-            return path
-        self._note(path, "name", problem, f"renamed to {renamed.name}")
-        return renamed
-
-    def _look_at_mode(self, path: Path, wanted: int) -> None:
-        try:
-            status = path.lstat()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise refused(error, "look at the records", shown(path)) from None
-        mode = stat.S_IMODE(status.st_mode)
-        # A link's own mode says nothing, and what it leads to is not ours to change.
-        if mode & 0o077 == 0 or stat.S_ISLNK(status.st_mode):
-            return
-        problem = f"open to others: mode {mode:04o}"
-        fixed = None
-        if self._rename is not None:
-            with explained("restrict the file", shown(path)):
-                self._folders.files.restrict(path, wanted)
-            fixed = f"mode is {wanted:04o} now"
-        self._note(path, "permissions", problem, fixed)
-
-    def _look_at_leftovers(self, folder: Path) -> None:
-        for name in self._folders.names(folder, names.SUFFIX + TEMPORARY):
-            path = folder / name
-            try:
-                age = time.time() - path.lstat().st_mtime
-            except FileNotFoundError:
-                continue
-            if age < _LEFT_OVER_SECONDS:
-                continue
-            if self._rename is not None:
-                with explained("remove what a killed write left", shown(path)):
-                    self._folders.files.remove(path)
-            self._note(path, "leftover", "left by a killed write", "removed" if self._rename else None)
-
-    def _look_at_duplicates(self, records: list[Found]) -> None:
-        for kind, of in (("address", _folded_email), ("id", _id)):
-            holders: dict[str, list[Found]] = defaultdict(list)
-            for found in records:
-                holders[of(found.record.customer)].append(found)
-            for value, founds in holders.items():
-                self._note_duplicates(f"{kind} {value}", founds)
-
-    def _note_duplicates(self, what: str, founds: list[Found]) -> None:
-        for found in founds if len(founds) > 1 else ():
-            others = ", ".join(shown(other.path) for other in founds if other is not found)
-            self._note(found.path, "duplicate", f"the {what} is in {others} too")
-
-    def _note(self, path: Path, kind: str, problem: str, fixed: str | None = None) -> None:
-        self._findings.append(Finding(shown(path), kind, problem, fixed))
+def problems_in(record: Record) -> Iterator[tuple[str, str]]:
+    """What is wrong with a record that can be read: the kind of finding, and the problem."""
+    customer = record.customer
+    yield from (("status", problem) for problem in contradictions(customer))
+    yield from (("history", problem) for problem in _steps_back(customer))
+    yield from (("date", problem) for problem in _days_of_no_calendar(customer, record.data))
 
 
 def contradictions(customer: Customer) -> Iterator[str]:
@@ -216,11 +113,3 @@ def _texts_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     inner = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
     for key, one in inner:
         yield from _texts_in(one, f"{path}.{key}" if path else str(key))
-
-
-def _folded_email(customer: Customer) -> str:
-    return names.fold(customer.email)
-
-
-def _id(customer: Customer) -> str:
-    return customer.id

@@ -48,9 +48,9 @@ def dotenv_secrets(path: Path) -> list[str]:
 
 def record_secrets(customers: Path) -> Iterator[str]:
     """The secrets of every record, of the broken ones too."""
-    from provisioner.customers import document, names
+    from provisioner.customers.files import document, file_names
 
-    for folder in (customers / names.ACTIVE, customers / names.ARCHIVE):
+    for folder in (customers / file_names.ACTIVE, customers / file_names.ARCHIVE):
         with suppress(OSError):
             for path in folder.iterdir():
                 raw = _bytes_of(path)

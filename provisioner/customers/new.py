@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner import timestamps
+from provisioner.customers.addresses import checked_address
 from provisioner.customers.record import Record
 from provisioner.errors import InputError
-
-_NOBODYS = frozenset('`$!#%^*={}|?/\\"<>()[]:;, ')
 
 
 @dataclass(frozen=True)
@@ -53,27 +52,6 @@ def new_record(sign_up: SignUp) -> Record:
     )
     record.add_event("subscription_created", f"Customer signed up via {sign_up.source.capitalize()}")
     return record
-
-
-def checked_address(text: str) -> str:
-    """The address in its usual form; InputError if mail could never be sent to it. Nothing is looked up.
-
-    What the grammar of addresses allows and nobody has is refused too: characters that mean something to a
-    shell, or a dash at the beginning. Such an address is a slip, or is meant to be pasted into a command.
-    """
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        address = validate_email(text, check_deliverability=False).normalized
-    except EmailNotValidError as problem:
-        raise InputError("use the address", whom=text, cause=problem) from None
-    odd = sorted(set(address) & _NOBODYS)
-    if odd:
-        cause = f"nobody's address has {' '.join(odd)} in it"
-        raise InputError("use the address", whom=text, cause=cause)
-    if address.startswith("-"):
-        raise InputError("use the address", whom=text, cause="nobody's address begins with a dash")
-    return address
 
 
 def checked_subscription(text: str) -> str:

@@ -1,34 +1,30 @@
-"""The records of all customers.
+"""What a store of records does, whatever keeps them: files, or a database.
 
-A customer's file is found by its name, which their address gives (see `names`), so that finding one does
-not depend on how many there are; only an id that was not met before, or an address that no file is named
-after, is looked for in every file. Changes are made under the customer's lock to what is on disk at that
-moment. A lock is named after the customer's id, which never changes. Where two are needed, the customer's
-is taken before the one on names.
+The rules that every store keeps are in `rules`; `tests/customers/test_store_contract.py` is what one has to
+pass.
 """
 
-import difflib
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from provisioner.customers import document, names
-from provisioner.customers.checkup import Checkup, Examiner
-from provisioner.customers.files import Files, explained, move_durably, write_durably
-from provisioner.customers.folders import Folders, Found
-from provisioner.customers.locks import A_LOOK_SECONDS, Holder, holder_of, locked
+from provisioner.customers.checkup import Checkup
 from provisioner.customers.record import Customer, Record
-from provisioner.errors import InputError, ProvisionerError, RecordError, UnknownCustomer
-from provisioner.printable import command
+from provisioner.errors import RecordError
 
-_A_MOVE_SECONDS = 5.0
+
+@dataclass(frozen=True)
+class Found:
+    """A record, and whether it is in the archive."""
+
+    record: Record
+    archived: bool
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One file: the customer in it, or what is broken about it."""
+    """One record: the customer in it, or what is broken about it. `name` is what the store calls it."""
 
     name: str
     archived: bool
@@ -36,264 +32,79 @@ class Listing:
     broken: RecordError | None = None
 
 
-class CustomerStore:
-    """Finds, reads and changes customers' records; `who` is an address, in any case, or a `cust_…` id."""
+@dataclass(frozen=True)
+class Holder:
+    """Who works on a customer: `who` in words, `since` a moment, what they are `doing`.
 
-    def __init__(
-        self, customers_dir: Path, locks_dir: Path, *, files: Files | None = None, wait_seconds: float = 30
-    ) -> None:
-        """`wait_seconds` is how long a change waits for another one of the same customer."""
-        self._folders = Folders(customers_dir, files or Files())
-        self._locks = locks_dir
-        self._wait_seconds = wait_seconds
-        # Where an id was last met; never believed without a look.
-        self._met: dict[str, Path] = {}
+    `about` says the same of `who` to a program: a process's pid and host.
+    """
+
+    who: str
+    since: str
+    doing: str
+    about: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.who} holds it since {self.since}: {self.doing}"
+
+
+class CustomerStore(Protocol):
+    """Finds, reads and changes customers' records; `who` is an address, in any case, or a `cust_…` id.
+
+    What is asked for one customer raises UnknownCustomer if there is none, and RecordError if their record is
+    broken, or if it cannot be told which one is meant.
+    """
 
     def read(self, who: str) -> Record:
-        """UnknownCustomer, or RecordError if their file is broken."""
-        return self.find(who).record
+        """The record as it is now."""
 
     def find(self, who: str) -> Found:
-        """The record with where it is; raises what `read` does."""
-        found = (self._by_name(who) if "@" in who else self._where_met(who)) or self._by_reading(who)
-        self._met[found.record.customer.id] = found.path
-        return found
+        """The record, and whether it is in the archive."""
 
     def all(self, *, archived: bool = False) -> Iterator[Listing]:
-        """Every file of one folder by name, the broken ones too; never raises for one of them."""
-        folder = self._folders.archive if archived else self._folders.active
-        for name, customer in self._folders.customers(folder):
-            if isinstance(customer, RecordError):
-                yield Listing(name, archived, broken=customer)
-            else:
-                yield Listing(name, archived, customer=customer)
+        """Every record of the one half or the other, the broken ones too; never raises for one of them."""
 
-    @contextmanager
-    def edit(self, who: str, doing: str = "change the record") -> Iterator[Record]:
-        """The record, fresh from disk and under its lock; on disk when the context ends without an error.
+    def edit(self, who: str, doing: str = "change the record") -> AbstractContextManager[Record]:
+        """The record, fresh and under its lock; durable when the context ends without an error.
 
-        RecordError if it cannot be written (the file is then as it was), BusyError if another change of
-        this customer lasts too long.
+        RecordError if it cannot be written, or if the change breaks a rule (the record is then as it was);
+        BusyError if another change of this customer lasts too long.
         """
-        with self._changing(who, doing) as found:
-            yield found.record
-            self._commit(found, doing)
 
-    @contextmanager
-    def claim(self, who: str, doing: str) -> Iterator[None]:
-        """Be the one process that works on this customer; BusyError says who is. Others may still `edit`."""
-        customer = self.read(who).customer
-        with locked(self._run_lock(customer.id), doing, customer.email, A_LOOK_SECONDS):
-            yield
+    def claim(self, who: str, doing: str) -> AbstractContextManager[None]:
+        """Be the one process that works on this customer; BusyError says who is. Others may still `edit`.
+
+        The claim ends with its holder, however that dies.
+        """
 
     def holder(self, who: str) -> Holder | None:
         """The live process that has claimed this customer, if one has."""
-        return self.holder_by_id(self.read(who).customer.id)
 
     def holder_by_id(self, customer_id: str) -> Holder | None:
-        """The same where the record was read already; no file but the lock is looked at."""
-        return holder_of(self._run_lock(customer_id))
+        """The same where the record was read already; only the claim is looked at."""
 
     def add(self, record: Record, *, shared_subscription: bool = True) -> None:
-        """Write a new customer's record; InputError if the address or the id is there already.
+        """Keep a new customer's record; InputError if the address or the id is there already.
 
         Unless a `shared_subscription` is allowed, also if another customer has the same one.
         """
-        customer = record.customer
-        doing = "add the customer"
-        with self._naming(doing, customer.email), explained(doing, customer.email):
-            self._refuse_duplicate(doing, customer.email)
-            self._refuse_duplicate(doing, customer.id)
-            if not shared_subscription:
-                self.refuse_shared(doing, customer, customer.subscription.stripe_subscription_id)
-            path = self._folders.active / self._folders.free_name(customer.email)
-            self._folders.files.make_folder(path.parent)
-            write_durably(self._folders.files, path, document.render(record.data), expected=None)
 
     def archive(self, who: str) -> bool:
         """Move the record to the archive, whole; False if it was there already.
 
-        BusyError while a process has claimed the customer: what it does next would be written there.
+        BusyError while a process has claimed the customer.
         """
-        doing = "archive the customer"
-        customer = self.read(who).customer
-        # Longer than another move takes, shorter than a run.
-        with locked(
-            self._run_lock(customer.id), doing, customer.email, min(self._wait_seconds, _A_MOVE_SECONDS)
-        ):
-            return self._move(who, self._folders.archive, doing)
 
     def restore(self, who: str) -> bool:
         """Move the record back from the archive, whole; False if it was back already."""
-        return self._move(who, self._folders.active, "restore the customer")
 
     def check(self, *, fix: bool = False) -> Checkup:
-        """Everything that is wrong with the files; `fix` mends what has one answer."""
-        return Examiner(self._folders, self._mend_name if fix else None).examine()
-
-    # Finding
-
-    def _by_name(self, email: str) -> Found | None:
-        for name in names.names_for(email):
-            for path in self._folders.places(name):
-                try:
-                    found = self._folders.load(path)
-                except (FileNotFoundError, RecordError):
-                    continue
-                if _matches(found.record.customer, email):
-                    return found
-        return None
-
-    def _where_met(self, customer_id: str) -> Found | None:
-        try:
-            found = self._folders.load(self._met[customer_id])
-        except (KeyError, FileNotFoundError, RecordError):
-            return None
-        return found if _matches(found.record.customer, customer_id) else None
-
-    def _by_reading(self, who: str) -> Found:
-        everybody = [
-            (folder / name, customer.id, customer.email)
-            for folder in self._folders.both
-            for name, customer in self._folders.customers(folder)
-            if isinstance(customer, Customer)
-        ]
-        matches = [path for path, customer_id, email in everybody if _is(customer_id, email, who)]
-        if not matches:
-            raise self._unknown(who, [email for _, _, email in everybody])
-        if len(matches) > 1:
-            raise RecordError(
-                "tell which record is meant",
-                whom=who,
-                cause=f"{len(matches)} files have it",
-                hint="provisioner check shows which; remove the wrong one",
-            )
-        return self._folders.load(matches[0])
-
-    def _unknown(self, who: str, emails: list[str]) -> ProvisionerError:
-        """A broken file of this address's name may be the customer's: then that is the error."""
-        for name in names.names_for(who) if "@" in who else ():
-            for path in self._folders.places(name):
-                try:
-                    self._folders.load(path)
-                except FileNotFoundError:
-                    continue
-                except RecordError as problem:
-                    return problem
-        near = difflib.get_close_matches(who, emails, n=1, cutoff=0.8)
-        hint = f"did you mean {near[0]}?" if near else "provisioner list shows everybody"
-        return UnknownCustomer("find the customer", whom=who, hint=hint)
-
-    # Changing
-
-    @contextmanager
-    def _changing(self, who: str, doing: str) -> Iterator[Found]:
-        customer = self.read(who).customer
-        lock = self._locks / f"{_safe(customer.id)}.write.lock"
-        with locked(lock, doing, customer.email, self._wait_seconds):
-            # What was read before the lock may be old by now, or have moved, or have got another address.
-            yield self.find(customer.id)
-
-    def _commit(self, found: Found, doing: str) -> None:
-        old = Record(document.parse(found.content.raw))
-        if old.data == found.record.data:
-            return
-        _refuse_lost_history(old, found.record)
-        before, after = old.customer, found.record.customer
-        if after.id != before.id:
-            raise InputError("change the id", whom=before.email, cause="an id never changes")
-        with explained(doing, before.email):
-            if names.fold(after.email) == names.fold(before.email):
-                self._write(found)
-            else:
-                self._write_renamed(found, after.email, doing)
-
-    def _write(self, found: Found) -> None:
-        raw = document.render(found.record.data)
-        write_durably(self._folders.files, found.path, raw, found.content.stamp)
-
-    def _write_renamed(self, found: Found, email: str, doing: str) -> None:
-        with self._naming(doing, email):
-            self._refuse_duplicate(doing, email)
-            target = found.path.with_name(self._folders.free_name(email))
-            self._write(found)
-            move_durably(self._folders.files, found.path, target)
-
-    def _move(self, who: str, folder: Path, doing: str) -> bool:
-        with self._changing(who, doing) as found:
-            if found.path.parent == folder:
-                return False
-            email = found.record.customer.email
-            with self._naming(doing, email), explained(doing, email):
-                self._folders.files.make_folder(folder)
-                move_durably(self._folders.files, found.path, folder / found.path.name)
-        return True
-
-    def _mend_name(self, path: Path) -> Path:
-        """Give the file the name that its address gives; returns where it is then."""
-        doing = "rename the record"
-        customer_id = self._folders.load(path).record.customer.id
-        with locked(self._locks / f"{_safe(customer_id)}.write.lock", doing, path.name, self._wait_seconds):
-            email = self._folders.load(path).record.customer.email
-            with self._naming(doing, email), explained(doing, email):
-                target = path.with_name(self._folders.free_name(email))
-                move_durably(self._folders.files, path, target)
-        return target
-
-    @contextmanager
-    def _naming(self, doing: str, whom: str) -> Iterator[None]:
-        """While held, no other command gives a file its name."""
-        with locked(self._locks / "names.lock", doing, whom, self._wait_seconds):
-            yield
-
-    def _refuse_duplicate(self, doing: str, who: str) -> None:
-        try:
-            found = self.find(who)
-        except UnknownCustomer:
-            return
-        where = "in the archive" if found.archived else "there"
-        hint = f"provisioner {'restore' if found.archived else 'show'} {who}"
-        raise InputError(doing, whom=who, cause=f"the customer is {where} already", hint=hint)
-
-    def refuse_shared(self, doing: str, customer: Customer, subscription: str | None) -> None:
-        """InputError if another customer than this one has the subscription."""
-        holders = self._who_has(subscription, customer.id) if subscription else []
-        if holders:
-            raise InputError(
-                doing,
-                whom=customer.email,
-                cause=f"{', '.join(holders)} {'has' if len(holders) == 1 else 'have'} {subscription} already",
-                hint=f"{command('show', holders[0])}; --force has two customers share it",
-            )
-
-    def _who_has(self, subscription: str, but: str) -> list[str]:
-        everybody = (entry for folder in self._folders.both for _, entry in self._folders.customers(folder))
-        return [
-            entry.email
-            for entry in everybody
-            if isinstance(entry, Customer)
-            and entry.subscription.stripe_subscription_id == subscription
-            and entry.id != but
-        ]
-
-    def _run_lock(self, customer_id: str) -> Path:
-        return self._locks / f"{_safe(customer_id)}.run.lock"
+        """Everything that is wrong with the records; `fix` mends what has one answer."""
 
 
-def _is(customer_id: str, email: str, who: str) -> bool:
-    return names.fold(email) == names.fold(who) if "@" in who else customer_id == who
-
-
-def _matches(customer: Customer, who: str) -> bool:
-    return _is(customer.id, customer.email, who)
-
-
-def _safe(customer_id: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", customer_id)
-
-
-def _refuse_lost_history(old: Record, new: Record) -> None:
-    for key in ("notes", "timeline"):
-        before, after = old.data.get(key) or [], new.data.get(key) or []
-        if after[: len(before)] != before:
-            raise RecordError("write the record", whom=new.customer.email, cause=f"{key} would lose an entry")
+def everybody(store: CustomerStore) -> Iterator[Customer]:
+    """Every customer whose record can be read, those in the archive last."""
+    for archived in (False, True):
+        for listing in store.all(archived=archived):
+            if listing.customer is not None:
+                yield listing.customer

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner import timestamps
-from provisioner.customers.names import fold
+from provisioner.customers.addresses import fold
 from provisioner.customers.record import Customer
 from provisioner.customers.record import Letter as SentLetter
 from provisioner.errors import InputError, MailError

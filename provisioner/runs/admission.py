@@ -1,7 +1,7 @@
 """What stands in the way of a run before it begins: for whom it may start, and what is missing for it."""
 
-from provisioner.customers.folders import Found
 from provisioner.customers.record import Customer
+from provisioner.customers.store import Found
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.printable import command
 from provisioner.runs.workflow import Workflow

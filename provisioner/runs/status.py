@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.locks import Holder
 from provisioner.customers.progress import STEPS, is_complete, steps_done
 from provisioner.customers.record import Customer
-from provisioner.customers.store import Listing
+from provisioner.customers.store import Holder, Listing
 from provisioner.printable import command
 from provisioner.runs.log import last_progress
 from provisioner.timestamps import moment, present

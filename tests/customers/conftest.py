@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
-from provisioner.customers.store import CustomerStore
 
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -13,8 +13,8 @@ settings.load_profile("untimed")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> CustomerStore:
-    return CustomerStore(tmp_path / "customers", tmp_path / "locks", wait_seconds=5)
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "customers", tmp_path / "locks", wait_seconds=5)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def customer(store: CustomerStore) -> Record:
+def customer(store: FileStore) -> Record:
     record = new_record(SignUp("customer@example.com", "sub_abc123"))
     store.add(record)
     return record

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.customers.document import render
+from provisioner.customers.files.document import render
 from provisioner.customers.known_secrets import known_redactor
 from provisioner.secrets import MASK
 from tests.customers.examples import documented

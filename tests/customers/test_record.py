@@ -6,8 +6,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from provisioner import timestamps
-from provisioner.customers.document import parse, render
-from provisioner.customers.new import SignUp, checked_address, new_record
+from provisioner.customers.addresses import checked_address
+from provisioner.customers.files.document import parse, render
+from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer, Record, json_schema
 from provisioner.errors import InputError
 from tests.customers.examples import documented, from_old_script

@@ -37,12 +37,12 @@ def _files(root: Path, place: str) -> list[str]:
 GROUPS = (
     Group(
         "customers",
-        ("provisioner/customers",),
-        ("tests/customers",),
+        ("provisioner/customers", "provisioner/filesystem"),
+        ("tests/customers", "tests/customers/files", "tests/filesystem"),
         (
-            "tests/customers/test_contention.py",
-            "tests/customers/test_real_disks.py",
-            "tests/customers/test_state_machine.py",
+            "tests/customers/files/test_contention.py",
+            "tests/customers/files/test_real_disks.py",
+            "tests/customers/files/test_state_machine.py",
         ),
     ),
     Group(

@@ -51,19 +51,19 @@ _SHIPPED = "tests/playbooks/test_shipped.py"
 _SSHD = f"{_SHIPPED}::test_ssh_is_for_root_with_a_key_of_roots_own_file_and_for_nothing_else"
 _PRINTED = (f"{_HOSTILE}::test_what_the_server_prints_is_cleaned_of_secrets_here_too",)
 
-_SYNCED = ("tests/customers/test_durability.py",)
+_SYNCED = ("tests/customers/files/test_durability.py",)
 
 KNOWN: tuple[Known, ...] = (
     Known(
         "a file is not synced",
-        "provisioner/customers/files.py",
+        "provisioner/filesystem/durable.py",
         "        os.fsync(handle)\n\n    def close",
         "        pass\n\n    def close",
         _SYNCED,
     ),
     Known(
         "a folder is not synced",
-        "provisioner/customers/files.py",
+        "provisioner/filesystem/durable.py",
         "            os.fsync(handle)\n        finally",
         "            pass\n        finally",
         _SYNCED,

@@ -151,7 +151,8 @@ def _addresses(context: "Context", typed: str) -> list[str]:
 
 def addresses(workspace: "Workspace", typed: str, *, archived: bool = False) -> Iterator[str]:
     """The addresses that begin as typed, in any case; found by the names that their files have."""
-    from provisioner.customers.names import ACTIVE, ARCHIVE, SUFFIX, fold, plain_name
+    from provisioner.customers.addresses import fold
+    from provisioner.customers.files.file_names import ACTIVE, ARCHIVE, SUFFIX, plain_name
 
     folder = workspace.customers_dir / (ARCHIVE if archived else ACTIVE)
     wanted = fold(plain_name(typed).removesuffix(SUFFIX))

@@ -202,10 +202,13 @@ def _typed_in() -> str:
 
 def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: bool) -> None:
     from provisioner.customers.new import checked_subscription
+    from provisioner.customers.rules import refuse_shared_subscription
+    from provisioner.customers.store import everybody
 
     checked_subscription(word)
     if not force:
-        store.refuse_shared("update the subscription", store.read(who).customer, word)
+        customer = store.read(who).customer
+        refuse_shared_subscription("update the subscription", customer, word, everybody(store))
 
 
 def _checked_bot_token(who: str, word: str) -> str:

@@ -74,7 +74,7 @@ def _broken_row(listing: Listing) -> tuple[str, ...]:
 
 def _what(one: Standing) -> str:
     if one.holder is not None:
-        here = f"process {one.holder.pid} on {one.holder.host}"
+        here = one.holder.who
         return f"{one.text} ({here})" if one.text else here
     words = [one.text] if one.text else []
     if one.command and one.state != "waiting":
@@ -97,6 +97,6 @@ def _document(one: Standing) -> dict[str, Any]:
         "since": one.since,
         "ageSeconds": None if seconds is None else round(seconds),
         "text": one.text or None,
-        "holder": {"pid": holder.pid, "host": holder.host, "since": holder.since} if holder else None,
+        "holder": {**holder.about, "since": holder.since} if holder else None,
         "command": one.command,
     }

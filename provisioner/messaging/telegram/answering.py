@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.customers.locks import locked
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import BusyError, ProvisionerError, TelegramError, UnknownCustomer
+from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram import replies
 from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Owed, next_due
 from provisioner.messaging.telegram.replies import Reply

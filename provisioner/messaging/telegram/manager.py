@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Literal
 
 from provisioner import timestamps
-from provisioner.customers.files import PRIVATE_FILE
-from provisioner.customers.locks import locked
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import BusyError, ProvisionerError, RecordError
+from provisioner.filesystem.durable import PRIVATE_FILE
+from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram import links
 from provisioner.messaging.telegram.answering import Answering
 from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Owed, is_permitted

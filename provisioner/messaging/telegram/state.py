@@ -13,8 +13,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from provisioner import timestamps
-from provisioner.customers.files import Files, explained, write_durably
 from provisioner.errors import RecordError
+from provisioner.filesystem.durable import Files, explained, write_durably
 from provisioner.messaging.telegram.owed import Given, Owed
 from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person, Wrote
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from provisioner import timestamps
-from provisioner.customers.locks import locked
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.files.file_names import plain_name
+from provisioner.customers.files.file_store import FileStore
 from provisioner.errors import InputError, RecordError, TelegramError
+from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram import owed
 from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Given, Owed, is_permitted, next_due
 from provisioner.messaging.telegram.state import Notebook
@@ -244,10 +245,10 @@ def test_a_customer_whose_record_cannot_be_written_keeps_nobody_waiting(
     stage.sign_up(GRACE, "Grace Hopper", None)
     stage.run(ADA)
     stage.run(GRACE)
-    edit = CustomerStore.edit
+    edit = FileStore.edit
     broken = stage.customer(ADA).id
 
-    def editing(store: CustomerStore, who: str, *words: Any) -> Any:
+    def editing(store: FileStore, who: str, *words: Any) -> Any:
         if who == broken:
             raise RecordError("write the record", whom=ADA, cause="no")
         return edit(store, who, *words)
@@ -255,7 +256,7 @@ def test_a_customer_whose_record_cannot_be_written_keeps_nobody_waiting(
     stage.start("ada")
     stage.start("grace", GRACE)
     with monkeypatch.context() as patched:
-        patched.setattr(CustomerStore, "edit", editing)
+        patched.setattr(FileStore, "edit", editing)
         for _ in range(2):
             with pytest.raises(RecordError):
                 _desk(stage).attend()
@@ -277,7 +278,7 @@ def test_whoever_may_be_in_a_record_that_cannot_be_read_is_no_stranger_until_it_
     stage.sign_up(GRACE, "Grace Hopper", None)
     stage.run(ADA)
     stage.run(GRACE)
-    file = stage.workspace.store().find(ADA).path
+    file = stage.workspace.customers_dir / "active" / plain_name(ADA)
     whole = file.read_bytes()
     link, ada = stage.link("start="), stage.world.user("ada")
     file.write_bytes(whole[:-10])
@@ -313,14 +314,14 @@ def test_another_customers_record_is_no_reason_to_end_a_run(
     stage.sign_up(GRACE, "Grace Hopper", None)
     stage.run(ADA)
     stage.run(GRACE)
-    broken, edit = stage.customer(GRACE).id, CustomerStore.edit
+    broken, edit = stage.customer(GRACE).id, FileStore.edit
 
-    def editing(store: CustomerStore, who: str, *words: Any) -> Any:
+    def editing(store: FileStore, who: str, *words: Any) -> Any:
         if who == broken:
             raise RecordError("write the record", whom=GRACE, cause="no")
         return edit(store, who, *words)
 
-    monkeypatch.setattr(CustomerStore, "edit", editing)
+    monkeypatch.setattr(FileStore, "edit", editing)
     stage.start("grace", GRACE)
     bot = stage.create("ada")
 

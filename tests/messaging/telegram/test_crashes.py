@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers import files, store
+from provisioner.customers.files import file_store
+from provisioner.filesystem import durable
 from provisioner.messaging.telegram import state
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.mail import Mailer
@@ -56,10 +57,10 @@ def reaper(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Reaper:
     reaper = Reaper()
     call = reaper.around(TelegramBot._once, lambda _, doing, *__: str(doing), before=True)
     mail = reaper.around(Mailer._once, lambda *_: "the e-mail", before=True)
-    write = reaper.around(files.write_durably, lambda _, path, *__: f"write {path.name}", before=False)
+    write = reaper.around(durable.write_durably, lambda _, path, *__: f"write {path.name}", before=False)
     monkeypatch.setattr(TelegramBot, "_once", call)
     monkeypatch.setattr(Mailer, "_once", mail)
-    monkeypatch.setattr(store, "write_durably", write)
+    monkeypatch.setattr(file_store, "write_durably", write)
     monkeypatch.setattr(state, "write_durably", write)
     monkeypatch.setattr(TelegramBot, "send", _refusing_first(TelegramBot.send))
     return reaper

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.locks import locked
-from provisioner.customers.names import fold
+from provisioner.customers.addresses import fold
+from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram import manager
 from provisioner.messaging.telegram.manager import ManagerDesk
 from provisioner.messaging.telegram.state import Notebook

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from provisioner.customers import files, store
+from provisioner.customers.files import file_store
 from provisioner.customers.record import Customer
 from provisioner.errors import BusyError, InputError
+from provisioner.filesystem import durable
 from provisioner.messaging.telegram import manager
 from provisioner.messaging.telegram.relink import Relinked, relink
 from provisioner.sandbox.telegram.people import Bot
@@ -232,7 +233,7 @@ def test_killed_at_the_write_it_is_done_or_not_and_can_be_done_again(
     _taken(stage)
     before = stage.workspace.store().read(ADA).data
     with monkeypatch.context() as patch:
-        patch.setattr(store, "write_durably", _killing(point))
+        patch.setattr(file_store, "write_durably", _killing(point))
         with pytest.raises(KeyboardInterrupt):
             _relink(stage, "@ada")
 
@@ -246,7 +247,7 @@ def test_killed_at_the_write_it_is_done_or_not_and_can_be_done_again(
 def _killing(point: str) -> Callable[..., None]:
     def write(*args: object, **options: object) -> None:
         if point == "after":
-            files.write_durably(*args, **options)  # type: ignore[arg-type]
+            durable.write_durably(*args, **options)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     return write

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.document import render
+from provisioner.customers.files.document import render
+from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.progress import steps_done, waits_for
 from provisioner.customers.record import Record
-from provisioner.customers.store import CustomerStore
 from tests.customers.examples import documented, from_old_script, write_old
 
 
@@ -27,7 +27,7 @@ def sound() -> dict[str, Any]:
     return record
 
 
-def kinds(store: CustomerStore) -> list[tuple[str, str]]:
+def kinds(store: FileStore) -> list[tuple[str, str]]:
     return [(finding.file, finding.kind) for finding in store.check().findings]
 
 
@@ -40,7 +40,7 @@ def changed(**values: Any) -> dict[str, Any]:
     return data
 
 
-def test_good_files_are_healthy(store: CustomerStore, active: Path, archive: Path) -> None:
+def test_good_files_are_healthy(store: FileStore, active: Path, archive: Path) -> None:
     write(active, sound())
     write(active, from_old_script())
     write(archive, {**sound(), "id": "cust_2", "email": "b@example.com", "status": "cancelled"})
@@ -50,7 +50,7 @@ def test_good_files_are_healthy(store: CustomerStore, active: Path, archive: Pat
     assert checkup.files == 3
 
 
-def test_a_broken_file_is_found_with_its_place(store: CustomerStore, active: Path) -> None:
+def test_a_broken_file_is_found_with_its_place(store: FileStore, active: Path) -> None:
     write(active, sound())
     bad = active / "bad_at_example.com.json"
     bad.write_text('{\n  "id": 1,,\n}')
@@ -64,7 +64,7 @@ def test_a_broken_file_is_found_with_its_place(store: CustomerStore, active: Pat
     assert bad.read_text() == '{\n  "id": 1,,\n}'
 
 
-def test_duplicates_are_found_wherever_they_are(store: CustomerStore, active: Path, archive: Path) -> None:
+def test_duplicates_are_found_wherever_they_are(store: FileStore, active: Path, archive: Path) -> None:
     write(active, sound())
     write(archive, sound())
     found = [finding for finding in store.check(fix=True).findings if finding.kind == "duplicate"]
@@ -76,7 +76,7 @@ def test_duplicates_are_found_wherever_they_are(store: CustomerStore, active: Pa
     assert not store.check().healthy
 
 
-def test_a_wrong_name_is_mended(store: CustomerStore, active: Path) -> None:
+def test_a_wrong_name_is_mended(store: FileStore, active: Path) -> None:
     path = write(active, sound(), "hand-made.json")
     before = path.read_bytes()
     assert kinds(store) == [("active/hand-made.json", "name")]
@@ -89,7 +89,7 @@ def test_a_wrong_name_is_mended(store: CustomerStore, active: Path) -> None:
     assert store.check().findings == ()
 
 
-def test_a_wrong_name_never_takes_anothers_place(store: CustomerStore, active: Path) -> None:
+def test_a_wrong_name_never_takes_anothers_place(store: FileStore, active: Path) -> None:
     write(active, {**sound(), "email": "a+b@example.com"})
     write(active, {**sound(), "id": "cust_2", "email": "a_b@example.com"}, "zzz.json")
     assert store.check(fix=True).healthy
@@ -97,7 +97,7 @@ def test_a_wrong_name_never_takes_anothers_place(store: CustomerStore, active: P
     assert store.read("a_b@example.com").customer.id == "cust_2"
 
 
-def test_permissions_are_mended(store: CustomerStore, active: Path) -> None:
+def test_permissions_are_mended(store: FileStore, active: Path) -> None:
     path = write(active, sound())
     path.chmod(0o644)
     active.chmod(0o755)
@@ -108,7 +108,7 @@ def test_permissions_are_mended(store: CustomerStore, active: Path) -> None:
 
 
 def test_what_killed_writes_left_is_removed_and_what_is_being_written_is_not(
-    store: CustomerStore, active: Path
+    store: FileStore, active: Path
 ) -> None:
     write(active, sound())
     old, fresh = active / "a.json.tmp", active / "b.json.tmp"
@@ -156,7 +156,7 @@ def _boarded(record: Record) -> None:
 
 @pytest.mark.parametrize(("says", "change"), CONTRADICTIONS)
 def test_contradictions_are_found(
-    store: CustomerStore, active: Path, says: str, change: Callable[[Record], None]
+    store: FileStore, active: Path, says: str, change: Callable[[Record], None]
 ) -> None:
     record = Record(documented())
     change(record)
@@ -165,7 +165,7 @@ def test_contradictions_are_found(
     assert any(says in problem for problem in problems)
 
 
-def test_history_that_goes_back_in_time_is_found(store: CustomerStore, active: Path) -> None:
+def test_history_that_goes_back_in_time_is_found(store: FileStore, active: Path) -> None:
     data = sound()
     data["timeline"].append({"timestamp": "2026-01-29T05:59:59.999Z", "event": "x", "details": ""})
     data["notes"].append({"timestamp": "2026-01-29T06:00:00.001Z", "note": "later by a thousandth"})
@@ -195,7 +195,7 @@ def test_how_far_a_customer_is_and_what_they_wait_for() -> None:
     ],
 )
 def test_a_day_that_no_calendar_has_is_found_with_what_it_is_taken_for(
-    store: CustomerStore, active: Path, path: str, moment: object, says: str
+    store: FileStore, active: Path, path: str, moment: object, says: str
 ) -> None:
     record = Record(sound())
     record.set(path, moment)
@@ -206,14 +206,14 @@ def test_a_day_that_no_calendar_has_is_found_with_what_it_is_taken_for(
     assert f"provisioner update customer@example.com {path}" in finding.problem
 
 
-def test_a_leap_second_is_a_time(store: CustomerStore, active: Path) -> None:
+def test_a_leap_second_is_a_time(store: FileStore, active: Path) -> None:
     record = Record(sound())
     record.set("signupDate", "2016-12-31T23:59:60Z")
     write(active, record.data)
     assert store.check().findings == ()
 
 
-def test_history_after_a_clock_that_was_wrong_is_healthy(store: CustomerStore, active: Path) -> None:
+def test_history_after_a_clock_that_was_wrong_is_healthy(store: FileStore, active: Path) -> None:
     data = sound()
     data["notes"].append({"timestamp": "2999-01-01T00:00:00Z", "note": "from a wrong clock"})
     data["timeline"].append({"timestamp": "2999-01-01T00:00:00Z", "event": "note_added", "details": "…"})
@@ -223,7 +223,7 @@ def test_history_after_a_clock_that_was_wrong_is_healthy(store: CustomerStore, a
     assert store.check().findings == ()
 
 
-def test_an_active_customer_may_get_another_server(store: CustomerStore, active: Path) -> None:
+def test_an_active_customer_may_get_another_server(store: FileStore, active: Path) -> None:
     record = Record(sound())
     record.set("setup.status", "in_progress")
     write(active, record.data)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.customers.document import parse
+from provisioner.customers.files.document import parse
+from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
-from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
 from tests.customers.examples import from_old_script, write_old
 
@@ -25,9 +25,9 @@ WORK = """
 import sys
 from pathlib import Path
 from provisioner.customers.changes import change_field
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.files.file_store import FileStore
 base, what, who, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-store = CustomerStore(base / "customers", base / "locks", wait_seconds=120)
+store = FileStore(base / "customers", base / "locks", wait_seconds=120)
 for number in range(count):
     with store.edit("old.timer+tag@example.com") as record:
         if what == "note":
@@ -43,7 +43,7 @@ def start(base: Path, what: str, who: str, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_eight_writers_an_updater_and_a_reader(tmp_path: Path, store: CustomerStore, active: Path) -> None:
+def test_eight_writers_an_updater_and_a_reader(tmp_path: Path, store: FileStore, active: Path) -> None:
     path = write_old(active, from_old_script())
     workers = [start(tmp_path, "note", str(number), NOTES) for number in range(WRITERS)]
     workers.append(start(tmp_path, "update", "u", UPDATES))
@@ -74,7 +74,7 @@ def test_eight_writers_an_updater_and_a_reader(tmp_path: Path, store: CustomerSt
 
 @pytest.mark.parametrize("seed", range(4))
 def test_writers_killed_at_any_moment_lose_nothing_that_was_done(
-    tmp_path: Path, store: CustomerStore, active: Path, seed: int
+    tmp_path: Path, store: FileStore, active: Path, seed: int
 ) -> None:
     path = write_old(active, from_old_script())
     moments = random.Random(seed)
@@ -96,7 +96,7 @@ def test_writers_killed_at_any_moment_lose_nothing_that_was_done(
     assert [entry.name for entry in active.iterdir()] == [path.name]
 
 
-def test_of_many_who_add_one_address_at_once_one_does(store: CustomerStore, active: Path) -> None:
+def test_of_many_who_add_one_address_at_once_one_does(store: FileStore, active: Path) -> None:
     spellings = ["Race@example.com", "race@example.com", "RACE@EXAMPLE.COM"] * 4
 
     def add(email: str) -> bool:
@@ -111,7 +111,7 @@ def test_of_many_who_add_one_address_at_once_one_does(store: CustomerStore, acti
     assert len(list(active.iterdir())) == 1
 
 
-def test_addresses_that_meet_in_one_name_are_all_added_at_once(store: CustomerStore) -> None:
+def test_addresses_that_meet_in_one_name_are_all_added_at_once(store: FileStore) -> None:
     emails = [f"a{letter}b@example.com" for letter in "+&_'~äöüéñç"]
     with ThreadPoolExecutor(len(emails)) as pool:
         for added in [pool.submit(store.add, new_record(SignUp(email, "sub_1"))) for email in emails]:
@@ -120,7 +120,7 @@ def test_addresses_that_meet_in_one_name_are_all_added_at_once(store: CustomerSt
     assert [store.read(email).customer.email for email in emails] == emails
 
 
-def test_moves_and_changes_at_once_lose_nothing(store: CustomerStore, active: Path) -> None:
+def test_moves_and_changes_at_once_lose_nothing(store: FileStore, active: Path) -> None:
     write_old(active, from_old_script())
 
     def move(number: int) -> None:

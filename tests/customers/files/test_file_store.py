@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.document import render
-from provisioner.customers.files import Content, Files
-from provisioner.customers.names import marked_name
+from provisioner.customers import rules
+from provisioner.customers.files.document import render
+from provisioner.customers.files.file_names import marked_name
+from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.store import everybody
 from provisioner.errors import BusyError, InputError, RecordError, UnknownCustomer
+from provisioner.filesystem.durable import Content, Files
 from tests.customers.examples import documented, from_old_script, write_old
 
 
-def add(store: CustomerStore, email: str) -> str:
+def add(store: FileStore, email: str) -> str:
     record = new_record(SignUp(email, "sub_1"))
     store.add(record)
     return record.customer.id
@@ -28,27 +30,25 @@ def only_file(folder: Path) -> Path:
     return path
 
 
-def test_an_added_customer_is_found_by_address_in_any_case_and_by_id(store: CustomerStore) -> None:
+def test_an_added_customer_is_found_by_address_in_any_case_and_by_id(store: FileStore) -> None:
     customer_id = add(store, "Ada.Lovelace@Example.com")
     for who in ("Ada.Lovelace@example.com", "ada.lovelace@EXAMPLE.com", customer_id):
         assert store.read(who).customer.email == "Ada.Lovelace@example.com"
 
 
-def test_files_are_private_and_so_are_their_folders(
-    store: CustomerStore, customer: Record, active: Path
-) -> None:
+def test_files_are_private_and_so_are_their_folders(store: FileStore, customer: Record, active: Path) -> None:
     assert stat.S_IMODE(only_file(active).stat().st_mode) == 0o600
     assert stat.S_IMODE(active.stat().st_mode) == 0o700
 
 
-def test_an_edit_makes_an_old_file_private(store: CustomerStore, active: Path) -> None:
+def test_an_edit_makes_an_old_file_private(store: FileStore, active: Path) -> None:
     path = write_old(active, from_old_script())
     with store.edit("old.timer+tag@example.com") as record:
         record.add_note("x")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_addresses_that_meet_in_one_name_are_two_customers(store: CustomerStore, active: Path) -> None:
+def test_addresses_that_meet_in_one_name_are_two_customers(store: FileStore, active: Path) -> None:
     for email in ("a+b@example.com", "a_b@example.com", "a&b@example.com"):
         add(store, email)
     assert (active / "a_b_at_example.com.json").exists()
@@ -60,7 +60,7 @@ def test_addresses_that_meet_in_one_name_are_two_customers(store: CustomerStore,
     assert [len(listing.customer.notes) for listing in store.all() if listing.customer] == [1, 1, 1]
 
 
-def test_a_name_in_the_archive_is_taken_too(store: CustomerStore, active: Path, archive: Path) -> None:
+def test_a_name_in_the_archive_is_taken_too(store: FileStore, active: Path, archive: Path) -> None:
     add(store, "a+b@example.com")
     store.archive("a+b@example.com")
     add(store, "a_b@example.com")
@@ -72,9 +72,7 @@ def test_a_name_in_the_archive_is_taken_too(store: CustomerStore, active: Path, 
 
 
 @pytest.mark.parametrize("archived", [False, True])
-def test_the_same_address_cannot_be_added_again(
-    store: CustomerStore, customer: Record, archived: bool
-) -> None:
+def test_the_same_address_cannot_be_added_again(store: FileStore, customer: Record, archived: bool) -> None:
     if archived:
         store.archive("customer@example.com")
     with pytest.raises(InputError, match="in the archive already" if archived else "there already"):
@@ -83,7 +81,7 @@ def test_the_same_address_cannot_be_added_again(
 
 
 def test_a_misnamed_file_is_found_and_stands_in_the_way_of_a_second_one(
-    store: CustomerStore, active: Path
+    store: FileStore, active: Path
 ) -> None:
     write_old(active, documented(), "renamed-by-hand.json")
     assert store.read("customer@example.com").customer.id == "cust_1234567890"
@@ -91,13 +89,13 @@ def test_a_misnamed_file_is_found_and_stands_in_the_way_of_a_second_one(
         add(store, "customer@example.com")
 
 
-def test_an_id_cannot_be_added_again(store: CustomerStore, customer: Record) -> None:
+def test_an_id_cannot_be_added_again(store: FileStore, customer: Record) -> None:
     twin = Record({**customer.data, "email": "other@example.com"})
     with pytest.raises(InputError, match="there already"):
         store.add(twin)
 
 
-def test_nobody_is_unknown_and_the_nearest_is_named(store: CustomerStore, customer: Record) -> None:
+def test_nobody_is_unknown_and_the_nearest_is_named(store: FileStore, customer: Record) -> None:
     with pytest.raises(UnknownCustomer) as unknown:
         store.read("costumer@example.com")
     assert unknown.value.hint == "did you mean customer@example.com?"
@@ -126,7 +124,7 @@ def test_finding_and_changing_one_customer_reads_no_other_file(tmp_path: Path, o
         write_old(folder, from_old_script(f"other{number}@example.com"))
     write_old(folder, documented())
     counting = CountingFiles()
-    store = CustomerStore(tmp_path / "customers", tmp_path / "locks", files=counting)
+    store = FileStore(tmp_path / "customers", tmp_path / "locks", files=counting)
     store.read("customer@example.com")
     with store.edit("customer@example.com") as record:
         record.add_note("x")
@@ -135,7 +133,7 @@ def test_finding_and_changing_one_customer_reads_no_other_file(tmp_path: Path, o
     assert counting.reads == 5
 
 
-def test_an_edit_that_raises_changes_nothing(store: CustomerStore, customer: Record, active: Path) -> None:
+def test_an_edit_that_raises_changes_nothing(store: FileStore, customer: Record, active: Path) -> None:
     def fail_half_way() -> None:
         with store.edit("customer@example.com") as record:
             record.add_note("x")
@@ -148,7 +146,7 @@ def test_an_edit_that_raises_changes_nothing(store: CustomerStore, customer: Rec
     assert only_file(active).read_bytes() == before
 
 
-def test_an_edit_that_changes_nothing_writes_nothing(store: CustomerStore, active: Path) -> None:
+def test_an_edit_that_changes_nothing_writes_nothing(store: FileStore, active: Path) -> None:
     path = write_old(active, from_old_script())
     before = path.stat()
     with store.edit("old.timer+tag@example.com"):
@@ -156,7 +154,7 @@ def test_an_edit_that_changes_nothing_writes_nothing(store: CustomerStore, activ
     assert path.stat() == before
 
 
-def test_an_edit_sees_what_was_written_since(store: CustomerStore, customer: Record) -> None:
+def test_an_edit_sees_what_was_written_since(store: FileStore, customer: Record) -> None:
     stale = store.read("customer@example.com")
     with store.edit("customer@example.com") as record:
         record.add_note("first")
@@ -167,7 +165,7 @@ def test_an_edit_sees_what_was_written_since(store: CustomerStore, customer: Rec
 
 
 def test_a_file_changed_by_another_program_meanwhile_is_not_overwritten(
-    store: CustomerStore, active: Path
+    store: FileStore, active: Path
 ) -> None:
     path = write_old(active, documented())
     by_hand = {**documented(), "name": "By Hand"}
@@ -185,7 +183,7 @@ def test_a_file_changed_by_another_program_meanwhile_is_not_overwritten(
 
 
 @pytest.mark.parametrize("key", ["notes", "timeline"])
-def test_history_cannot_be_lost_or_changed(store: CustomerStore, active: Path, key: str) -> None:
+def test_history_cannot_be_lost_or_changed(store: FileStore, active: Path, key: str) -> None:
     path = write_old(active, documented())
     before = path.read_bytes()
     changes: tuple[Callable[[list[Any]], Any], ...] = (
@@ -199,16 +197,14 @@ def test_history_cannot_be_lost_or_changed(store: CustomerStore, active: Path, k
     assert path.read_bytes() == before
 
 
-def test_an_id_never_changes(store: CustomerStore, customer: Record, active: Path) -> None:
+def test_an_id_never_changes(store: FileStore, customer: Record, active: Path) -> None:
     before = only_file(active).read_bytes()
     with pytest.raises(InputError, match="never changes"), store.edit("customer@example.com") as record:
         record.set("id", "cust_9")
     assert only_file(active).read_bytes() == before
 
 
-def test_a_new_address_gives_the_file_a_new_name(
-    store: CustomerStore, customer: Record, active: Path
-) -> None:
+def test_a_new_address_gives_the_file_a_new_name(store: FileStore, customer: Record, active: Path) -> None:
     with store.edit("customer@example.com") as record:
         record.set("email", "new@example.com")
     assert only_file(active).name == "new_at_example.com.json"
@@ -217,14 +213,14 @@ def test_a_new_address_gives_the_file_a_new_name(
         store.read("customer@example.com")
 
 
-def test_an_address_cannot_be_changed_to_somebody_elses(store: CustomerStore, customer: Record) -> None:
+def test_an_address_cannot_be_changed_to_somebody_elses(store: FileStore, customer: Record) -> None:
     add(store, "other@example.com")
     with pytest.raises(InputError, match="there already"), store.edit("customer@example.com") as record:
         record.set("email", "Other@example.com")
     assert store.read("customer@example.com").customer.id == customer.customer.id
 
 
-def test_archive_and_restore_move_the_very_bytes(store: CustomerStore, active: Path, archive: Path) -> None:
+def test_archive_and_restore_move_the_very_bytes(store: FileStore, active: Path, archive: Path) -> None:
     archive.mkdir(parents=True)
     path = write_old(active, from_old_script())
     before = path.read_bytes()
@@ -237,7 +233,7 @@ def test_archive_and_restore_move_the_very_bytes(store: CustomerStore, active: P
     assert not store.restore("cust_1769666040123")
 
 
-def test_a_move_overwrites_nothing(store: CustomerStore, active: Path, archive: Path) -> None:
+def test_a_move_overwrites_nothing(store: FileStore, active: Path, archive: Path) -> None:
     here, there = write_old(active, documented()), write_old(archive, {**documented(), "id": "cust_2"})
     before = here.read_bytes(), there.read_bytes()
     with pytest.raises(RecordError, match="is there already"):
@@ -245,7 +241,7 @@ def test_a_move_overwrites_nothing(store: CustomerStore, active: Path, archive: 
     assert (here.read_bytes(), there.read_bytes()) == before
 
 
-def test_an_archived_customer_can_be_noted(store: CustomerStore, customer: Record, archive: Path) -> None:
+def test_an_archived_customer_can_be_noted(store: FileStore, customer: Record, archive: Path) -> None:
     store.archive("customer@example.com")
     with store.edit("customer@example.com") as record:
         record.add_note("came back to ask")
@@ -253,7 +249,7 @@ def test_an_archived_customer_can_be_noted(store: CustomerStore, customer: Recor
 
 
 def test_a_broken_file_stops_nobody_else_and_is_never_written(
-    store: CustomerStore, active: Path, customer: Record
+    store: FileStore, active: Path, customer: Record
 ) -> None:
     broken = active / "broken_at_example.com.json"
     broken.write_bytes(b'{"id": "cust_1",\n "email": }')
@@ -270,7 +266,7 @@ def test_a_broken_file_stops_nobody_else_and_is_never_written(
 
 
 def test_links_pipes_and_folders_are_broken_files_not_traps(
-    store: CustomerStore, active: Path, tmp_path: Path
+    store: FileStore, active: Path, tmp_path: Path
 ) -> None:
     active.mkdir(parents=True)
     outside = tmp_path / "outside.json"
@@ -287,7 +283,7 @@ def test_links_pipes_and_folders_are_broken_files_not_traps(
         store.read("customer@example.com")
 
 
-def test_an_address_that_two_files_have_is_not_guessed_at(store: CustomerStore, active: Path) -> None:
+def test_an_address_that_two_files_have_is_not_guessed_at(store: FileStore, active: Path) -> None:
     write_old(active, documented(), "one.json")
     write_old(active, {**documented(), "id": "cust_2"}, "two.json")
     with pytest.raises(RecordError, match="2 files have it"):
@@ -295,7 +291,7 @@ def test_an_address_that_two_files_have_is_not_guessed_at(store: CustomerStore, 
 
 
 def test_without_folders_there_is_nobody_and_add_makes_them(tmp_path: Path) -> None:
-    store = CustomerStore(tmp_path / "c", tmp_path / "l")
+    store = FileStore(tmp_path / "c", tmp_path / "l")
     assert list(store.all()) == []
     assert list(store.all(archived=True)) == []
     add(store, "a@example.com")
@@ -303,7 +299,7 @@ def test_without_folders_there_is_nobody_and_add_makes_them(tmp_path: Path) -> N
 
 
 def test_what_a_killed_write_left_does_not_stop_the_next(
-    store: CustomerStore, customer: Record, active: Path
+    store: FileStore, customer: Record, active: Path
 ) -> None:
     path = only_file(active)
     leftover = path.with_name(f"{path.name}.tmp")
@@ -314,7 +310,7 @@ def test_what_a_killed_write_left_does_not_stop_the_next(
     assert not leftover.exists()
 
 
-def test_a_customer_who_is_being_worked_on_is_not_archived(store: CustomerStore, customer: Record) -> None:
+def test_a_customer_who_is_being_worked_on_is_not_archived(store: FileStore, customer: Record) -> None:
     with store.claim("customer@example.com", "provision"), pytest.raises(BusyError, match="provision"):
         store.archive("customer@example.com")
 
@@ -330,7 +326,7 @@ def test_a_customer_who_is_being_worked_on_is_not_archived(store: CustomerStore,
     ],
 )
 def test_an_address_outside_ascii_is_found_however_it_is_spelled(
-    store: CustomerStore, active: Path, stored: str, typed: str
+    store: FileStore, active: Path, stored: str, typed: str
 ) -> None:
     write_old(active, {**documented(), "email": stored})
     assert store.read(typed).customer.email == stored
@@ -338,7 +334,7 @@ def test_an_address_outside_ascii_is_found_however_it_is_spelled(
         store.add(new_record(SignUp(typed, "sub_2")))
 
 
-def test_a_subscription_that_another_has_is_refused_unless_it_may_be_shared(store: CustomerStore) -> None:
+def test_a_subscription_that_another_has_is_refused_unless_it_may_be_shared(store: FileStore) -> None:
     store.add(new_record(SignUp("a@example.com", "sub_1")))
     store.archive("a@example.com")
     record = new_record(SignUp("b@example.com", "sub_1"))
@@ -346,4 +342,4 @@ def test_a_subscription_that_another_has_is_refused_unless_it_may_be_shared(stor
         store.add(record, shared_subscription=False)
     assert "provisioner show a@example.com" in (refused.value.hint or "")
     store.add(record)
-    store.refuse_shared("x", record.customer, "sub_2")
+    rules.refuse_shared_subscription("x", record.customer, "sub_2", everybody(store))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.customers.files import Files
+from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.new import SignUp, new_record
-from provisioner.customers.store import CustomerStore
+from provisioner.filesystem.durable import Files
 from provisioner.workspace import init_workspace
 
 EMAIL = "customer@example.com"
@@ -41,13 +41,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Seen]:
 
 
 @pytest.fixture
-def customers(store: CustomerStore, seen: list[Seen]) -> CustomerStore:
+def customers(store: FileStore, seen: list[Seen]) -> FileStore:
     store.add(new_record(SignUp(EMAIL, "sub_1")))
     return store
 
 
 def test_a_record_is_synced_whole_before_its_name_and_its_folder_after(
-    customers: CustomerStore, active: Path, seen: list[Seen]
+    customers: FileStore, active: Path, seen: list[Seen]
 ) -> None:
     for words in ("", "one", "two"):
         if words:
@@ -61,7 +61,7 @@ def test_a_record_is_synced_whole_before_its_name_and_its_folder_after(
         seen.clear()
 
 
-def test_a_move_syncs_both_folders_after_it(customers: CustomerStore, seen: list[Seen]) -> None:
+def test_a_move_syncs_both_folders_after_it(customers: FileStore, seen: list[Seen]) -> None:
     moves: tuple[tuple[Callable[[str], bool], str, str], ...] = (
         (customers.archive, "archive", "active"),
         (customers.restore, "active", "archive"),
@@ -73,7 +73,7 @@ def test_a_move_syncs_both_folders_after_it(customers: CustomerStore, seen: list
 
 
 def test_a_new_address_syncs_the_record_and_then_its_name(
-    customers: CustomerStore, active: Path, seen: list[Seen]
+    customers: FileStore, active: Path, seen: list[Seen]
 ) -> None:
     seen.clear()
     with customers.edit(EMAIL) as record:
@@ -95,6 +95,6 @@ def test_the_operators_key_is_synced_with_its_folder(tmp_path: Path, seen: list[
     assert seen.index(("folder", "ssh")) > seen.index(synced)
 
 
-def _note(store: CustomerStore, text: str) -> None:
+def _note(store: FileStore, text: str) -> None:
     with store.edit(EMAIL) as record:
         record.add_note(text)

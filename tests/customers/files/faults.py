@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from provisioner.customers.files import Content, Files, Stamp
+from provisioner.filesystem.durable import Content, Files, Stamp
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
 

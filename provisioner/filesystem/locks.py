@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from provisioner import timestamps
-from provisioner.customers import files
 from provisioner.errors import BusyError
+from provisioner.filesystem import durable
 
 # A look at who holds a lock takes it for a moment, shared: a claim gives that moment time to pass.
 A_LOOK_SECONDS = 0.25
@@ -29,14 +29,18 @@ class Holder:
     doing: str
     host: str
 
+    @property
+    def who(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} holds it since {self.since}: {self.doing}"
+        return f"{self.who} holds it since {self.since}: {self.doing}"
 
 
 @contextmanager
 def locked(path: Path, doing: str, whom: str, wait_seconds: float) -> Iterator[None]:
     """Hold the lock at `path`; BusyError naming the holder if it is not free within `wait_seconds`."""
-    with files.explained("lock the record", whom):
+    with durable.explained("lock the record", whom):
         handle = _open(path)
     try:
         if not _take(handle, wait_seconds):
@@ -47,7 +51,7 @@ def locked(path: Path, doing: str, whom: str, wait_seconds: float) -> Iterator[N
                 hint="wait until it has ended, then run the same command again",
                 retry=True,
             )
-        with files.explained("lock the record", whom):
+        with durable.explained("lock the record", whom):
             _sign(handle, doing)
         yield
     finally:
@@ -61,7 +65,7 @@ def holder_of(path: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     except OSError as problem:
-        raise files.refused(problem, "see who holds the record", path.name) from problem
+        raise durable.refused(problem, "see who holds the record", path.name) from problem
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -73,8 +77,8 @@ def holder_of(path: Path) -> Holder | None:
 
 
 def _open(path: Path) -> int:
-    path.parent.mkdir(mode=files.PRIVATE_FOLDER, parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE_FILE)
+    path.parent.mkdir(mode=durable.PRIVATE_FOLDER, parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, durable.PRIVATE_FILE)
 
 
 def _take(handle: int, wait_seconds: float) -> bool:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.customers import document, names
-from provisioner.customers.files import Content, Files, refused
+from provisioner.customers.files import document, file_names
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError, RecordError
+from provisioner.filesystem.durable import Content, Files, refused
 
 
 @dataclass(frozen=True)
-class Found:
+class Stored:
     """A record, where it is, and which version of its file it is from."""
 
     path: Path
@@ -22,19 +22,19 @@ class Found:
 
     @property
     def archived(self) -> bool:
-        return self.path.parent.name == names.ARCHIVE
+        return self.path.parent.name == file_names.ARCHIVE
 
 
 class Folders:
     """`active` and `archive` under one folder."""
 
     def __init__(self, customers_dir: Path, files: Files) -> None:
-        self.active = customers_dir / names.ACTIVE
-        self.archive = customers_dir / names.ARCHIVE
+        self.active = customers_dir / file_names.ACTIVE
+        self.archive = customers_dir / file_names.ARCHIVE
         self.both = (self.active, self.archive)
         self.files = files
 
-    def names(self, folder: Path, suffix: str = names.SUFFIX) -> list[str]:
+    def names(self, folder: Path, suffix: str = file_names.SUFFIX) -> list[str]:
         """The names of the folder's files, sorted; none where it is missing."""
         try:
             with os.scandir(folder) as entries:
@@ -48,11 +48,11 @@ class Folders:
         """Where a file of this name may be."""
         return self.active / name, self.archive / name
 
-    def load(self, path: Path) -> Found:
+    def load(self, path: Path) -> Stored:
         """FileNotFoundError if nothing is there; RecordError if what is there is no record."""
         content = self._read(path)
         try:
-            return Found(path, Record(document.parse(content.raw)), content)
+            return Stored(path, Record(document.parse(content.raw)), content)
         except document.BrokenDocument as problem:
             raise _broken(path, problem, problem.hint) from None
         except InputError as problem:
@@ -77,7 +77,7 @@ class Folders:
 
     def free_name(self, email: str) -> str:
         """The first of the address's names that is free in both folders; RecordError if none is."""
-        for name in (names.plain_name(email), names.marked_name(email)):
+        for name in (file_names.plain_name(email), file_names.marked_name(email)):
             if all(self.files.stamp(path) is None for path in self.places(name)):
                 return name
         raise RecordError(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.customers.document import parse, render
-from provisioner.customers.files import Content, Files, Stamp, write_durably
+from provisioner.customers.files.document import parse, render
 from provisioner.customers.record import Record
+from provisioner.filesystem.durable import Content, Files, Stamp, write_durably
 from tests.customers.examples import documented
 
 FOLDER = Path("/customers/active")

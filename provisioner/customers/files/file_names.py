@@ -9,10 +9,11 @@ plain name has in it.
 import hashlib
 import re
 
+from provisioner.customers.addresses import fold
+
 ACTIVE = "active"
 ARCHIVE = "archive"
 SUFFIX = ".json"
-_PUNYCODE = "xn--"
 # With the mark, the suffix and what a temporary file adds, a name stays within a file system's 255 bytes.
 _LONGEST = 220
 
@@ -39,31 +40,6 @@ def names_for(email: str) -> tuple[str, ...]:
 def fits(name: str, email: str) -> bool:
     """Whether a file of this name may hold the record of this address, whatever the case of either."""
     return fold(name) in {fold(plain_name(email)), fold(marked_name(email))}
-
-
-def fold(text: str) -> str:
-    """Addresses and names that differ in case only are the same, and so are two spellings of one.
-
-    A letter with an accent may be one character or two, and a domain may be written in its letters or as
-    `xn--…`, which mail programs turn it into.
-    """
-    if text.isascii() and _PUNYCODE not in text.lower():
-        return text.lower()
-    import unicodedata
-
-    local, at, domain = unicodedata.normalize("NFC", text.lower()).rpartition("@")
-    spelled = ".".join(map(_spelled, domain.split("."))) if at else domain
-    return unicodedata.normalize("NFC", f"{local}{at}{spelled}".lower())
-
-
-def _spelled(label: str) -> str:
-    """A part of a domain in its letters."""
-    if not label.startswith(_PUNYCODE):
-        return label
-    try:
-        return label.removeprefix(_PUNYCODE).encode("ascii").decode("punycode")
-    except UnicodeError:
-        return label
 
 
 def _stem(email: str) -> str:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from provisioner.customers.changes import change_field
+from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.lifecycle import MOVES, STATUSES
 from provisioner.customers.new import SignUp, new_record
-from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError, ProvisionerError, UnknownCustomer
 from tests.customers.examples import from_old_script, write_old
-from tests.customers.faults import FaultyFiles
+from tests.customers.files.faults import FaultyFiles
 
 # Two pairs meet in one name, one of them in three.
 EMAILS = ("a+b@example.com", "a_b@example.com", "A.c@example.com", "a&b@example.com", "z@example.com")
@@ -36,9 +36,9 @@ class Commands(RuleBasedStateMachine):
         shutil.rmtree(self.base)
 
     @property
-    def store(self) -> CustomerStore:
+    def store(self) -> FileStore:
         """A fresh one each time, as each command is a process of its own."""
-        return CustomerStore(self.base / "customers", self.base / "locks", wait_seconds=1)
+        return FileStore(self.base / "customers", self.base / "locks", wait_seconds=1)
 
     @initialize(data=st.booleans())
     def begin(self, data: bool) -> None:
@@ -118,9 +118,7 @@ class Commands(RuleBasedStateMachine):
         """A note whose n-th effect fails: it is there or it is not, and nothing else has changed."""
         faulty = FaultyFiles(at)
         try:
-            with CustomerStore(self.base / "customers", self.base / "locks", files=faulty).edit(
-                who
-            ) as record:
+            with FileStore(self.base / "customers", self.base / "locks", files=faulty).edit(who) as record:
                 record.add_note("perhaps")
         except ProvisionerError:
             assert faulty.failed or who.lower() not in self.model

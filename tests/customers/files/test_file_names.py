@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.customers.names import fits, fold, marked_name, names_for, plain_name
+from provisioner.customers.addresses import fold
+from provisioner.customers.files.file_names import fits, marked_name, names_for, plain_name
 
 # Even what is no address: nothing may lead out of the folder.
 anything = st.text(min_size=1, max_size=300)
