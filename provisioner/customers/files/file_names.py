@@ -39,7 +39,7 @@ def names_for(email: str) -> tuple[str, ...]:
 
 def fits(name: str, email: str) -> bool:
     """Whether a file of this name may hold the record of this address, whatever the case of either."""
-    return fold(name) in {fold(plain_name(email)), fold(marked_name(email))}
+    return fold(name) in map(fold, names_for(email))
 
 
 def _stem(email: str) -> str:
