@@ -155,53 +155,6 @@ def test_the_workspace_option_goes_first(invoke: Invoke, tmp_path: Path) -> None
     choose_workspace(None)
 
 
-def test_help_loads_nothing_heavy() -> None:
-    heavy = {
-        *(
-            "paramiko",
-            "requests",
-            "digitalocean",
-            "telegram",
-            "jinja2",
-            "starlette",
-            "httpx",
-            "uvicorn",
-            "rich",
-        ),
-        *("cryptography", "yaml", "email_validator", "pydantic", "asyncio", "tenacity"),
-    }
-    for words in (["--help"], ["show", "--help"]):
-        command = [sys.executable, "-X", "importtime", "-m", "provisioner.cli.main", *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
-        assert "provisioner.cli.commands.tracking" in loaded
-        # typer itself checks the words of a command with pydantic, but not to print help.
-        assert loaded & heavy <= {"pydantic"}
-
-
-def test_tracking_loads_nothing_that_talks_to_the_world(tmp_path: Path) -> None:
-    heavy = (
-        "paramiko",
-        "requests",
-        "digitalocean",
-        "telegram",
-        "jinja2",
-        "starlette",
-        "httpx",
-        "cryptography",
-    )
-    program = (
-        "import sys, provisioner.cli.main as main\n"
-        f"sys.argv = ['provisioner', '--workspace', {str(tmp_path)!r}, 'list']\n"
-        "try: main.run()\n"
-        "except SystemExit: pass\n"
-        f"print([name for name in {heavy!r} if name in sys.modules])"
-    )
-    (tmp_path / "provisioner.toml").touch()
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_a_reader_that_leaves_early_is_no_bug(workspace: Workspace) -> None:
     store = workspace.store()
     from provisioner.customers.new import SignUp, new_record
