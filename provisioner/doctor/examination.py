@@ -6,7 +6,7 @@ Nothing is changed. What cannot be seen without an effect, as whether the token 
 from dataclasses import dataclass, field
 
 from provisioner.customers.record import Customer
-from provisioner.doctor.bots import look_at_bots
+from provisioner.doctor.channels import look_at_channels
 from provisioner.doctor.cloud import CloudLook
 from provisioner.doctor.configuration import look_at_settings
 from provisioner.doctor.droplets import Fleet
@@ -39,7 +39,7 @@ class Doctor:
         costs, there = self._look_at_cloud(here, archived)
         look_at_servers(there, self.visit, self.settings, self._found)
         look_at_model(self.settings, here, self._found)
-        look_at_bots(self.settings, here, archived, self._found)
+        look_at_channels(self.settings, here, archived, self._found)
         look_at_mail_server(self.settings, self._found)
         return Diagnosis(tuple(self._found.noted), tuple(costs), tuple(self._found.looked))
 

@@ -7,6 +7,7 @@ from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
 from provisioner.messaging.emails import uncertain
+from provisioner.messaging.registry import known_channel
 from provisioner.printable import command
 from provisioner.runs.status import standings_of
 from provisioner.workspace import Workspace
@@ -32,7 +33,8 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
 
 def _look_at_letters(customer: Customer, found: Findings) -> None:
     """A run that died around the sending of one does not send it again, as it may have gone out."""
-    for name in uncertain(customer):
+    channel = known_channel(customer)
+    for name in uncertain(customer, channel.emails.needless(customer) if channel else ()):
         hint = f"{command('mail preview', name, customer.email)} prints it, for you to send"
         found.note("mail", customer.email, f"the e-mail “{name}” may not have gone out", hint)
 

@@ -1,89 +1,149 @@
-"""What a customer can talk to their Moltbot over. One class for each platform that can be set up."""
+"""The contract of a channel: a platform over which a customer talks to their Moltbot.
 
-import difflib
-from collections.abc import Callable
-from typing import Protocol
+What is particular to one platform, the fields that it has in the record too, stands in its own folder beside
+this file; `registry` knows which there are. Whether a customer is connected is told by their record alone:
+`customers.progress`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from provisioner.customers.record import Customer
-from provisioner.errors import InputError
-from provisioner.printable import command
+from provisioner.customers.store import CustomerStore
+from provisioner.settings import Settings
 from provisioner.step import Outcome, Waiting, Work
 
 
-class Platform(Protocol):
-    """One platform, from "paid" to the first message."""
+@dataclass(frozen=True)
+class ChannelTrouble:
+    """Something wrong: with whom or what, and what to do about it. `kind` is settings, token or bot."""
 
+    kind: str
+    whom: str
+    problem: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class ChannelCheck:
+    """What was looked at, and what is wrong there."""
+
+    looked: tuple[str, ...] = ()
+    troubles: tuple[ChannelTrouble, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The customer as they are now, and as they were `before` somebody else's traces were removed."""
+
+    customer: Customer
+    before: Customer
+    is_open: bool
+    """Whether anybody who comes first becomes the customer next time: nothing tells them from others."""
+    goes_on: bool
+    """Whether their server goes on talking to who was there before, until they are connected anew."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was anything to remove."""
+        return self.customer != self.before
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What was typed in for a field, as the record has it; `remark` is what the operator should read."""
+
+    value: str
+    remark: str = ""
+
+
+class ChannelEmails(ABC):
+    """What the e-mails say about a customer's channel."""
+
+    @abstractmethod
+    def variables(self, customer: Customer) -> Mapping[str, object]:
+        """What is known now; what is not known is empty."""
+
+    @abstractmethod
+    def preview(self, settings: Settings, customer: Customer) -> tuple[Mapping[str, object], bool]:
+        """What an e-mail of the next run says, and whether that is made already; looking makes nothing."""
+
+    @abstractmethod
+    def prepare(self, work: Work) -> None:
+        """Have in the record what the contact e-mail says."""
+
+    @abstractmethod
+    def untrue(self, name: str, customer: Customer) -> str:
+        """What the e-mail of this name would say that is not so; empty if it may be sent."""
+
+    @abstractmethod
+    def needless(self, customer: Customer) -> frozenset[str]:
+        """The names of the e-mails that this customer does not need any more."""
+
+
+class Channel(ABC):
+    """One platform, from "paid" to the first message and after."""
+
+    name: ClassVar[str]
+    emails: ChannelEmails
+
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:  # noqa: ARG002 - for those that do
+        """What is missing to connect this customer, as instructions; asked before anything is spent."""
+        return []
+
+    @abstractmethod
     def begin(self, work: Work) -> None:
         """What can be done before the server is there."""
 
+    @abstractmethod
     def connect(self, work: Work) -> Outcome:
         """Connect the customer to their Moltbot."""
 
+    @abstractmethod
     def greet(self, work: Work, text: str) -> Waiting | None:
         """Send the first message, once; or what is waited for."""
 
+    @abstractmethod
     def tell(self, work: Work, text: str) -> None:
         """Send a message that is not worth stopping for: what goes wrong is only said."""
 
+    @abstractmethod
+    def sender(self, customer: Customer) -> str:
+        """What the customer's assistant is called on the platform."""
 
-def _telegram() -> Platform:
-    # What it speaks with takes 70 ms to load, and a customer who is set up needs none of it.
-    from provisioner.messaging.telegram.channel import Telegram
+    @abstractmethod
+    def check(
+        self, settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+    ) -> ChannelCheck:
+        """What can be seen to be wrong, without an effect; no answer is waited for longer than `seconds`.
 
-    return Telegram()
+        `customers` are on any platform. What the `archived` had may be gone.
+        """
 
+    @abstractmethod
+    def reset(self, store: CustomerStore, who: str, username: str | None, *, force: bool) -> Reset:
+        """Forget who was taken for the customer, and all that came of it; the next run begins anew.
 
-PLATFORMS: dict[str, Callable[[], Platform]] = {"telegram": _telegram}
+        `username` is the customer's on the platform. InputError for one who has gone, and, unless forced,
+        where it would undo what is in use; BusyError while a run is at work. Done twice it changes nothing.
+        """
 
-_BY_HAND = "it can be added by hand on the server after the setup"
-_NOT_YET = {
-    "whatsapp": f"the customer has to scan a code that changes every few seconds; {_BY_HAND}",
-    "signal": f"the customer has to link a device with a code; {_BY_HAND}",
-    "discord": f"the customer has to make an application and invite it; {_BY_HAND}",
-    "slack": f"the customer has to make an app and fetch two tokens; {_BY_HAND}",
-    "imessage": "it needs a Mac that is always on",
-}
-"""What stands in the way of a platform today."""
+    @abstractmethod
+    def accept(
+        self,
+        field: str,
+        word: str,
+        customer: Customer,
+        store: CustomerStore,
+        settings: Callable[[], Settings],
+    ) -> Accepted:
+        """The value of one of the fields under `setup.messaging`; InputError for what it cannot have."""
 
-
-def platform_of(customer: Customer) -> Platform:
-    """The customer's platform, which `missing_platform` has found to be there."""
-    return PLATFORMS[name_of(customer)]()
-
-
-def missing_platform(customer: Customer) -> list[str]:
-    """Why the customer cannot be set up on their platform, and what is possible today; empty if they can."""
-    name = name_of(customer)
-    if name in PLATFORMS:
-        return []
-    why = _NOT_YET.get(name, "nothing is known about it")
-    possible = " or ".join(PLATFORMS)
-    update = command("update", customer.email, "setup.messaging.platform", possible)
-    return [f"{name} cannot be set up yet: {why}. What can be, if the customer agrees: {update}"]
-
-
-def stated_platform(text: str) -> str:
-    """The name of a platform as a record has it. InputError for one of which nothing is known."""
-    name = text.strip().lower()
-    known = (*PLATFORMS, *_NOT_YET)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
-        raise InputError("set the platform", whom=text[:40], cause="there is none of this name", hint=hint)
-    return name
-
-
-def meaning_of_change(before: Customer, customer: Customer) -> str:
-    """What another platform means for a customer who is connected already; empty for all others."""
-    old, new = name_of(before), name_of(customer)
-    if old == new or not before.setup.messaging.connected:
-        return ""
-    back = command("update", customer.email, "setup.messaging.platform", old)
-    stays = f"Their Moltbot goes on talking over {old} until it is connected over {new}"
-    why = _NOT_YET.get(new)
-    if why:
-        return f"{stays}, which cannot be set up yet: {why}. Back to what is so: {back}"
-    return f"{stays}: {command('provision', customer.email)}"
+    @abstractmethod
+    def next_steps(self, settings: Settings, customer: Customer) -> list[str]:
+        """What the operator does for a new customer before the setup, in lines."""
 
 
 def name_of(customer: Customer) -> str:

@@ -6,7 +6,7 @@ address was corrected gets at the new one what they still need.
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,11 +159,13 @@ def was_sent(customer: Customer, reason: str) -> bool:
     return known is not None and known.sent_at is not None
 
 
-def uncertain(customer: Customer) -> list[str]:
-    """The letters that may not have gone out, and that the customer still needs; each once."""
-    needless = {"contact"} if customer.setup.messaging.bot_id else set[str]()
+def uncertain(customer: Customer, needless: Container[str] = ()) -> list[str]:
+    """The letters that may not have gone out, and that the customer still needs; each once.
+
+    `needless` are the names of those that the customer does not need any more, of whatever channel.
+    """
     if customer.setup.status == "complete":
-        needless.update(LETTERS)
+        return []
     begun = [one for one in customer.setup.letters if one.sent_at is None and _is_to(one, customer)]
     names = (one.reason.split()[0] for one in begun)
     return [name for name in dict.fromkeys(names) if name not in needless]

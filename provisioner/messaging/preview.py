@@ -1,19 +1,15 @@
 """An e-mail that the operator looks at before the run sends it, or sends by hand."""
 
-from provisioner import timestamps
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, SettingsError
-from provisioner.messaging.emails import LETTERS, known_letter, particulars
-from provisioner.messaging.telegram.bot_sources import ManagedBot, way_of
-from provisioner.messaging.telegram.links import email_variables, emails_to, needs_link
+from provisioner.messaging.emails import LETTERS, Emails, known_letter, particulars
+from provisioner.messaging.registry import channel_of
 from provisioner.printable import command
 from provisioner.services.mail import Letter
 from provisioner.settings import Settings
 from provisioner.step import Work
 
-NO_LINK_YET = "https://t.me/THIS-IS-NO-LINK-YET"
-"""Stands in a preview for what the run has yet to make."""
 _ENDS = {"handover": "handed_over", "cancelled": "cancelled"}
 
 
@@ -24,15 +20,9 @@ def demand_letter(name: str, doing: str) -> None:
 
 
 def shown(customer: Customer, settings: Settings) -> tuple[dict[str, object], bool]:
-    """What a letter says when the next run sends it, and whether its links are made.
-
-    Looking makes none: in the place of those that the run has yet to make stands what nobody takes for one.
-    """
-    said = {**particulars(customer), **email_variables(customer)}
-    if not (needs_link(customer) and isinstance(way_of(settings, customer), ManagedBot)):
-        return said, True
-    expires = timestamps.in_hours(settings.messaging.link_hours)[:10]
-    return {**said, "create_link": NO_LINK_YET, "start_link": NO_LINK_YET, "expires": expires}, False
+    """What a letter says when the next run sends it, and whether its links are made; looking makes none."""
+    of_channel, is_made = channel_of(customer).emails.preview(settings, customer)
+    return {**particulars(customer), **of_channel}, is_made
 
 
 def send_by_hand(work: Work, name: str, *, again: bool = False) -> Letter | None:
@@ -47,9 +37,10 @@ def send_by_hand(work: Work, name: str, *, again: bool = False) -> Letter | None
     known = known_letter(work.customer, name)
     if known is not None and known.sent_at and not again:
         return None
+    channel = channel_of(work.customer)
     if name in ("contact", "reminder"):
-        way_of(work.settings, work.customer).prepare(work)
-    return emails_to(work).send_now(name, name)
+        channel.emails.prepare(work)
+    return Emails(work, channel.emails.variables).send_now(name, name)
 
 
 def _demand_mail(settings: Settings) -> None:
@@ -70,17 +61,11 @@ def _demand_truth(name: str, customer: Customer) -> None:
 
 def _why_untrue(name: str, customer: Customer) -> str:
     """What the letter says that is not so; empty if it may be sent."""
-    messaging = customer.setup.messaging
     if name in _ENDS:
         wanted = _ENDS[name]
         return "" if customer.status == wanted else f"the status is {customer.status}, not {wanted}"
     if is_gone(customer.status):
         return f"the status is {customer.status}"
-    if name == "ready":
-        is_there = customer.setup.moltbot.installed and messaging.bot_username
-        return "" if is_there else "their server and bot are not ready yet"
-    if customer.setup.status == "complete":
+    if name != "ready" and customer.setup.status == "complete":
         return "the setup is complete"
-    if name == "contact" and messaging.bot_id and messaging.managed:
-        return f"they have made their bot already: @{messaging.bot_username}"
-    return ""
+    return channel_of(customer).emails.untrue(name, customer)

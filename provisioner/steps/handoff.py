@@ -2,8 +2,8 @@
 
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
-from provisioner.messaging.channel import platform_of
 from provisioner.messaging.names import spoken_name
+from provisioner.messaging.registry import channel_of
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.steps.answer import demand_answer, has_answered
@@ -59,15 +59,16 @@ class Handoff(Step):
         work.record(
             "rebuild_complete", f"The customer talks to their Moltbot on droplet {droplet.id}", fields
         )
-        platform_of(work.customer).tell(work, back)
+        channel_of(work.customer).tell(work, back)
 
     def _send_onboarding(self, work: Work) -> Waiting | None:
         work.say("sending the onboarding message")
-        waiting = platform_of(work.customer).greet(work, onboarding_text(work))
+        channel = channel_of(work.customer)
+        waiting = channel.greet(work, onboarding_text(work))
         if waiting is None:
             work.record(
                 "onboarding_message_sent",
-                f"Sent through @{work.customer.setup.messaging.bot_username}",
+                f"Sent through {channel.sender(work.customer)}",
                 {"setup.handoff.onboardingMessageSent": True},
             )
         return waiting

@@ -1,8 +1,8 @@
-"""The third step: the customer connected to their Moltbot over the platform of their choice."""
+"""The third step: the customer connected to their Moltbot over the channel of their choice."""
 
 from provisioner.customers.progress import is_done
 from provisioner.customers.record import Customer
-from provisioner.messaging.channel import missing_platform, platform_of
+from provisioner.messaging.registry import channel_needs, channel_of
 from provisioner.settings import Settings
 from provisioner.step import Outcome, Planned, Step, Work
 
@@ -13,16 +13,16 @@ class Messaging(Step):
     name = "messaging"
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
-        return [*settings.missing_for_customers(), *missing_platform(customer)]
+        return [*settings.missing_for_customers(), *channel_needs(settings, customer)]
 
     def done(self, customer: Customer) -> bool:
         return is_done(customer, self.name)
 
     def begin(self, work: Work) -> None:
-        platform_of(work.customer).begin(work)
+        channel_of(work.customer).begin(work)
 
     def plan(self, work: Work) -> list[Planned]:
         return [Planned("connect the customer to their Moltbot", needed=not self.done(work.customer))]
 
     def run(self, work: Work) -> Outcome:
-        return platform_of(work.customer).connect(work)
+        return channel_of(work.customer).connect(work)

@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.doctor import bots, mail_server
+from provisioner.doctor import channels, mail_server
 from provisioner.doctor.examination import Doctor
-from provisioner.doctor.findings import AT_ONCE, Diagnosis, Trouble
+from provisioner.doctor.findings import Diagnosis, Trouble
+from provisioner.messaging.telegram.check import AT_ONCE
 from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.people import Bot, Webhook
@@ -278,7 +279,7 @@ def test_who_has_gone_is_not_asked(stage: Stage) -> None:
 def test_many_bots_are_asked_at_once_and_those_without_an_answer_are_one_trouble(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bots, "ANSWER_SECONDS", 30.0)
+    monkeypatch.setattr(channels, "ANSWER_SECONDS", 30.0)
     for number in range(AT_ONCE - 2):
         email = f"customer{number}@example.com"
         stage.workspace.store().add(new_record(SignUp(email, "sub")))
@@ -296,7 +297,7 @@ def test_many_bots_are_asked_at_once_and_those_without_an_answer_are_one_trouble
 
 
 def test_services_that_never_answer_are_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (bots, mail_server):
+    for module in (channels, mail_server):
         monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

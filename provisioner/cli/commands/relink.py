@@ -10,7 +10,7 @@ from provisioner.cli.output import render
 from provisioner.printable import command
 
 if TYPE_CHECKING:
-    from provisioner.messaging.telegram.relink import Relinked
+    from provisioner.messaging.channel import Reset
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +33,11 @@ def relink(
 
     All that came of it is withdrawn too; the next run makes a new one.
     """
-    from provisioner.messaging.telegram import relink as renewal
+    from provisioner.messaging.registry import channel_of
 
-    result = renewal.relink(current_workspace().store(), who, username=username, force=force)
+    store = current_workspace().store()
+    channel = channel_of(store.read(who).customer)
+    result = channel.reset(store, who, username, force=force)
     email = result.customer.email
     if result.changed:
         _say_what_was(result)
@@ -44,13 +46,13 @@ def relink(
     render.say(f"Next, to make a new link and send it: {command('provision', email)}")
 
 
-def _say_what_was(result: "Relinked") -> None:
-    email, before = result.customer.email, result.before.setup
+def _say_what_was(result: "Reset") -> None:
+    email = result.customer.email
     render.say(f"{result.customer.timeline[-1].details}.")
-    if not result.customer.setup.messaging.username:
+    if result.is_open:
         render.say("Whoever uses the next one first becomes the customer, unless you say who they are:")
         render.say(f"  {command('relink', email, options='--username NAME')}")
-    if before.moltbot.installed and before.messaging.bot_token:
+    if result.goes_on:
         render.say(
             "Their server goes on talking over the old bot until the new one is connected. To stop it now:"
         )

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 # So that a value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
-_BOT_TOKEN = "setup.messaging.botToken"
 _SUBSCRIPTION = "subscription.stripeSubscriptionId"
-_USERNAME = "setup.messaging.username"
+_OF_CHANNEL = "setup.messaging."
 _PLATFORM = "setup.messaging.platform"
 
 
@@ -57,7 +56,7 @@ def add(
 ) -> Response:
     """Add a new customer."""
     from provisioner.customers.new import SignUp, checked_subscription, new_record
-    from provisioner.messaging.names import stated_username
+    from provisioner.messaging.telegram.usernames import stated_username
 
     if "@" in subscription_id and "@" not in email:
         hint = command("add", subscription_id, email)
@@ -82,19 +81,14 @@ def add(
     customer = record.customer
     # Said at once: settings that cannot be read come after it.
     render.say(f"Added {customer.email} as {customer.id}.")
-    return done(*_what_is_next(customer, telegram))
+    return done(*_what_is_next(customer))
 
 
-def _what_is_next(customer: "Customer", telegram: str | None) -> "Iterator[str]":
+def _what_is_next(customer: "Customer") -> "Iterator[str]":
+    from provisioner.messaging.registry import channel_of
     from provisioner.settings import load_settings
 
-    if load_settings(current_workspace().root).telegram_manager_token is None:
-        yield "Next, with the token of their bot from @BotFather on standard input:"
-        yield f"  {command('update', customer.email, _BOT_TOKEN, '-')}"
-        if not telegram:
-            yield f"  {command('update', customer.email, _USERNAME, '@NAME')}"
-    else:
-        yield "Next; they get a link over which they make their bot themselves:"
+    yield from channel_of(customer).next_steps(load_settings(current_workspace().root), customer)
     yield f"  {command('provision', customer.email, options='--wait')}"
 
 
@@ -170,19 +164,15 @@ def update(
 
 def _understood(who: str, field: str, word: str) -> str:
     """The word as the record has it, for what is typed in several ways; InputError for what cannot be."""
-    if field == _BOT_TOKEN:
-        return _checked_bot_token(who, word)
-    if field == _USERNAME:
-        return _stated_username(who, word)
     if field == _PLATFORM:
-        from provisioner.messaging.channel import stated_platform
+        from provisioner.messaging.registry import stated_platform
 
         return stated_platform(word)
-    return word
+    return _accepted_by_channel(who, field, word) if field.startswith(_OF_CHANNEL) else word
 
 
 def _what_it_means(before: "Customer", customer: "Customer") -> list[str]:
-    from provisioner.messaging.channel import meaning_of_change
+    from provisioner.messaging.registry import meaning_of_change
 
     meaning = meaning_of_change(before, customer)
     return [meaning] if meaning else []
@@ -211,27 +201,21 @@ def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: b
         refuse_shared_subscription("update the subscription", customer, word, everybody(store))
 
 
-def _checked_bot_token(who: str, word: str) -> str:
-    """Refuse a token that is no good, at once; where Telegram cannot be asked now, say so."""
-    from provisioner.messaging.telegram.tokens import check_token, stated_token
+def _accepted_by_channel(who: str, field: str, word: str) -> str:
+    """The word as the customer's channel has it; each has rules of its own."""
+    from provisioner.messaging.registry import known_channel
     from provisioner.settings import load_settings
 
-    token, workspace = stated_token(word), current_workspace()
-    known = check_token(workspace.store(), load_settings(workspace.root), who, token)
-    if known is None:
-        render.say("warning: Telegram did not answer, so the token was not checked; provision will check it")
-    else:
-        render.say(f"It is the token of @{known.username}.")
-    return token
-
-
-def _stated_username(who: str, word: str) -> str:
-    """The username as Telegram has it; other platforms have rules of their own."""
-    from provisioner.messaging.channel import name_of
-    from provisioner.messaging.names import stated_username
-
-    platform = name_of(current_workspace().store().read(who).customer)
-    return stated_username(word) if platform == "telegram" else word
+    workspace = current_workspace()
+    store = workspace.store()
+    customer = store.read(who).customer
+    channel = known_channel(customer)
+    if channel is None:
+        return word
+    accepted = channel.accept(field, word, customer, store, lambda: load_settings(workspace.root))
+    if accepted.remark:
+        render.say(accepted.remark)
+    return accepted.value
 
 
 def note(who: Who, text: Annotated[list[str], typer.Argument(metavar="TEXT")]) -> Response:

@@ -1,4 +1,4 @@
-"""The ways to a customer's bot: they make it themselves, or its token is given, or there is none yet."""
+"""Where a customer's bot comes from: they make it themselves, or its token is given, or there is none yet."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging.emails import was_sent
 from provisioner.messaging.telegram import links
-from provisioner.messaging.telegram.links import emails_to
+from provisioner.messaging.telegram.email_variables import emails_to
 from provisioner.messaging.telegram.manager import manager_of
 from provisioner.messaging.telegram.tokens import checked_identity
 from provisioner.printable import command
@@ -14,8 +14,8 @@ from provisioner.settings import Settings
 from provisioner.step import Waiting, Work
 
 
-class Way(Protocol):
-    """One way to the bot; each can be gone on with at any point."""
+class BotSource(Protocol):
+    """One way to get the bot; each can be gone on with at any point."""
 
     def begin(self, work: Work) -> None:
         """What can be done before the server is there."""
@@ -27,8 +27,8 @@ class Way(Protocol):
         """Have the bot and its token in the record; or what is waited for."""
 
 
-def way_of(settings: Settings, customer: Customer) -> Way:
-    """The way of this customer, as things stand."""
+def source_of(settings: Settings, customer: Customer) -> BotSource:
+    """Where this customer's bot comes from, as things stand."""
     messaging = customer.setup.messaging
     if settings.telegram_manager_token and (messaging.managed or not messaging.bot_token):
         return ManagedBot()
@@ -92,7 +92,7 @@ class GivenToken:
     def begin(self, work: Work) -> None:
         """A token that is no good is found before a server is paid for."""
         token = work.customer.setup.messaging.bot_token
-        assert token, "this is the way of those who have one"
+        assert token, "this is for those who have one"
         work.say("checking the bot's token with Telegram")
         manager = work.settings.telegram_manager_token
         bot = checked_identity(

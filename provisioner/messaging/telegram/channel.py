@@ -1,184 +1,137 @@
-"""Telegram: the customer's own bot on their server, and the first message through it."""
+"""Telegram as a channel: what the contract asks for, and where it is done.
 
-from collections.abc import Callable
+Each part is loaded when it is used: most commands need none that speaks with Telegram.
+"""
 
-from provisioner.errors import ProvisionerError, TelegramError
-from provisioner.messaging.telegram.bot_sources import attend, called, way_of
-from provisioner.messaging.telegram.links import emails_to
-from provisioner.messaging.telegram.manager import manager_of
-from provisioner.messaging.telegram.pairing_requests import user_id_by_request
+from collections.abc import Callable, Mapping, Sequence
+
+from provisioner import timestamps
+from provisioner.customers.record import Customer
+from provisioner.customers.store import CustomerStore
+from provisioner.messaging.channel import Accepted, Channel, ChannelCheck, ChannelEmails, Reset
+from provisioner.messaging.telegram.links import needs_link
+from provisioner.messaging.telegram.usernames import stated_username
 from provisioner.printable import command
-from provisioner.services.telegram.client import (
-    AccountGone,
-    ChatClosed,
-    MessageGone,
-    TelegramBot,
-    TelegramBusy,
-)
-from provisioner.step import Done, Outcome, Waiting, Work
+from provisioner.settings import Settings
+from provisioner.step import Outcome, Waiting, Work
+
+_TOKEN = "setup.messaging.botToken"
+_USERNAME = "setup.messaging.username"
+NO_LINK_YET = "https://t.me/THIS-IS-NO-LINK-YET"
+"""Stands in a preview for what the run has yet to make."""
 
 
-class Telegram:
-    """The platform Telegram.
+class TelegramEmails(ChannelEmails):
+    """The e-mails to a customer on Telegram."""
 
-    The customer is let in by their numeric id. Where only the username is known, the server holds the first
-    message of whoever writes, and the one whose username is the customer's gives the id; anybody else stays
-    outside.
-    """
+    def variables(self, customer: Customer) -> Mapping[str, object]:
+        from provisioner.messaging.telegram.email_variables import variables_of
+
+        return variables_of(customer)
+
+    def preview(self, settings: Settings, customer: Customer) -> tuple[Mapping[str, object], bool]:
+        """In the place of links that the run has yet to make stands what nobody takes for one."""
+        from provisioner.messaging.telegram.bot_sources import ManagedBot, source_of
+
+        said = self.variables(customer)
+        if not (needs_link(customer) and isinstance(source_of(settings, customer), ManagedBot)):
+            return said, True
+        expires = timestamps.in_hours(settings.messaging.link_hours)[:10]
+        return {**said, "create_link": NO_LINK_YET, "start_link": NO_LINK_YET, "expires": expires}, False
+
+    def prepare(self, work: Work) -> None:
+        from provisioner.messaging.telegram.bot_sources import source_of
+
+        source_of(work.settings, work.customer).prepare(work)
+
+    def untrue(self, name: str, customer: Customer) -> str:
+        messaging = customer.setup.messaging
+        if name == "ready":
+            is_there = customer.setup.moltbot.installed and messaging.bot_username
+            return "" if is_there else "their server and bot are not ready yet"
+        if name == "contact" and messaging.bot_id and messaging.managed:
+            return f"they have made their bot already: @{messaging.bot_username}"
+        return ""
+
+    def needless(self, customer: Customer) -> frozenset[str]:
+        return frozenset({"contact"} if customer.setup.messaging.bot_id else ())
+
+
+class Telegram(Channel):
+    """The platform Telegram."""
+
+    name = "telegram"
+    emails = TelegramEmails()
 
     def begin(self, work: Work) -> None:
-        if work.services.mail is None:
-            work.say("SMTP_URL is not set: the customer gets no e-mail")
-        way_of(work.settings, work.customer).begin(work)
+        from provisioner.messaging.telegram import connecting
+
+        connecting.begin(work)
 
     def connect(self, work: Work) -> Outcome:
-        waiting = way_of(work.settings, work.customer).bot(work)
-        if waiting is not None:
-            return waiting
-        if not work.customer.setup.messaging.user_id and not self._find_customer(work):
-            return self._wait_for_request(work)
-        self._configure(work)
-        messaging = work.customer.setup.messaging
-        work.record(
-            "telegram_connected",
-            f"{messaging.username or messaging.user_id} can talk to @{messaging.bot_username}",
-            {
-                "setup.messaging.platform": "telegram",
-                "setup.messaging.connected": True,
-                "setup.messaging.dropletId": work.customer.setup.droplet.id,
-            },
-        )
-        return Done()
+        from provisioner.messaging.telegram import connecting
+
+        return connecting.connect(work)
 
     def greet(self, work: Work, text: str) -> Waiting | None:
-        messaging = work.customer.setup.messaging
-        assert messaging.user_id, "messaging is done: it knows the customer"
-        bot, user_id = work.services.telegram(_token(work)), messaging.user_id
-        try:
-            _deliver(work, bot, user_id, text)
-        except AccountGone as gone:
-            raise _account_gone(work, gone) from None
-        except ChatClosed as closed:
-            _say_that_it_is_ready(work)
-            emails_to(work).remind("start")
-            return _press_start(work, lambda: _has_started(work, bot, user_id), closed)
-        _say_that_it_is_ready(work)
-        return None
+        from provisioner.messaging.telegram import connecting
+
+        return connecting.greet(work, text)
 
     def tell(self, work: Work, text: str) -> None:
-        user_id = work.customer.setup.messaging.user_id
-        assert user_id, "messaging is done: it knows the customer"
-        try:
-            work.services.telegram(_token(work)).send(user_id, text)
-        except TelegramError as problem:
-            work.say(problem.summary)
+        from provisioner.messaging.telegram import connecting
 
-    def _find_customer(self, work: Work) -> bool:
-        """Have the server hold requests to the bot, and see whether one is the customer's."""
-        waiting = work.customer.setup.waiting
-        # Who was waited for over a link had no bot yet: then the server knows nothing of one.
-        if waiting is None or waiting.for_ != _to_do(work, None):
-            self._configure(work)
-        user_id = user_id_by_request(work)
-        if user_id is not None:
-            work.write({"setup.messaging.userId": user_id})
-        return user_id is not None
+        connecting.tell(work, text)
 
-    def _wait_for_request(self, work: Work) -> Waiting:
-        emails_to(work).send("ready")
-        emails_to(work).remind("start")
-        return _press_start(work, lambda: user_id_by_request(work) is not None)
+    def sender(self, customer: Customer) -> str:
+        return f"@{customer.setup.messaging.bot_username}"
 
-    def _configure(self, work: Work) -> None:
-        """Have the gateway talk as the bot: to the customer alone, once we know who that is."""
-        messaging = work.customer.setup.messaging
-        variables = {
-            "bot_id": messaging.bot_id or "",
-            "user_id": messaging.user_id or "",
-            "api_root": work.settings.telegram_api_root,
-            "greeted": work.customer.setup.handoff.onboarding_message_sent,
-        }
-        work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": _token(work)})
+    def check(
+        self, settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+    ) -> ChannelCheck:
+        from provisioner.messaging.telegram.check import check
 
+        return check(settings, customers, archived, seconds)
 
-def _deliver(work: Work, bot: TelegramBot, user_id: str, text: str) -> None:
-    """Send the text once, whatever happens in between.
+    def reset(self, store: CustomerStore, who: str, username: str | None, *, force: bool) -> Reset:
+        from provisioner.messaging.telegram.relink import relink
 
-    The Bot API has no way to send a message at most once, but changing one twice does no harm: so only the
-    first line is sent, its id written down, and the message then changed into the whole text.
-    """
-    message_id = work.customer.setup.handoff.message_id
-    if message_id is None:
-        message_id = bot.send(user_id, text.partition("\n")[0])
-        work.write({"setup.handoff.messageId": message_id})
-    try:
-        bot.edit(user_id, message_id, text)
-    except MessageGone:
-        # The customer has taken it away themselves: it was there.
-        work.say("the first message was deleted before it was whole")
+        return relink(store, who, username=username, force=force)
+
+    def accept(
+        self,
+        field: str,
+        word: str,
+        customer: Customer,
+        store: CustomerStore,
+        settings: Callable[[], Settings],
+    ) -> Accepted:
+        if field == _USERNAME:
+            return Accepted(stated_username(word))
+        if field == _TOKEN:
+            return _accepted_token(word, customer, store, settings())
+        return Accepted(word)
+
+    def next_steps(self, settings: Settings, customer: Customer) -> list[str]:
+        if settings.telegram_manager_token is not None:
+            return ["Next; they get a link over which they make their bot themselves:"]
+        lines = [
+            "Next, with the token of their bot from @BotFather on standard input:",
+            f"  {command('update', customer.email, _TOKEN, '-')}",
+        ]
+        if not customer.setup.messaging.username:
+            lines.append(f"  {command('update', customer.email, _USERNAME, '@NAME')}")
+        return lines
 
 
-def _say_that_it_is_ready(work: Work) -> None:
-    """By the manager bot, to those who know it, and by e-mail; neither is worth stopping for."""
-    emails_to(work).send("ready")
-    if not _knows_the_manager(work):
-        return
-    try:
-        attend(work)
-        manager_of(work).tell(work.customer.id, "manager-ready.txt")
-    except ProvisionerError as problem:
-        work.say(problem.summary)
-    work.refresh()
+def _accepted_token(word: str, customer: Customer, store: CustomerStore, settings: Settings) -> Accepted:
+    """A token that is no good is refused at once; where Telegram cannot be asked now, that is said."""
+    from provisioner.messaging.telegram.tokens import check_token, stated_token
 
-
-def _knows_the_manager(work: Work) -> bool:
-    return work.customer.setup.messaging.managed and work.settings.telegram_manager_token is not None
-
-
-def _press_start(work: Work, arrived: Callable[[], bool], closed: ChatClosed | None = None) -> Waiting:
-    def look() -> bool:
-        emails_to(work).remind("start")
-        if _knows_the_manager(work):
-            attend(work)
-        return arrived()
-
-    return Waiting(called(work), _to_do(work, closed), look)
-
-
-def _to_do(work: Work, closed: ChatClosed | None) -> str:
-    """What the customer has to do; Telegram's own words, unless they say just that nobody pressed Start."""
-    start = f"press Start at https://t.me/{work.customer.setup.messaging.bot_username}"
-    if closed is None or closed.not_started:
-        return f"to {start}"
-    unblock = "unblock their bot and " if closed.blocked else ""
-    return f"to {unblock}{start} (Telegram says: {closed.words})"
-
-
-def _has_started(work: Work, bot: TelegramBot, user_id: str) -> bool:
-    """Whether it is worth another try; it is too where the account is gone, which the try then says."""
-    try:
-        return bot.may_write_to(user_id)
-    except AccountGone:
-        return True
-    except TelegramBusy as problem:
-        work.say(problem.summary)
-        return False
-
-
-def _account_gone(work: Work, gone: AccountGone) -> AccountGone:
-    """Nobody is waited for any more: what can be done is the operator's."""
-    customer = work.customer
-    messaging = customer.setup.messaging
-    details = f"Telegram says of {messaging.username or messaging.user_id}: {gone.cause}"
-    if customer.setup.waiting is not None or all(event.details != details for event in customer.timeline):
-        work.record("account_gone", details, {"setup.waiting": None})
-    options = "--username NAME" if messaging.managed else "--username NAME --force"
-    again = command("relink", customer.email, options=options)
-    hint = f"ask the customer for the account that they have now, then: {again}"
-    return AccountGone(gone.doing, whom=customer.email, cause=gone.cause, hint=hint)
-
-
-def _token(work: Work) -> str:
-    token = work.customer.setup.messaging.bot_token
-    assert token, "the way to the bot ends with its token in the record"
-    return token
+    token = stated_token(word)
+    known = check_token(store, settings, customer.id, token)
+    if known is not None:
+        return Accepted(token, f"It is the token of @{known.username}.")
+    return Accepted(
+        token, "warning: Telegram did not answer, so the token was not checked; provision will check it"
+    )

@@ -12,10 +12,8 @@ from urllib.parse import quote
 
 from provisioner import timestamps
 from provisioner.customers.record import Customer, Link
-from provisioner.messaging.emails import Emails
-from provisioner.messaging.names import bot_name, plain_username, suggested_username
+from provisioner.messaging.telegram.usernames import bot_name, plain_username, suggested_username
 from provisioner.services.telegram.updates import BotIdentity, Person
-from provisioner.step import Work
 
 Refusal = Literal["expired", "used", "not theirs"]
 
@@ -43,25 +41,6 @@ def create_url(link: Link, customer: Customer) -> str:
     return (
         f"https://t.me/newbot/{link.manager}/{link.suggested}?name={quote(bot_name(customer.name), safe='')}"
     )
-
-
-def email_variables(customer: Customer) -> dict[str, object]:
-    """What an e-mail may say about the customer's bot and their link to it; what is not known is empty."""
-    messaging = customer.setup.messaging
-    link = messaging.link if not messaging.bot_id else None
-    username = messaging.bot_username or ""
-    return {
-        "create_link": create_url(link, customer) if link and link.suggested else "",
-        "start_link": start_url(link) if link and link.code else "",
-        "expires": (link.expires_at or "")[:10] if link else "",
-        "bot_username": username,
-        "bot_link": f"https://t.me/{username}" if username else "",
-    }
-
-
-def emails_to(work: Work) -> Emails:
-    """The e-mails to this customer, with what they say about the bot."""
-    return Emails(work, email_variables)
 
 
 def is_expired(link: Link) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.errors import RemoteError
-from provisioner.messaging.names import plain_username
+from provisioner.messaging.telegram.usernames import plain_username
 from provisioner.printable import command
 from provisioner.step import Work
 

@@ -1,14 +1,14 @@
 """The operator's word that whoever used a customer's link was not the customer: they begin anew."""
 
 import re
-from dataclasses import dataclass
 
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
 from provisioner.messaging import emails
-from provisioner.messaging.names import plain_username, stated_username
+from provisioner.messaging.channel import Reset
+from provisioner.messaging.telegram.usernames import plain_username, stated_username
 from provisioner.printable import command
 from provisioner.services.telegram.updates import Person
 
@@ -33,21 +33,7 @@ _LETTERS = ("contact", "ready", "reminder")
 _USES = ("link_used", "bot_created")
 
 
-@dataclass(frozen=True)
-class Relinked:
-    """The customer as they are now, and as they were `before`; `had` is who had used the link."""
-
-    customer: Customer
-    before: Customer
-    had: Person | None
-
-    @property
-    def changed(self) -> bool:
-        """Whether there was anything to clear."""
-        return self.customer != self.before
-
-
-def relink(store: CustomerStore, who: str, *, username: str | None = None, force: bool = False) -> Relinked:
+def relink(store: CustomerStore, who: str, *, username: str | None = None, force: bool = False) -> Reset:
     """Forget the customer's link and all that came of it, so that the next run sends a new one.
 
     `username` is the customer's on Telegram; nobody else can use the new link then. InputError for one who
@@ -65,7 +51,12 @@ def relink(store: CustomerStore, who: str, *, username: str | None = None, force
                 record.set(path, value)
             if record.customer != before:
                 record.add_event("link_renewed", _told(record.customer, before, had))
-    return Relinked(record.customer, before, had)
+    return Reset(
+        record.customer,
+        before,
+        is_open=not record.customer.setup.messaging.username,
+        goes_on=before.setup.moltbot.installed and bool(before.setup.messaging.bot_token),
+    )
 
 
 def _demand_here(store: CustomerStore, who: str) -> None:

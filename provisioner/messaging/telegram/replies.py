@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
-from provisioner.messaging.names import bot_name, spoken_name, suggested_username
+from provisioner.messaging.names import spoken_name
 from provisioner.messaging.telegram.links import create_url, wants_bot
+from provisioner.messaging.telegram.usernames import bot_name, suggested_username
 from provisioner.services.telegram.updates import BotButton, Keyboard, NoButtons, Person
 
 Text = Callable[[str, Mapping[str, object]], str]

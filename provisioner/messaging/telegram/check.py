@@ -6,14 +6,13 @@ only be seen by polling it too, so that is not looked at: a run that meets one s
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.errors import SettingsError, TelegramError
-from provisioner.messaging.channel import name_of
+from provisioner.messaging.channel import ChannelCheck, ChannelTrouble, name_of
 from provisioner.messaging.telegram.links import wants_bot
 from provisioner.messaging.telegram.tokens import demand_manager, holders_of
 from provisioner.printable import command
@@ -23,92 +22,100 @@ from provisioner.settings import Settings
 
 _MANAGER = "TELEGRAM_MANAGER_TOKEN"
 _AGAIN = "run provisioner doctor again in a minute"
+AT_ONCE = 16
+"""How many bots are asked at the same time."""
 
 
-def look_at_bots(
-    settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], found: Findings
-) -> None:
-    """At each one that there is; a manager bot that is not set is a trouble only where a customer needs it.
+def check(
+    settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+) -> ChannelCheck:
+    """Look at each bot that there is; that no manager bot is set is wrong only where a customer needs it.
 
-    What the `archived` had may be gone, their bots too.
+    What the `archived` had may be gone, their bots too. No answer is waited for longer than `seconds`.
     """
-    telegram = _Telegram(settings, customers, archived, found)
+    looking = _Looking(settings, customers, archived, seconds)
     try:
-        telegram.look_at_manager()
-        telegram.look_at_bots()
-    except _NoAnswer as silence:
-        found.note("bot", "Telegram", str(silence), _AGAIN)
+        looking.look_at_manager()
+        looking.look_at_bots()
+    except _Silent as silence:
+        looking.note("bot", "Telegram", str(silence), _AGAIN)
+    return ChannelCheck(tuple(looking.looked), tuple(looking.troubles))
 
 
-class _NoAnswer(Exception):
+class _Silent(Exception):
     """Telegram cannot be asked now."""
 
 
 @dataclass(frozen=True)
-class _Telegram:
+class _Looking:
     settings: Settings
     customers: Sequence[Customer]
     archived: Sequence[Customer]
-    found: Findings
+    seconds: float
+    looked: list[str] = field(default_factory=list)
+    troubles: list[ChannelTrouble] = field(default_factory=list)
+
+    def note(self, kind: str, whom: str, problem: str, hint: str) -> None:
+        self.troubles.append(ChannelTrouble(kind, whom, problem, hint))
 
     def look_at_manager(self) -> None:
         token = self.settings.telegram_manager_token
         if token is None:
             self._note_if_needed()
             return
-        self.found.looked.append("manager bot")
+        self.looked.append("manager bot")
         self._note_shared(token.get_secret_value().partition(":")[0])
         bot = self._bot(token.get_secret_value())
         try:
             self._examine_manager(bot, bot.identity())
         except BotTokenRefused as error:
             hint = f"get the token from @BotFather (/token) and put it into {_MANAGER}"
-            self.found.note("token", _MANAGER, str(error.cause), hint)
+            self.note("token", _MANAGER, str(error.cause), hint)
         except TelegramError as error:
-            raise _NoAnswer(error.cause) from None
+            raise _Silent(error.cause) from None
 
     def look_at_bots(self) -> None:
         """Whether each customer's bot is the one in the record; asking that does not disturb who reads it."""
         theirs = [one for one in self.customers if _has_bot(one)]
         if not theirs:
             return
-        self.found.looked.append("customers' bots")
+        self.looked.append("customers' bots")
         silent = []
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for customer, answer in zip(theirs, pool.map(self._ask, theirs), strict=True):
                 if isinstance(answer, BotIdentity):
                     self._compare(customer, answer)
                 elif isinstance(answer, BotTokenRefused):
-                    self.found.note("bot", customer.email, str(answer.cause), self._renewal(customer))
+                    self.note("bot", customer.email, str(answer.cause), self._renewal(customer))
                 else:
                     silent.append(answer)
         if silent:
-            raise _NoAnswer(f"{silent[0].cause}, about {len(silent)} of {len(theirs)} customers' bots")
+            raise _Silent(f"{silent[0].cause}, about {len(silent)} of {len(theirs)} customers' bots")
 
     def _note_if_needed(self) -> None:
         for customer in self.customers:
             if wants_bot(customer) and not customer.setup.messaging.bot_token:
                 problem = f"is not set, and {customer.email} has a link over which to make their bot"
-                self.found.note("settings", _MANAGER, problem, "set it in the environment or in .env")
+                self.note("settings", _MANAGER, problem, "set it in the environment or in .env")
 
     def _note_shared(self, bot_id: str) -> None:
         for customer in holders_of(bot_id, (*self.customers, *self.archived)):
             problem = f"their bot is the one of {_MANAGER}: each takes the other's messages away"
             hint = f"make a bot for them with @BotFather, then {', then '.join(_entering_token(customer))}"
-            self.found.note("bot", customer.email, problem, hint)
+            self.note("bot", customer.email, problem, hint)
 
     def _examine_manager(self, bot: TelegramBot, identity: BotIdentity) -> None:
         whom = f"@{identity.username}"
         try:
             demand_manager(identity)
         except SettingsError as error:
-            self.found.note("bot", whom, str(error.cause), error.hint or "")
+            self.note("bot", whom, str(error.cause), error.hint or "")
         webhook = bot.webhook()
         if webhook:
             # The path is left out: many put the token there.
             problem = f"its messages go to a webhook at {urlsplit(webhook).hostname}, so no run can read them"
             hint = f"have that program call deleteWebhook, or put the token of another bot into {_MANAGER}"
-            self.found.note("bot", whom, problem, hint)
+            self.note("bot", whom, problem, hint)
 
     def _compare(self, customer: Customer, identity: BotIdentity) -> None:
         recorded = customer.setup.messaging.bot_id
@@ -116,7 +123,7 @@ class _Telegram:
             problem = (
                 f"the token is that of @{identity.username} ({identity.id}), the record has bot {recorded}"
             )
-            self.found.note("bot", customer.email, problem, self._renewal(customer))
+            self.note("bot", customer.email, problem, self._renewal(customer))
 
     def _ask(self, customer: Customer) -> BotIdentity | TelegramError:
         try:
@@ -126,7 +133,7 @@ class _Telegram:
 
     def _bot(self, token: str) -> TelegramBot:
         root = self.settings.telegram_api_root
-        return TelegramBot(token, root, patience=0, deadline=ANSWER_SECONDS)
+        return TelegramBot(token, root, patience=0, deadline=self.seconds)
 
     def _renewal(self, customer: Customer) -> str:
         """How the right token comes into the record and onto the server."""
