@@ -1,4 +1,4 @@
-"""One setup after another, each among the mishaps and the faults that were planned for it."""
+"""One setup after another, each among the faults of processes and services that were planned for it."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ from provisioner.customers.progress import is_complete
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.workspace import Workspace
 from tests.campaigns.checks import Aftermath
-from tests.campaigns.faults import AnyFault, ServerFault
-from tests.campaigns.mishaps import KilledAfter, Mishap, Nothing
+from tests.campaigns.process_faults import KilledAfter, NoFault, ProcessFault
 from tests.campaigns.processes import Life, Processes
 from tests.campaigns.reader import Reader
-from tests.campaigns.tally import Tally
+from tests.campaigns.report import Report
+from tests.campaigns.service_faults import AnyFault, ServerFault
 from tests.campaigns.world import Person, World, workspace_in, world
 
 _MOST_RUNS = 8
@@ -49,12 +49,12 @@ SERVER_LOST = Course(rebuilt=True)
 class Campaign:
     """One workspace in one world; each customer lives once."""
 
-    def __init__(self, world: World, workspace: Workspace, processes: Processes, tally: Tally) -> None:
+    def __init__(self, world: World, workspace: Workspace, processes: Processes, report: Report) -> None:
         self._world = world
         self._workspace = workspace
         self._store = workspace.store()
         self._processes = processes
-        self._tally = tally
+        self._report = report
         self._cloud = DigitalOcean(world.tokens.digitalocean, world.environment()["DIGITALOCEAN_END_POINT"])
 
     def undisturbed(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
@@ -68,19 +68,23 @@ class Campaign:
         return [life.passed for life in lives]
 
     def live(
-        self, family: str, course: Course, mishaps: Sequence[Mishap], faults: Sequence[AnyFault] = ()
+        self,
+        family: str,
+        course: Course,
+        process_faults: Sequence[ProcessFault],
+        faults: Sequence[AnyFault] = (),
     ) -> list[Life]:
-        """One setup, whose processes meet with these mishaps in turn, and are then left alone.
+        """One setup, whose processes meet with these faults in turn, and are then left alone.
 
         The faults are there from the first process on, and gone for those that are left alone. The processes
-        that met with the mishaps.
+        that met with those faults.
         """
         with self._people(course) as people:
             self._lose(people, course)
             reader = Reader(self._store, [person.email for person in people])
             with reader:
                 self._break(faults)
-                lives = [self._meet(family, people, course, mishap) for mishap in mishaps]
+                lives = [self._meet(family, people, course, fault) for fault in process_faults]
                 self._mend(faults)
                 ends = self._to_the_end(people, course)
                 self._world.settle()
@@ -97,15 +101,15 @@ class Campaign:
             )
             self._count(family, after, reader)
             places = ", ".join(_place(life) for life in lives)
-            story = f"{family}: {list(mishaps)} ({places}) among {[fault.name for fault in faults]}"
-            self._tally.violations += [f"{story}: {one}" for one in [*after.problems(), *reader.problems]]
+            story = f"{family}: {list(process_faults)} ({places}) among {[fault.name for fault in faults]}"
+            self._report.violations += [f"{story}: {one}" for one in [*after.problems(), *reader.problems]]
         return lives
 
     def _count(self, family: str, after: Aftermath, reader: Reader) -> None:
-        self._tally.setups[family] += 1
-        self._tally.again += after.again
-        self._tally.unsent += after.unsent
-        self._tally.reads += reader.reads
+        self._report.setups[family] += 1
+        self._report.again += after.again
+        self._report.unsent += after.unsent
+        self._report.reads += reader.reads
 
     def _break(self, faults: Sequence[AnyFault]) -> None:
         for fault in faults:
@@ -116,13 +120,13 @@ class Campaign:
         met = [rule.struck for rule in self._world.book.all()]
         self._world.book.clear()
         for fault in faults:
-            self._tally.faults[fault.way] += 1 if isinstance(fault, ServerFault) else met.pop(0)
+            self._report.faults[fault.way] += 1 if isinstance(fault, ServerFault) else met.pop(0)
 
-    def _run(self, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
+    def _run(self, people: Sequence[Person], course: Course, fault: ProcessFault) -> Life:
         until = ("--until", course.until) if course.until else ()
         self._let_a_moment_pass()
         command = "rebuild" if course.rebuilt and not self._works(people[0]) else "provision"
-        return self._processes.run(command, *(person.email for person in people), *until, mishap=mishap)
+        return self._processes.run(command, *(person.email for person in people), *until, fault=fault)
 
     def _lose(self, people: Sequence[Person], course: Course) -> None:
         """Where the course wants it: set them up, undisturbed, and let the cloud lose their droplets."""
@@ -143,26 +147,26 @@ class Campaign:
         for droplet in self._world.droplets:
             self._cloud.delete_droplet(str(droplet.id))
 
-    def _meet(self, family: str, people: Sequence[Person], course: Course, mishap: Mishap) -> Life:
-        life = self._run(people, course, mishap)
+    def _meet(self, family: str, people: Sequence[Person], course: Course, fault: ProcessFault) -> Life:
+        life = self._run(people, course, fault)
         if life.killed:
-            place = "at a random moment" if isinstance(mishap, KilledAfter) else _place(life)
-            self._tally.kills[place] += 1
-            self._tally.families[family] += 1
+            place = "at a random moment" if isinstance(fault, KilledAfter) else _place(life)
+            self._report.kills[place] += 1
+            self._report.families[family] += 1
         elif life.struck:
-            self._tally.faults[mishap.name] += 1
+            self._report.faults[fault.name] += 1
         for person in people:
             # Whoever reads right now finds a whole record.
             self._store.read(person.email)
             with self._store.edit(person.email) as record:
-                record.add_note(f"after {mishap}")
+                record.add_note(f"after {fault}")
             person.act()
         return life
 
     def _to_the_end(self, people: Sequence[Person], course: Course) -> list[Life]:
         lives: list[Life] = []
         while len(lives) < _MOST_RUNS:
-            lives.append(self._run(people, course, Nothing()))
+            lives.append(self._run(people, course, NoFault()))
             if lives[-1].code == 0:
                 break
             for person in people:
@@ -203,7 +207,7 @@ class Campaign:
 
 
 @contextlib.contextmanager
-def campaign(folder: Path, tally: Tally, *, machine: bool) -> Iterator[Campaign]:
+def campaign(folder: Path, report: Report, *, machine: bool) -> Iterator[Campaign]:
     """Everything that a campaign needs, for as long as the block lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -211,8 +215,8 @@ def campaign(folder: Path, tally: Tally, *, machine: bool) -> Iterator[Campaign]
         workspace = workspace_in(folder / "workspace")
         environment = {**made.environment(), "PROVISIONER_WORKSPACE": str(workspace.root)}
         with Processes(folder, environment) as processes:
-            yield Campaign(made, workspace, processes, tally)
-    tally.seconds += time.monotonic() - began
+            yield Campaign(made, workspace, processes, report)
+    report.seconds += time.monotonic() - began
 
 
 def _place(life: Life) -> str:

@@ -30,7 +30,7 @@ _LETTERS = {"contact": "two taps are yours", "ready": "Your assistant is ready"}
 
 @dataclass(frozen=True)
 class Aftermath:
-    """All that is left of one setup. `lives` met with mishaps, `ends` were left alone until the end.
+    """All that is left of one setup. `lives` met with faults, `ends` were left alone until the end.
 
     `whole` says that it went through all steps, `managed` that the customers made their bots; `rebuilt` that
     they had been set up before, on a droplet that was lost; `replaced` that the cloud lost one on the way,

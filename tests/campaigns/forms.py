@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from tests.campaigns.tally import Tally
+from tests.campaigns.report import Report
 from tests.campaigns.worker import Plan
 
 WORKERS = 2
@@ -22,21 +22,21 @@ LONG_WORKERS = 3
 Summary = Callable[[str], None]
 
 
-def short(tell: Summary, *, machine: bool, kills: int) -> Tally:
+def short(tell: Summary, *, machine: bool, kills: int) -> Report:
     """About so many kills; `tell` gets the headline."""
     seed = secrets.randbelow(10**6)
-    tally = run(
+    report = run(
         [
             Plan(seed, worker, WORKERS, machine, long=False, kills=kills // WORKERS, minutes=8)
             for worker in range(WORKERS)
         ]
     )
-    print(tally.report)
-    tell(tally.headline)
-    return tally
+    print(report.as_markdown)
+    tell(report.headline)
+    return report
 
 
-def long(seed: int, kills: int, minutes: float) -> Tally:
+def long(seed: int, kills: int, minutes: float) -> Report:
     """At least so many kills, if the minutes are enough; a tenth of them on real servers."""
     shares = ((False, kills * 9 // 10 // LONG_WORKERS + 1), (True, kills // 10 // LONG_WORKERS + 1))
     return run(
@@ -48,7 +48,7 @@ def long(seed: int, kills: int, minutes: float) -> Tally:
     )
 
 
-def run(plans: Sequence[Plan]) -> Tally:
+def run(plans: Sequence[Plan]) -> Report:
     """All of them at once, each saying now and then how far it is.
 
     AssertionError if one does not come to its end.
@@ -57,11 +57,11 @@ def run(plans: Sequence[Plan]) -> Tally:
     processes = [
         subprocess.Popen([*command, json.dumps(asdict(plan))], stdout=subprocess.PIPE) for plan in plans
     ]
-    total = Tally(plans[0].seed)
+    total = Report(plans[0].seed)
     ends = [process.communicate() for process in processes]
     for process, (out, _) in zip(processes, ends, strict=True):
         assert process.returncode == 0, "a worker broke down: see what it said above"
-        total.add(Tally.of_json(out.decode()))
+        total.add(Report.of_json(out.decode()))
     return total
 
 
@@ -72,9 +72,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=90)
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
-    tally = long(chosen.seed, chosen.kills, chosen.minutes)
-    print(tally.report)
-    return 1 if tally.violations else 0
+    report = long(chosen.seed, chosen.kills, chosen.minutes)
+    print(report.as_markdown)
+    return 1 if report.violations else 0
 
 
 if __name__ == "__main__":

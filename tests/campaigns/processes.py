@@ -1,4 +1,4 @@
-"""`provisioner` as one process after another, each of which may meet with a mishap."""
+"""`provisioner` as one process after another, each of which may meet with a fault."""
 
 import json
 import select
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.campaigns.mishaps import Mishap, Nothing
-from tests.campaigns.zygote import STRUCK
+from tests.campaigns.forkserver import STRUCK
+from tests.campaigns.process_faults import NoFault, ProcessFault
 
 _TIMEOUT_SECONDS = 90
 
@@ -20,7 +20,7 @@ class Life:
     """A process that has ended.
 
     `code` is its exit code, -9 if it was killed, None if it never ended; `passed` the failpoints that it
-    came to; `struck` how often its mishap happened to it.
+    came to; `struck` how often its fault happened to it.
     """
 
     code: int | None
@@ -41,8 +41,8 @@ class Processes:
         self._output = folder / "output"
         plain = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder)}
         self._environment = {**plain, **environment}
-        self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.campaigns.zygote"],
+        self._forkserver = subprocess.Popen(
+            [sys.executable, "-m", "tests.campaigns.forkserver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -50,7 +50,7 @@ class Processes:
         )
         assert self._answer(120) == "ready\n"
 
-    def run(self, *words: str, mishap: Mishap | None = None) -> Life:
+    def run(self, *words: str, fault: ProcessFault | None = None) -> Life:
         """One process to its end."""
         request: dict[str, Any] = {
             "words": words,
@@ -58,11 +58,11 @@ class Processes:
             "trace": str(self._trace),
             "output": str(self._output),
             "timeout": _TIMEOUT_SECONDS,
-            **(mishap or Nothing()).asked(),
+            **(fault or NoFault()).asked(),
         }
         self._trace.write_text("")
-        assert self._zygote.stdin is not None
-        self._zygote.stdin.write(json.dumps(request) + "\n")
+        assert self._forkserver.stdin is not None
+        self._forkserver.stdin.write(json.dumps(request) + "\n")
         ended = json.loads(self._answer(_TIMEOUT_SECONDS + 60))
         lines = self._trace.read_text().splitlines()
         passed = tuple(line for line in lines if line != STRUCK)
@@ -70,17 +70,17 @@ class Processes:
         return Life(ended["code"], passed, lines.count(STRUCK) + (ended["code"] == -9), said)
 
     def _answer(self, timeout: float) -> str:
-        assert self._zygote.stdout is not None
-        ready, _, _ = select.select([self._zygote.stdout], [], [], timeout)
+        assert self._forkserver.stdout is not None
+        ready, _, _ = select.select([self._forkserver.stdout], [], [], timeout)
         assert ready, "the process that makes processes does not answer"
-        return self._zygote.stdout.readline()
+        return self._forkserver.stdout.readline()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._zygote.stdin is not None
-        assert self._zygote.stdout is not None
-        self._zygote.stdin.close()
-        self._zygote.wait(30)
-        self._zygote.stdout.close()
+        assert self._forkserver.stdin is not None
+        assert self._forkserver.stdout is not None
+        self._forkserver.stdin.close()
+        self._forkserver.wait(30)
+        self._forkserver.stdout.close()

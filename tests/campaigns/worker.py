@@ -1,4 +1,4 @@
-"""One worker of a campaign: `python -m tests.campaigns.worker PLAN`, the plan and the tally as JSON."""
+"""One worker of a campaign: `python -m tests.campaigns.worker PLAN`, the plan and the report as JSON."""
 
 import errno
 import json
@@ -22,7 +22,19 @@ from tests.campaigns.campaign import (
     Course,
     campaign,
 )
-from tests.campaigns.faults import (
+from tests.campaigns.forkserver import FILE_PLACES
+from tests.campaigns.process_faults import (
+    ClockSet,
+    DiskFails,
+    Killed,
+    KilledAfter,
+    NamesFail,
+    NoFault,
+    ProcessFault,
+)
+from tests.campaigns.processes import Life
+from tests.campaigns.report import Report
+from tests.campaigns.service_faults import (
     CLOUD,
     LATER_PAGES,
     LISTS_LAG,
@@ -34,18 +46,6 @@ from tests.campaigns.faults import (
     VANISHES,
     AnyFault,
 )
-from tests.campaigns.mishaps import (
-    ClockSet,
-    DiskFails,
-    Killed,
-    KilledAfter,
-    Mishap,
-    NamesFail,
-    Nothing,
-)
-from tests.campaigns.processes import Life
-from tests.campaigns.tally import Tally
-from tests.campaigns.zygote import FILE_PLACES
 
 T = TypeVar("T")
 _DAY = 86_400
@@ -76,21 +76,21 @@ class Plan:
     kills: int
     minutes: float
 
-    def run(self) -> Tally:
-        tally = Tally(self.seed)
+    def run(self) -> Report:
+        report = Report(self.seed)
         with (
             tempfile.TemporaryDirectory(prefix="campaign-") as folder,
-            campaign(Path(folder), tally, machine=self.machine) as made,
+            campaign(Path(folder), report, machine=self.machine) as made,
         ):
             kind = Setups if self.machine else Droplets
-            work = kind(self, made, tally)
+            work = kind(self, made, report)
             try:
                 work.enumerate()
-                while tally.killed < self.kills:
+                while report.killed < self.kills:
                     work.sample()
             except _TimeOver:
                 pass
-        return tally
+        return report
 
 
 class _TimeOver(Exception):
@@ -100,26 +100,30 @@ class _TimeOver(Exception):
 class _Worker:
     """What the two kinds of workers have in common."""
 
-    def __init__(self, plan: Plan, campaign: Campaign, tally: Tally) -> None:
+    def __init__(self, plan: Plan, campaign: Campaign, report: Report) -> None:
         self.plan = plan
         self._campaign = campaign
-        self._tally = tally
+        self._report = report
         self.chance = random.Random(f"{plan.seed} {plan.worker} {plan.machine}")
         self._ends = time.monotonic() + 60 * plan.minutes
         self._tells = time.monotonic() + _TELL_SECONDS
 
     def live(
-        self, family: str, course: Course, mishaps: Sequence[Mishap], faults: Sequence[AnyFault] = ()
+        self,
+        family: str,
+        course: Course,
+        process_faults: Sequence[ProcessFault],
+        faults: Sequence[AnyFault] = (),
     ) -> list[Life]:
         if time.monotonic() > self._ends:
             raise _TimeOver
-        known = len(self._tally.violations)
-        lives = self._campaign.live(family, course, mishaps, faults)
-        for violation in self._tally.violations[known:]:
+        known = len(self._report.violations)
+        lives = self._campaign.live(family, course, process_faults, faults)
+        for violation in self._report.violations[known:]:
             self._tell(violation)
         if time.monotonic() > self._tells:
             self._tells += _TELL_SECONDS
-            self._tell(f"{self._tally.killed} kills, {self._tally.setups.total()} setups; now: {family}")
+            self._tell(f"{self._report.killed} kills, {self._report.setups.total()} setups; now: {family}")
         return lives
 
     def _tell(self, text: str) -> None:
@@ -138,7 +142,7 @@ class _Worker:
     def alone(self, course: Course, faults: Iterable[AnyFault]) -> None:
         """Each fault by itself."""
         for fault in self.mine(faults):
-            self.live("each fault alone", course, [Nothing()] * (3 if course.managed else 1), [fault])
+            self.live("each fault alone", course, [NoFault()] * (3 if course.managed else 1), [fault])
 
     def any_moment(self, course: Course, seconds: float) -> None:
         self.live("a death at any moment", course, [KilledAfter(self.chance.uniform(0, seconds))])
@@ -244,7 +248,7 @@ class Setups(_Worker):
         self._managed = self.places(MANAGED)
         for run, at in self.mine(self._own_bot()):
             family = "whole setups, the customer makes the bot: a death at each failpoint"
-            self.live(family, MANAGED, [*[Nothing()] * run, Killed(at)])
+            self.live(family, MANAGED, [*[NoFault()] * run, Killed(at)])
         self._lost = self.places(SERVER_LOST)[0]
         if self.plan.long:
             for at in self.mine(range(len(self._lost))):

@@ -25,8 +25,8 @@ from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.sandbox.mail.mailbox import Mail, links_in
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.workspace import Workspace, init_workspace
-from tests.campaigns.stand import LentMachines, Machine, standing
-from tests.campaigns.zygote import NAME
+from tests.campaigns.forkserver import NAME
+from tests.campaigns.shared_machine import SharedMachine, SharedMachines, shared_machine
 from tests.serving import serving
 
 SETTINGS = """
@@ -121,7 +121,7 @@ class Person:
 class World(Assembly):
     """The sandbox's services around one machine, or around none."""
 
-    def __init__(self, options: Options, machine: Machine | None) -> None:
+    def __init__(self, options: Options, machine: SharedMachine | None) -> None:
         self.machine = machine
         self.made = 0
         self._threads: list[threading.Thread] = []
@@ -129,7 +129,7 @@ class World(Assembly):
         self._numbers = itertools.count(1)
 
     def _add_machines(self, say: Any) -> str:
-        machines = LentMachines(self.machine) if self.machine else PretendMachines()
+        machines = SharedMachines(self.machine) if self.machine else PretendMachines()
         create = machines.create
 
         def count(spec: MachineSpec) -> None:
@@ -194,13 +194,13 @@ def world(folder: Path, *, machine: bool) -> Iterator[World]:
     for name in ("uvicorn", "mail.log"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
-        stand = None
+        real = None
         if machine:
-            stand = stack.enter_context(standing(folder / "machine", f"campaign-{uuid.uuid4()}"))
+            real = stack.enter_context(shared_machine(folder / "machine", f"campaign-{uuid.uuid4()}"))
         knobs = CloudKnobs(minute_limit=10**9, hourly_limit=10**9, key_list_limit=10**9, droplet_limit=10**6)
         state = folder / "state"
         state.mkdir(parents=True)
-        made = World(Options(state=state, pretend=True, cloud=knobs), stand)
+        made = World(Options(state=state, pretend=True, cloud=knobs), real)
         stack.callback(made.close)
         root = stack.enter_context(
             serving(made.app(lambda _line: None), before_stop=made.telegram.close, protocol=BreakableProtocol)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Tally:
+class Report:
     """The sums of one campaign, or of one worker's part of it."""
 
     seed: int
@@ -31,7 +31,7 @@ class Tally:
     def killed(self) -> int:
         return self.kills.total()
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "Report") -> None:
         """What another worker has done at the same time."""
         for mine, theirs in (
             (self.kills, other.kills),
@@ -50,7 +50,7 @@ class Tally:
         return json.dumps(vars(self))
 
     @classmethod
-    def of_json(cls, text: str) -> "Tally":
+    def of_json(cls, text: str) -> "Report":
         document = json.loads(text)
         for name in ("kills", "setups", "families", "faults"):
             document[name] = Counter(document[name])
@@ -67,7 +67,7 @@ class Tally:
         )
 
     @property
-    def report(self) -> str:
+    def as_markdown(self) -> str:
         """Everything, in Markdown."""
         tried = [(name, f"{number} | {self.families[name]}") for name, number in sorted(self.setups.items())]
         return "\n".join(

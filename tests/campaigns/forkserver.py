@@ -1,7 +1,7 @@
 """Forks processes that have everything imported already, and are then `provisioner` with its arguments.
 
-`python -m tests.campaigns.zygote` reads one request a line, as JSON, and answers each when its process has
-ended. A campaign starts thousands of them: a real process each time, with a pid of its own that a SIGKILL
+`python -m tests.campaigns.forkserver` reads one request a line, as JSON, and answers each when its process
+has ended. A campaign starts thousands of them: a real process each time, with a pid of its own that a SIGKILL
 ends, but without the time that the imports take.
 """
 
@@ -151,7 +151,7 @@ FILE_PLACES = ("before create", "before write", "after write", "before rename", 
 """Where the next thing that is done to a file may fail."""
 NAME = "localhost"
 """The name of the host at which all services are."""
-STRUCK = "! the mishap"
+STRUCK = "! the fault"
 """A line in the trace."""
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Nothing:
+class NoFault:
     """It is left alone."""
 
     name = "left alone"
@@ -79,4 +79,4 @@ class ClockSet:
         return {"clock_at": self.at, "clock_seconds": self.seconds}
 
 
-Mishap = Nothing | Killed | KilledAfter | DiskFails | NamesFail | ClockSet
+ProcessFault = NoFault | Killed | KilledAfter | DiskFails | NamesFail | ClockSet

@@ -34,7 +34,7 @@ systemctl reload ssh || systemctl restart ssh
 """
 
 
-class Machine:
+class SharedMachine:
     """The real one; every method is as quick as a process."""
 
     def __init__(self, machines: NspawnMachines) -> None:
@@ -42,7 +42,7 @@ class Machine:
         self.address = machines.reserve_address()
         key = generate_keypair("spare")
         user_data = _user_data(key.private, key.public)
-        machines.create(MachineSpec(1, "stand", self.address, user_data, (key.public,), DEBIAN))
+        machines.create(MachineSpec(1, "shared", self.address, user_data, (key.public,), DEBIAN))
         self._leader = self._find_leader()
         self._until_it_is_up()
 
@@ -68,7 +68,7 @@ class Machine:
 
     def shell(self, script: str, *words: str) -> str:
         """Run it there as root, past SSH."""
-        command = ["nsenter", "-t", str(self._leader), "-a", "bash", "-c", script, "stand", *words]
+        command = ["nsenter", "-t", str(self._leader), "-a", "bash", "-c", script, "shared", *words]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
@@ -84,26 +84,26 @@ class Machine:
         self.shell("timeout 60 bash -c 'until systemctl is-active -q ssh; do sleep 0.1; done'")
 
 
-class LentMachines(PretendMachines):
+class SharedMachines(PretendMachines):
     """The machines of a cloud that has one real one."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: SharedMachine) -> None:
         super().__init__()
         self._machine = machine
-        self._lending = threading.Lock()
-        self._lent_to: int | None = None
+        self._lease_lock = threading.Lock()
+        self._leased_to: int | None = None
 
     def create(self, spec: MachineSpec) -> None:
         super().create(spec)
-        with self._lending:
-            if self._lent_to is None and spec.address == self._machine.address:
-                self._lent_to = spec.id
+        with self._lease_lock:
+            if self._leased_to is None and spec.address == self._machine.address:
+                self._leased_to = spec.id
                 self._machine.become(spec)
 
     def destroy(self, machine_id: int) -> None:
-        with self._lending:
-            if self._lent_to == machine_id:
-                self._lent_to = None
+        with self._lease_lock:
+            if self._leased_to == machine_id:
+                self._leased_to = None
         super().destroy(machine_id)
 
     def reserve_address(self) -> str:
@@ -115,12 +115,12 @@ class LentMachines(PretendMachines):
 
 
 @contextlib.contextmanager
-def standing(state: Path, sandbox_id: str) -> Iterator[Machine]:
+def shared_machine(state: Path, sandbox_id: str) -> Iterator[SharedMachine]:
     """A machine that is up; it is gone after the block."""
     host.require()
     machines = nspawn.start(state, sandbox_id, lambda _line: None)
     try:
-        yield Machine(machines)
+        yield SharedMachine(machines)
     finally:
         machines.close()
 
