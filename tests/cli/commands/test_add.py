@@ -1,16 +1,14 @@
 """What `add` refuses, and what a customer who leaves still costs."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from provisioner.workspace import Workspace
+from tests.cli.commands.conftest import EMAIL
 from tests.cli.conftest import Invoke
-from tests.clouds import TOKEN, FastCloud, cloud_server
-
-EMAIL = "ada@example.com"
+from tests.clouds import FastCloud
 
 
 @pytest.fixture
@@ -79,25 +77,6 @@ def test_a_subscription_of_another_customer_is_refused_unless_forced(invoke: Inv
 
 
 # Leaving
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[FastCloud]:
-    with cloud_server() as server, server.cloud() as fast:
-        yield fast
-
-
-@pytest.fixture
-def cloud(served: FastCloud, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> FastCloud:
-    """With a customer who has a droplet there."""
-    monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", TOKEN)
-    monkeypatch.setenv("DIGITALOCEAN_END_POINT", served.endpoint)
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-12345678")
-    monkeypatch.setenv("TELEGRAM_MANAGER_TOKEN", "")
-    assert invoke("add", EMAIL, "sub_1").code == 0
-    ended = invoke("provision", EMAIL, "--until", "droplet")
-    assert ended.code == 0, ended.err
-    return served
 
 
 def _events(workspace: Workspace) -> list[tuple[str, str | None]]:

@@ -1,34 +1,13 @@
 """`rebuild` on the command line."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from provisioner.workspace import Workspace
+from tests.cli.commands.conftest import EMAIL
 from tests.cli.conftest import Invoke
-from tests.clouds import TOKEN, FastCloud, cloud_server
-
-EMAIL = "ada@example.com"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[FastCloud]:
-    with cloud_server() as server, server.cloud() as fast:
-        yield fast
-
-
-@pytest.fixture
-def cloud(served: FastCloud, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> FastCloud:
-    """With a customer who has a droplet there."""
-    monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", TOKEN)
-    monkeypatch.setenv("DIGITALOCEAN_END_POINT", served.endpoint)
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-12345678")
-    monkeypatch.delenv("SMTP_URL", raising=False)
-    assert invoke("add", EMAIL, "sub_1").code == 0
-    ended = invoke("provision", EMAIL, "--until", "droplet")
-    assert ended.code == 0, ended.err
-    return served
+from tests.clouds import FastCloud
 
 
 def test_a_droplet_that_exists_is_refused_and_one_that_is_gone_is_replaced(

@@ -1,35 +1,16 @@
 """A workspace from the backup: the key and `customers/` only, put back in any order."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from provisioner.workspace import Workspace
+from tests.cli.commands.conftest import EMAIL
 from tests.cli.conftest import Invoke
-from tests.clouds import TOKEN, FastCloud, cloud_server
+from tests.clouds import FastCloud
 
-EMAIL = "ada@example.com"
 KEY = ".provisioner/ssh/id_ed25519"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[FastCloud]:
-    with cloud_server() as server, server.cloud() as fast:
-        yield fast
-
-
-@pytest.fixture
-def cloud(served: FastCloud, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> FastCloud:
-    """With a customer who has a droplet there."""
-    monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", TOKEN)
-    monkeypatch.setenv("DIGITALOCEAN_END_POINT", served.endpoint)
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-12345678")
-    assert invoke("add", EMAIL, "sub_1").code == 0
-    ended = invoke("provision", EMAIL, "--until", "droplet")
-    assert ended.code == 0, ended.err
-    return served
 
 
 def _put_records_back(saved: Path, folder: Path) -> None:

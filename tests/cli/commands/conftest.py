@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Invoke
+from tests.clouds import TOKEN, FastCloud, cloud_server
+
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[FastCloud]:
+    with cloud_server() as server, server.cloud() as fast:
+        yield fast
+
+
+@pytest.fixture
+def cloud(served: FastCloud, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> FastCloud:
+    """An account in which the customer `EMAIL` has a droplet; no other service is set."""
+    monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("DIGITALOCEAN_END_POINT", served.endpoint)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-12345678")
+    monkeypatch.setenv("TELEGRAM_MANAGER_TOKEN", "")
+    monkeypatch.delenv("SMTP_URL", raising=False)
+    assert invoke("add", EMAIL, "sub_1").code == 0
+    ended = invoke("provision", EMAIL, "--until", "droplet")
+    assert ended.code == 0, ended.err
+    return served
