@@ -41,7 +41,8 @@ class FastCloud:
         return DigitalOcean(token, self.endpoint, clock=self.clock, **options)
 
     def services(self, settings: Settings, **options: Any) -> Services:
-        return CloudServices(settings, self.client(**options))
+        client = self.client(**options)
+        return Services(settings, new_cloud=lambda: client)
 
     def fault(self, kind: str, method: str = "*", path: str = "", **rule: Any) -> None:
         """Break the next requests that fit; `params` as the sandbox's faults take them."""
@@ -61,14 +62,6 @@ class FastCloud:
     @property
     def droplets(self) -> list[Droplet]:
         return list(self.cloud.droplets.values())
-
-
-class CloudServices(Services):
-    """Services with this cloud."""
-
-    def __init__(self, settings: Settings, cloud: DigitalOcean) -> None:
-        super().__init__(settings)
-        self._cloud = cloud
 
 
 class CloudServer:

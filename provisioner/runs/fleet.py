@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,9 @@ from provisioner.clock import Clock
 from provisioner.errors import ProvisionerError
 from provisioner.runs.progress import Listener, Progress
 from provisioner.runs.runner import Runner, RunResult
-from provisioner.runs.shutdown import Stop, StoppableClock, Stopped
+from provisioner.runs.shutdown import InterruptibleClock, Shutdown, ShuttingDown
 from provisioner.runs.workflow import PROVISION, Workflow
-from provisioner.services.factory import Services
+from provisioner.services.factory import Services, connect_cloud
 from provisioner.settings import Settings
 from provisioner.step import Failed, Waiting
 from provisioner.steps.droplet.identity import FLEET_TAG
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 JOBS = 50
 """How many customers are at work at the same moment, unless the operator says otherwise."""
 MOMENT_SECONDS = 1.0
-"""Runs that take longer to stop are waited for in sight."""
+"""Jobs that take longer to shut down are waited for in sight."""
 GRACE_SECONDS = 10.0
-"""How long runs may take to stop when the operator asks for it; resuming finds again what they lose."""
+"""How long jobs may take to shut down; resuming finds again what they lose."""
 
 _SEVERITY = (0, 3, 4, 2, 1, 130)
 WAITING = 3
@@ -36,8 +37,8 @@ INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How it ended for one customer.
+class JobResult:
+    """How the job of one customer ended.
 
     `result` is None where the run did not begin (`refusal` says why), was interrupted, or met a `bug`.
     """
@@ -68,13 +69,13 @@ class Ending:
         return WAITING if self.waiting else 0
 
 
-def worst(endings: Sequence[Ending]) -> int:
+def worst(results: Sequence[JobResult]) -> int:
     """The exit code for all: done, waiting, busy, wrong input, failed, interrupted."""
-    return max((ending.exit_code for ending in endings), key=_SEVERITY.index, default=0)
+    return max((result.exit_code for result in results), key=_SEVERITY.index, default=0)
 
 
 class Fleet:
-    """Takes customers of one workspace through the steps, up to `jobs` at the same moment."""
+    """Takes customers of one workspace through workflows, up to `jobs` at the same moment."""
 
     def __init__(
         self,
@@ -82,121 +83,151 @@ class Fleet:
         settings: Settings,
         listener: Listener,
         *,
-        workflow: Workflow = PROVISION,
         jobs: int = JOBS,
-        ended: Callable[[Ending], None] = lambda _: None,
-        stopping: Callable[[], None] = lambda: None,
+        together: bool = True,
+        ended: Callable[[JobResult], None] = lambda _: None,
+        slow_shutdown: Callable[[], None] = lambda: None,
     ) -> None:
-        """`listener` and `ended`, which is told each ending, are called from many threads, one at a time.
+        """`listener` and `ended`, which is told each result, are called from many threads, one at a time.
 
-        `stopping` is called when runs that were to stop take longer than a moment.
+        `together` has the jobs ask for droplets in common. `slow_shutdown` is called when jobs take longer
+        than a moment to shut down.
         """
-        self._ended = ended
-        self._stopping = stopping
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
-        self._workflow = workflow
-        self._jobs = jobs
-        self._stop = Stop()
+        self._ended = ended
+        self._slow_shutdown = slow_shutdown
+        self._shutdown = Shutdown()
+        self._clock = InterruptibleClock(self._shutdown)
+        self._services = _services(settings, workspace.rates_dir, self._clock, together=together)
+        self._places = threading.Semaphore(jobs)
         self._hearing = threading.Lock()
-        self._endings: dict[str, Ending] = {}
+        self._threads: list[threading.Thread] = []
 
-    def provision(
-        self, customers: Sequence[str], *, until: str | None = None, patience: float = 0.0
-    ) -> list[Ending]:
-        """Take each as far as possible; their endings in the order of `customers`.
+    def run_all(
+        self,
+        customers: Sequence[str],
+        workflow: Workflow = PROVISION,
+        *,
+        until: str | None = None,
+        patience: float = 0.0,
+    ) -> list[JobResult]:
+        """Take each as far as possible; their results in the order of `customers`.
 
-        `patience` as in `Runner.provision`; who waits for a person leaves their place to others. Ctrl-C
-        (KeyboardInterrupt) ends all runs after what they are just writing; at a second one it is raised.
+        `patience` as in `Runner.run`. Ctrl-C (KeyboardInterrupt) ends all jobs after what they are just
+        writing; at a second one it is raised.
         """
-        clock = StoppableClock(self._stop)
-        services = FleetServices(
-            self._settings, self._workspace.rates_dir, clock, together=len(customers) > 1
-        )
-        places = threading.Semaphore(self._jobs)
-        threads: list[threading.Thread] = []
-
-        def run(who: str, place: "_Place") -> None:
-            with place:
-                ending = self._run(who, place, services, clock, until, patience)
-            self._note(ending, who)
-
+        jobs: dict[str, Future[JobResult]] = {}
         try:
             for who in customers:
-                place = _Place(places, self._tell)
-                place.take()
-                # They must not keep the process alive at a second Ctrl-C.
-                threads.append(threading.Thread(target=run, args=(who, place), name=who, daemon=True))
-                try:
-                    threads[-1].start()
-                except RuntimeError as problem:
-                    threads.pop()
-                    place.leave()
-                    self._note(Ending(who, refusal=_too_many(who, problem)), who)
-            for thread in threads:
-                thread.join()
+                jobs[who] = self.submit(who, workflow, until=until, patience=patience)
+            self.drain()
         except KeyboardInterrupt:
-            self._stop_all(threads)
-        return [self._endings.get(who, Ending(who, interrupted=True)) for who in customers]
+            self.shut_down()
+        return [
+            jobs[who].result() if who in jobs and jobs[who].done() else JobResult(who, interrupted=True)
+            for who in customers
+        ]
+
+    def submit(
+        self, who: str, workflow: Workflow = PROVISION, *, until: str | None = None, patience: float = 0.0
+    ) -> "Future[JobResult]":
+        """Begin one customer's job; returns when it has begun, which may have to wait until a place is free.
+
+        Who waits for a person leaves their place to others. No job ends with an exception.
+        """
+        future: Future[JobResult] = Future()
+        place = _Place(self._places, self._tell)
+
+        def run() -> None:
+            with place:
+                result = self._run(who, workflow, place, until, patience)
+            self._note(future, result)
+
+        place.take()
+        # They must not keep the process alive at a second Ctrl-C.
+        thread = threading.Thread(target=run, name=who, daemon=True)
+        self._threads = [one for one in self._threads if one.is_alive()]
+        self._threads.append(thread)
+        try:
+            thread.start()
+        except RuntimeError as problem:
+            self._threads.remove(thread)
+            place.leave()
+            self._note(future, JobResult(who, refusal=_too_many(who, problem)))
+        return future
+
+    def drain(self) -> None:
+        """Wait until all jobs that were submitted have ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def shut_down(self) -> None:
+        """End all jobs after what they are just writing; they are waited for, but not for ever."""
+        self._shutdown.request()
+        # Ctrl-C may have come before the last one was started.
+        started = [thread for thread in self._threads if thread.ident is not None]
+        if not _join(started, MOMENT_SECONDS):
+            self._slow_shutdown()
+            _join(started, GRACE_SECONDS)
 
     def _run(
-        self,
-        who: str,
-        listener: Listener,
-        services: Services,
-        clock: Clock,
-        until: str | None,
-        patience: float,
-    ) -> Ending:
+        self, who: str, workflow: Workflow, listener: Listener, until: str | None, patience: float
+    ) -> JobResult:
         runner = Runner(
             self._workspace,
             self._settings,
             listener,
-            workflow=self._workflow,
-            services=services,
-            clock=clock,
-            attend=self._stop.attend,
+            workflow=workflow,
+            services=self._services,
+            clock=self._clock,
+            around=self._shutdown.closes,
         )
         try:
-            self._stop.check()
+            self._shutdown.check()
             result = runner.run(who, until=until, patience=patience)
-        except Stopped:
-            return Ending(who, interrupted=True)
+        except ShuttingDown:
+            return JobResult(who, interrupted=True)
         except ProvisionerError as refusal:
-            return Ending(who, refusal=refusal)
+            return JobResult(who, refusal=refusal)
         except Exception as bug:
-            return Ending(who, bug=bug)
+            return JobResult(who, bug=bug)
         # A step may take its closed connection for a failure.
-        stopped = self._stop.asked and isinstance(result.outcome, Failed)
-        return Ending(result.customer.email, result, interrupted=stopped)
+        interrupted = self._shutdown.requested and isinstance(result.outcome, Failed)
+        return JobResult(result.customer.email, result, interrupted=interrupted)
 
     def _tell(self, progress: Progress) -> None:
-        self._stop.check()
+        self._shutdown.check()
         with self._hearing:
             self._show(lambda: self._listener(progress))
 
-    def _note(self, ending: Ending, who: str) -> None:
+    def _note(self, future: "Future[JobResult]", result: JobResult) -> None:
         with self._hearing:
-            self._endings[who] = ending
-            self._show(lambda: self._ended(ending))
+            future.set_result(result)
+            self._show(lambda: self._ended(result))
 
     def _show(self, show: Callable[[], None]) -> None:
-        """What cannot be shown ends nobody's run; a reader who has left stops all of them, as Ctrl-C does."""
+        """What cannot be shown ends nobody's job; a reader who has left ends all of them, as Ctrl-C does."""
         try:
             show()
         except BrokenPipeError:
-            self._stop.ask()
+            self._shutdown.request()
         except OSError:
             return
 
-    def _stop_all(self, threads: Sequence[threading.Thread]) -> None:
-        self._stop.ask()
-        # Ctrl-C may have come before the last one was started.
-        started = [thread for thread in threads if thread.ident is not None]
-        if not _join(started, MOMENT_SECONDS):
-            self._stopping()
-            _join(started, GRACE_SECONDS)
+
+def _services(settings: Settings, rates: Path, clock: Clock, *, together: bool) -> Services:
+    if not together:
+        return Services(settings, rates, clock)
+
+    def new_cloud() -> "DigitalOcean":
+        from provisioner.services.digitalocean.fleet import FleetCloud
+
+        client = partial(FleetCloud, tag=FLEET_TAG, interval=settings.droplet.poll_seconds)
+        return connect_cloud(settings, rates, clock, client)
+
+    return Services(settings, rates, clock, new_cloud=new_cloud)
 
 
 def _join(threads: Sequence[threading.Thread], seconds: float) -> bool:
@@ -241,19 +272,3 @@ class _Place:
 
     def __exit__(self, *_: object) -> None:
         self.leave()
-
-
-class FleetServices(Services):
-    """The services of all runs of one process; `together` has many customers ask for droplets in common."""
-
-    def __init__(self, settings: Settings, rates: Path, clock: Clock, *, together: bool) -> None:
-        super().__init__(settings, rates, clock)
-        self._together = together
-
-    def _new_cloud(self) -> "DigitalOcean":
-        if not self._together:
-            return super()._new_cloud()
-        from provisioner.services.digitalocean.fleet import FleetCloud
-
-        interval = self._settings.droplet.poll_seconds
-        return self._connected(partial(FleetCloud, tag=FLEET_TAG, interval=interval))

@@ -45,16 +45,16 @@ class Runner:
         workflow: Workflow = PROVISION,
         services: Services | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        attend: Callable[[CustomerWork], AbstractContextManager[object]] = nullcontext,
+        around: Callable[[CustomerWork], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """`attend` is a block around each run's work, for who may want to close it before its end."""
+        """`around` is a block around each run's work, for who may want to close it before its end."""
         self._workspace = workspace
         self._settings = settings
         self._listener = listener
         self._workflow = workflow
         self._services = services or Services(settings, workspace.rates_dir)
         self._clock = clock
-        self._attend = attend
+        self._around = around
 
     def run(self, who: str, *, until: str | None = None, patience: float = 0.0) -> RunResult:
         """Take a customer as far as possible, or through the step `until`.
@@ -77,7 +77,7 @@ class Runner:
             work = CustomerWork(self._workspace, self._settings, self._services, record, self._clock)
             log = RunLog(self._workspace.runs_dir, run)
             listener = redacted(work.redact, tell_all(self._listener, log))
-            with closing(log), closing(work), self._attend(work):
+            with closing(log), closing(work), self._around(work):
                 step, outcome = _Walk(work, listener, patience).through(workflow)
                 return RunResult(work.customer, run, step, outcome, self._clock.monotonic() - began)
 

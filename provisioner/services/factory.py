@@ -19,41 +19,35 @@ _MODEL_SECONDS = 5.0
 
 
 class Services:
-    """One way to each service, for several threads; a test hands in others by overriding these."""
+    """One way to each service, for several threads."""
 
-    def __init__(self, settings: Settings, rates: Path | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
-        """`rates` is where a workspace counts the requests of all its processes; without it none are."""
+    def __init__(
+        self,
+        settings: Settings,
+        rates: Path | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        new_cloud: "Callable[[], DigitalOcean] | None" = None,
+        new_mailer: "Callable[[], Mailer | None] | None" = None,
+    ) -> None:
+        """`rates` is where a workspace counts the requests of all its processes; without it none are.
+
+        `new_cloud` and `new_mailer` make other clients than those of the settings.
+        """
         self._settings = settings
-        self._rates = rates
-        self._clock = clock
         self._making = threading.Lock()
+        self._new_cloud = new_cloud or (lambda: connect_cloud(settings, rates, clock))
+        self._new_mailer = new_mailer or (lambda: connect_mailer(settings))
         self._cloud: DigitalOcean | None = None
         self._model: ModelProvider | None = None
 
     @property
     def cloud(self) -> "DigitalOcean":
+        """The account of the token, which whoever asks has seen to be set."""
         with self._making:
             if self._cloud is None:
                 self._cloud = self._new_cloud()
             return self._cloud
-
-    def _new_cloud(self) -> "DigitalOcean":
-        from provisioner.services.digitalocean.client import DigitalOcean
-
-        return self._connected(DigitalOcean)
-
-    def _connected(self, client: "Callable[..., DigitalOcean]") -> "DigitalOcean":
-        """A client of this kind, with the account's token and the budget of its requests."""
-        from provisioner.services.digitalocean.rate_budget import RateBudget
-
-        settings = self._settings
-        assert settings.digitalocean_token is not None, "whoever asks has looked before"
-        token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
-        budget = None
-        if self._rates:
-            a_minute = settings.droplet.requests_per_minute
-            budget = RateBudget(self._rates, token, endpoint, a_minute=a_minute)
-        return client(token, endpoint, clock=self._clock, budget=budget)
 
     @property
     def model(self) -> "ModelProvider":
@@ -76,9 +70,31 @@ class Services:
     @property
     def mail(self) -> "Mailer | None":
         """Sends e-mail; None where no mail server is set."""
-        from provisioner.services.mail import Mailer
+        return self._new_mailer()
 
-        settings = self._settings
-        if settings.smtp_url is None:
-            return None
-        return Mailer(settings.smtp_url.get_secret_value(), settings.sender)
+
+def connect_cloud(
+    settings: Settings,
+    rates: Path | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    client: "Callable[..., DigitalOcean] | None" = None,
+) -> "DigitalOcean":
+    """A client, of this kind if one is given, with the account's token and the budget of its requests."""
+    from provisioner.services.digitalocean.client import DigitalOcean
+    from provisioner.services.digitalocean.rate_budget import RateBudget
+
+    assert settings.digitalocean_token is not None, "whoever asks has looked before"
+    token, endpoint = settings.digitalocean_token.get_secret_value(), settings.digitalocean_endpoint
+    budget = None
+    if rates is not None:
+        budget = RateBudget(rates, token, endpoint, a_minute=settings.droplet.requests_per_minute)
+    return (client or DigitalOcean)(token, endpoint, clock=clock, budget=budget)
+
+
+def connect_mailer(settings: Settings) -> "Mailer | None":
+    """Sends over the mail server of the settings; None if there is none."""
+    from provisioner.services.mail import Mailer
+
+    if settings.smtp_url is None:
+        return None
+    return Mailer(settings.smtp_url.get_secret_value(), settings.sender)

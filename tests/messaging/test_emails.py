@@ -36,20 +36,10 @@ class Outbox(Mailer):
         self.sent.append((to, letter))
 
 
-class Post(Services):
-    def __init__(self, settings: Settings, outbox: Outbox | None) -> None:
-        super().__init__(settings)
-        self._outbox = outbox
-
-    @property
-    def mail(self) -> Outbox | None:
-        return self._outbox
-
-
 def _work(outbox: Outbox | None, **messaging: Any) -> MemoryWork:
     settings = Settings(operator=OperatorSettings(contact="help@example.com"))
     record = new_record(setup={"status": "in_progress", "messaging": messaging})
-    return MemoryWork(settings, Post(settings, outbox), record)
+    return MemoryWork(settings, Services(settings, new_mailer=lambda: outbox), record)
 
 
 def test_both_forms_say_the_same_and_links_are_links() -> None:

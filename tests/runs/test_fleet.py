@@ -15,8 +15,9 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError
 from provisioner.runs import fleet as fleet_module
-from provisioner.runs.fleet import Ending, Fleet, worst
+from provisioner.runs.fleet import Fleet, JobResult, worst
 from provisioner.runs.progress import Listener, Progress
+from provisioner.runs.workflow import Workflow
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
@@ -31,14 +32,14 @@ Do = Callable[[Work], Outcome]
 class OnlyStep(Step):
     """The one step of these runs: done when the record says so; what it does is said for each address."""
 
-    name = "only"
     plans: dict[str, Do] = field(default_factory=dict)
+    name: str = "only"
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         return []
 
     def done(self, customer: Customer) -> bool:
-        return any(event.event == "only" for event in customer.timeline)
+        return any(event.event == self.name for event in customer.timeline)
 
     def plan(self, work: Work) -> list[Planned]:
         return []
@@ -62,7 +63,11 @@ class Stage:
         return self.fleet_telling(self.heard.append, jobs=jobs)
 
     def fleet_telling(self, listener: Listener, **options: Any) -> Fleet:
-        return Fleet(self.workspace, Settings(), listener, workflow=workflow(self.step), **options)
+        return Fleet(self.workspace, Settings(), listener, **options)
+
+    @property
+    def workflow(self) -> Workflow:
+        return workflow(self.step)
 
     def add(self, *names: str) -> list[str]:
         emails = [f"{name}@example.com" for name in names]
@@ -87,7 +92,7 @@ def interrupt() -> None:
     signal.pthread_kill(main, signal.SIGINT)
 
 
-def outcomes(endings: list[Ending]) -> list[int]:
+def outcomes(endings: list[JobResult]) -> list[int]:
     return [ending.exit_code for ending in endings]
 
 
@@ -102,7 +107,7 @@ def test_a_failure_a_wait_a_bug_and_a_stranger_stop_nobody_else(stage: Stage) ->
 
     stage.step.plans = {bad: fail, slow: lambda _: Waiting("@slow", "to press Start"), odd: stumble}
 
-    endings = stage.fleet().provision([good, bad, slow, odd, "nobody@example.com", last])
+    endings = stage.fleet().run_all([good, bad, slow, odd, "nobody@example.com", last], stage.workflow)
 
     assert outcomes(endings) == [0, 1, 3, 1, 2, 0]
     assert [ending.who for ending in endings][:2] == [good, bad]
@@ -129,7 +134,7 @@ def test_no_more_than_the_jobs_are_at_work_at_the_same_moment(stage: Stage) -> N
 
     stage.step.plans = dict.fromkeys(emails, count)
 
-    endings = stage.fleet(jobs=3).provision(emails)
+    endings = stage.fleet(jobs=3).run_all(emails, stage.workflow)
 
     assert outcomes(endings) == [0] * 9
     assert most == 3
@@ -148,7 +153,7 @@ def test_who_waits_for_a_person_leaves_their_place_to_others(stage: Stage) -> No
 
     stage.step.plans = {patient: wait, other: let_them_in}
 
-    endings = stage.fleet(jobs=1).provision([patient, other], patience=PATIENCE)
+    endings = stage.fleet(jobs=1).run_all([patient, other], stage.workflow, patience=PATIENCE)
 
     assert outcomes(endings) == [0, 0]
 
@@ -175,12 +180,12 @@ def test_ctrl_c_ends_all_runs_and_what_is_being_written_is_whole(stage: Stage) -
 
     stage.step.plans = {first: work_on, second: work_on}
 
-    endings = stage.fleet(jobs=2).provision([first, second, third])
+    endings = stage.fleet(jobs=2).run_all([first, second, third], stage.workflow)
 
     assert [ending.interrupted for ending in endings] == [True] * 3
     assert worst(endings) == 130
     assert stage.workspace.store().holder(first) is None
-    assert outcomes(stage.fleet().provision([third])) == [0]
+    assert outcomes(stage.fleet().run_all([third], stage.workflow)) == [0]
 
 
 @pytest.mark.usefixtures("_endless_grace")
@@ -200,14 +205,14 @@ def test_a_connection_that_is_waited_on_is_closed_at_ctrl_c(stage: Stage) -> Non
 
     stage.step.plans = {email: follow}
 
-    [ending] = stage.fleet().provision([email])
+    [ending] = stage.fleet().run_all([email], stage.workflow)
 
     assert ending.interrupted
     assert ending.exit_code == 130
 
 
 def test_nobody_to_set_up_is_no_failure(stage: Stage) -> None:
-    assert stage.fleet().provision([]) == []
+    assert stage.fleet().run_all([], stage.workflow) == []
     assert worst([]) == 0
 
 
@@ -218,7 +223,7 @@ def test_what_cannot_be_shown_ends_nobodys_run(stage: Stage) -> None:
     emails = stage.add("first", "second")
     fleet = stage.fleet_telling(full, ended=full)
 
-    assert outcomes(fleet.provision(emails)) == [0, 0]
+    assert outcomes(fleet.run_all(emails, stage.workflow)) == [0, 0]
 
 
 @pytest.mark.usefixtures("_endless_grace")
@@ -237,11 +242,11 @@ def test_a_reader_that_leaves_ends_all_runs_as_ctrl_c_does(stage: Stage) -> None
         raise AssertionError("it was never stopped")
 
     stage.step.plans = dict.fromkeys(emails, work_on)
-    endings = stage.fleet_telling(leave).provision(emails)
+    endings = stage.fleet_telling(leave).run_all(emails, stage.workflow)
 
     assert [ending.interrupted for ending in endings] == [True, True]
     assert [ending.bug for ending in endings] == [None, None]
-    assert outcomes(stage.fleet().provision(stage.add("third"))) == [0]
+    assert outcomes(stage.fleet().run_all(stage.add("third"), stage.workflow)) == [0]
 
 
 def test_a_machine_without_threads_refuses_who_is_too_many(
@@ -257,7 +262,7 @@ def test_a_machine_without_threads_refuses_who_is_too_many(
 
     monkeypatch.setattr(threading.Thread, "start", starve)
 
-    endings = stage.fleet(jobs=1).provision([first, second, third])
+    endings = stage.fleet(jobs=1).run_all([first, second, third], stage.workflow)
 
     assert outcomes(endings) == [0, 1, 0]
     assert "--jobs" in str(endings[1].error and endings[1].error.hint)
@@ -276,6 +281,38 @@ def test_how_to_end_at_once_is_said_when_runs_take_long_to_stop(
         raise CloudError("follow the run", cause="the connection is gone")
 
     stage.step.plans = {email: follow}
-    fleet = stage.fleet_telling(stage.heard.append, stopping=said.set)
+    fleet = stage.fleet_telling(stage.heard.append, slow_shutdown=said.set)
 
-    assert outcomes(fleet.provision([email])) == [130]
+    assert outcomes(fleet.run_all([email], stage.workflow)) == [130]
+
+
+def test_jobs_can_be_submitted_while_others_are_at_work(stage: Stage) -> None:
+    first, second = stage.add("first", "second")
+    other = OnlyStep(name="other")
+    second_is_done = threading.Event()
+
+    def wait_for_second(work: Work) -> Outcome:
+        assert second_is_done.wait(PATIENCE)
+        return finish(work)
+
+    def finish_other(work: Work) -> Outcome:
+        work.record("other", "done")
+        return Done()
+
+    stage.step.plans, other.plans = {first: wait_for_second}, {second: finish_other}
+    fleet = stage.fleet()
+    slow = fleet.submit(first, stage.workflow)
+    quick = fleet.submit(second, workflow(other))
+
+    assert quick.result(PATIENCE).exit_code == 0
+    assert not slow.done()
+    second_is_done.set()
+    fleet.drain()
+
+    assert slow.done()
+    assert stage.finished(first)
+    assert not stage.finished(second), "it had another workflow"
+    again = fleet.submit(second, stage.workflow)
+    fleet.drain()
+    assert again.done()
+    assert stage.finished(second)

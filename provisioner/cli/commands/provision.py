@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -153,14 +154,14 @@ def provision_chosen(
 ) -> Response:
     """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
     from provisioner.cli.output.endings import RunsResult
-    from provisioner.runs.fleet import Ending
+    from provisioner.runs.fleet import JobResult
 
     try:
         with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
-            endings = fleet.provision(chosen, until=options.until, patience=options.patience)
+            endings = fleet.run_all(chosen, until=options.until, patience=options.patience)
     except KeyboardInterrupt:
         # A second one: nobody is waited for, but the way on is the same.
-        endings = [Ending(who, interrupted=True) for who in chosen]
+        endings = [JobResult(who, interrupted=True) for who in chosen]
     result = RunsResult(tuple(endings), tuple(broken), options.again(), more, kind)
     return Response(result, as_json)
 
@@ -196,17 +197,16 @@ def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json
     from provisioner.runs.fleet import Fleet
     from provisioner.settings import load_settings
 
-    settings = load_settings(workspace.root)
+    fleet = partial(Fleet, workspace, load_settings(workspace.root), jobs=jobs, together=len(customers) > 1)
     if as_json:
         listener, ended = lines()
-        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended)
-        return
-    if len(customers) == 1:
+        yield fleet(listener, ended=ended)
+    elif len(customers) == 1:
         with shown() as listener:
-            yield Fleet(workspace, settings, listener, jobs=jobs, stopping=_say_how_to_end)
-        return
-    with shown_together(len(customers)) as (listener, ended):
-        yield Fleet(workspace, settings, listener, jobs=jobs, ended=ended, stopping=_say_how_to_end)
+            yield fleet(listener, slow_shutdown=_say_how_to_end)
+    else:
+        with shown_together(len(customers)) as (listener, ended):
+            yield fleet(listener, ended=ended, slow_shutdown=_say_how_to_end)
 
 
 def _say_how_to_end() -> None:

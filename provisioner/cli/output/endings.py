@@ -13,7 +13,7 @@ from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.customers.store import Listing
-    from provisioner.runs.fleet import Ending
+    from provisioner.runs.fleet import JobResult
     from provisioner.runs.runner import RunResult
     from provisioner.secrets import Redactor
 
@@ -27,7 +27,7 @@ def style(outcome: str) -> str:
     return _STYLES[outcome]
 
 
-def outcome_of(ending: "Ending") -> str:
+def outcome_of(ending: "JobResult") -> str:
     """done, waiting, failed, busy or interrupted."""
     if ending.interrupted:
         return "interrupted"
@@ -36,7 +36,7 @@ def outcome_of(ending: "Ending") -> str:
     return "waiting" if ending.waiting else "done"
 
 
-def last_word(ending: "Ending") -> str:
+def last_word(ending: "JobResult") -> str:
     """The ending in one line, for a table."""
     if ending.interrupted:
         return "stopped by the operator"
@@ -57,7 +57,7 @@ class RunsResult(Result):
     stands in the JSON document too.
     """
 
-    endings: tuple["Ending", ...]
+    endings: tuple["JobResult", ...]
     broken: tuple["Listing", ...] = ()
     options: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class RunsResult(Result):
         return {**self.more, "customers": customers, "unreadable": list(map(unreadable, self.broken))}
 
 
-def _one(ending: "Ending", options: str) -> Iterator[Block]:
+def _one(ending: "JobResult", options: str) -> Iterator[Block]:
     """How the run of the only customer ended."""
     again = command("provision", ending.who, options=options)
     if ending.bug:
@@ -102,7 +102,7 @@ def _one(ending: "Ending", options: str) -> Iterator[Block]:
         yield Message(_success(ending.result))
 
 
-def _all(endings: Sequence["Ending"], options: str) -> Iterator[Block]:
+def _all(endings: Sequence["JobResult"], options: str) -> Iterator[Block]:
     """A table of all, what to do about each cause, and the command that runs the failed ones again."""
     yield Table(_HEADER, [_row(ending) for ending in endings], _STYLES)
     for ending in endings:
@@ -121,7 +121,7 @@ def _all(endings: Sequence["Ending"], options: str) -> Iterator[Block]:
         yield Message(f"for those who wait, when they have acted: {command('resume', options=options)}")
 
 
-def document(ending: "Ending") -> dict[str, Any]:
+def document(ending: "JobResult") -> dict[str, Any]:
     """One customer's part of the JSON document."""
     result, waiting, error = ending.result, ending.waiting, ending.error
     return {
@@ -157,14 +157,14 @@ def unreadable_files(broken: Sequence["Listing"]) -> Iterator[Block]:
             yield Failure(listing.broken, redact)
 
 
-def _not_begun(listing: "Listing") -> "Ending":
+def _not_begun(listing: "Listing") -> "JobResult":
     """What a file that cannot be read is for the exit code."""
-    from provisioner.runs.fleet import Ending
+    from provisioner.runs.fleet import JobResult
 
-    return Ending(listing.name, refusal=listing.broken)
+    return JobResult(listing.name, refusal=listing.broken)
 
 
-def _hints(endings: Sequence["Ending"]) -> dict[str, str]:
+def _hints(endings: Sequence["JobResult"]) -> dict[str, str]:
     """What to do, each once, and for whom."""
     found: dict[str, list[str]] = {}
     for ending in endings:
@@ -173,7 +173,7 @@ def _hints(endings: Sequence["Ending"]) -> dict[str, str]:
     return {hint: whom[0] if len(whom) == 1 else f"{len(whom)} customers" for hint, whom in found.items()}
 
 
-def _row(ending: "Ending") -> tuple[str, ...]:
+def _row(ending: "JobResult") -> tuple[str, ...]:
     result = ending.result
     step = (result.step or "") if result else ""
     return outcome_of(ending), ending.who, step, took(result.seconds) if result else "", last_word(ending)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from provisioner.runs.fleet import Ending
+    from provisioner.runs.fleet import JobResult
 
-Ended = Callable[["Ending"], None]
+Ended = Callable[["JobResult"], None]
 
 _STEP_WIDTH = 10
 _MARKS = {"done": "✓", "skipped": "✓", "failed": "✗"}
@@ -71,7 +71,7 @@ def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[L
 
     from provisioner.cli.output.live_fleet import FleetView
 
-    def ended(ending: "Ending") -> None:
+    def ended(ending: "JobResult") -> None:
         outcome = outcome_of(ending)
         view.end(ending.who, MARKS[outcome], style(outcome), last_word(ending))
 
@@ -87,7 +87,7 @@ def lines(stream: TextIO | None = None) -> tuple[Listener, Ended]:
 
     stream = stream or err()
 
-    def ended(ending: "Ending") -> None:
+    def ended(ending: "JobResult") -> None:
         step, seconds = (ending.result.step, ending.result.seconds) if ending.result else (None, 0.0)
         line = event_line(
             who=ending.who,

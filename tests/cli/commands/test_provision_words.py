@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.cli.context import choose_workspace
 from provisioner.customers.new import SignUp, new_record
-from provisioner.runs.fleet import Ending, Fleet
+from provisioner.runs.fleet import Fleet, JobResult
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
 
@@ -21,11 +21,11 @@ def begun(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[l
         workspace.store().add(new_record(SignUp(email, "sub")))
     runs: list[tuple[list[str], float]] = []
 
-    def provision(_: Fleet, customers: list[str], *, until: str | None, patience: float) -> list[Ending]:
+    def run_all(_: Fleet, customers: list[str], *, until: str | None, patience: float) -> list[JobResult]:
         runs.append((list(customers), patience))
-        return [Ending(who, interrupted=True) for who in customers]
+        return [JobResult(who, interrupted=True) for who in customers]
 
-    monkeypatch.setattr(Fleet, "provision", provision)
+    monkeypatch.setattr(Fleet, "run_all", run_all)
     return runs
 
 

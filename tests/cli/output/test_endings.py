@@ -11,7 +11,7 @@ from provisioner.cli.output.endings import document, last_word, unreadable_files
 from provisioner.customers import known_secrets
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import ProvisionerError
-from provisioner.runs.fleet import Ending
+from provisioner.runs.fleet import JobResult
 from provisioner.secrets import MASK
 from provisioner.workspace import Workspace
 
@@ -37,8 +37,8 @@ def read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return times
 
 
-def failed(whom: str) -> Ending:
-    return Ending(whom, refusal=ProvisionerError("set up", whom=whom, cause=f"the server said {SECRET}"))
+def failed(whom: str) -> JobResult:
+    return JobResult(whom, refusal=ProvisionerError("set up", whom=whom, cause=f"the server said {SECRET}"))
 
 
 def test_the_ending_of_one_run_reads_the_record_of_its_customer_alone(read: list[Path]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.cli.output.live import lines, shown, shown_in_passing, shown_together
 from provisioner.errors import CloudError
-from provisioner.runs.fleet import Ending
+from provisioner.runs.fleet import JobResult
 from provisioner.runs.progress import Listener, Progress
 
 EMAIL = "ada@example.com"
@@ -37,7 +37,7 @@ def in_one(stream: io.StringIO) -> None:
 def among_many(stream: io.StringIO) -> None:
     with shown_together(1, stream) as (hear, ended):
         a_run(hear)
-        ended(Ending(EMAIL, refusal=CloudError("create the droplet", cause=HOSTILE)))
+        ended(JobResult(EMAIL, refusal=CloudError("create the droplet", cause=HOSTILE)))
 
 
 @pytest.mark.parametrize("show", [in_one, among_many])
@@ -102,7 +102,7 @@ def test_for_programs_each_event_is_a_line_of_json() -> None:
     hear, ended = lines(stream)
 
     a_run(hear)
-    ended(Ending(EMAIL, refusal=CloudError("create the droplet", cause=HOSTILE)))
+    ended(JobResult(EMAIL, refusal=CloudError("create the droplet", cause=HOSTILE)))
 
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["kind"] for event in events] == ["skipped", "started", "said", "failed", "ended"]

@@ -20,7 +20,7 @@ from provisioner.cli.output.live import lines, shown, shown_together
 from provisioner.errors import CloudError
 from provisioner.playbook.logs import Run
 from provisioner.printable import clean, clean_json, clean_lines
-from provisioner.runs.fleet import Ending
+from provisioner.runs.fleet import JobResult
 from provisioner.runs.planning import Plan, StepPlan
 from provisioner.runs.progress import Listener, Progress
 from provisioner.step import Planned
@@ -208,13 +208,13 @@ def in_one(stream: Terminal, progress: list[Progress]) -> None:
 def among_many(stream: Terminal, progress: list[Progress]) -> None:
     with shown_together(1, stream) as (hear, ended):
         _tell(hear, progress)
-        ended(Ending(HOSTILE, refusal=CloudError("create the droplet", cause=HOSTILE)))
+        ended(JobResult(HOSTILE, refusal=CloudError("create the droplet", cause=HOSTILE)))
 
 
 def for_programs(stream: Terminal, progress: list[Progress]) -> None:
     hear, ended = lines(stream)
     _tell(hear, progress)
-    ended(Ending(HOSTILE, refusal=CloudError("create the droplet", cause=HOSTILE)))
+    ended(JobResult(HOSTILE, refusal=CloudError("create the droplet", cause=HOSTILE)))
 
 
 def _tell(hear: Listener, progress: list[Progress]) -> None:
