@@ -141,9 +141,9 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "Telegram's certificate is not looked at",
-        "provisioner/services/telegram/client.py",
-        'httpx_kwargs={"verify": _certificates()}',
-        'httpx_kwargs={"verify": False}',
+        "provisioner/services/telegram/transport.py",
+        '"verify": _certificates()',
+        '"verify": False',
         (f"{_TRUST}::test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent",),
     ),
     Known(

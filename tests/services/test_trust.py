@@ -12,7 +12,7 @@ from telegram import Bot, error
 
 from provisioner.errors import MailError, TelegramError
 from provisioner.services.mail import Mailer
-from provisioner.services.telegram import client
+from provisioner.services.telegram import transport
 from provisioner.services.telegram.client import TelegramBot
 from tests.services.test_mail import LETTER, SENDER, self_signed
 
@@ -66,9 +66,11 @@ def test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent(
         assert asked == []
 
         trusting = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem"))
-        monkeypatch.setattr(client, "_certificates", lambda: trusting)
+        monkeypatch.setattr(transport, "_certificates", lambda: trusting)
+        transport.close()
         assert bot.identity().id == "7"
         assert asked == [f"/bot{TOKEN}/getMe"]
+        transport.close()
 
 
 def test_a_mail_servers_certificate_has_to_be_vouched_for_before_anything_is_said(tmp_path: Path) -> None:

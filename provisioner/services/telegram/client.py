@@ -1,11 +1,11 @@
 """The Telegram Bot API, as far as the product speaks it.
 
-python-telegram-bot is asynchronous; each call here is one short event loop. Its errors may carry the token
-(`InvalidToken` quotes it), so none of them travels on: what is raised here is written here.
+The calls block, and may come from any thread; from a coroutine `await asyncio.to_thread(bot.send, …)`. All
+bots share the connections of `transport`. python-telegram-bot's errors may carry the token (`InvalidToken`
+quotes it), so none of them travels on: what is raised here is written here.
 """
 
 import asyncio
-import functools
 import logging
 import math
 import os
@@ -19,6 +19,7 @@ from tenacity.wait import wait_base, wait_exponential
 
 from provisioner.errors import InputError, TelegramError
 from provisioner.failpoints import failpoint
+from provisioner.services.telegram import transport
 from provisioner.services.telegram.updates import (
     UPDATE_KINDS,
     BotIdentity,
@@ -29,10 +30,9 @@ from provisioner.services.telegram.updates import (
 )
 
 if TYPE_CHECKING:
-    import ssl
-
     from telegram import Bot
     from telegram.error import RetryAfter
+    from telegram.request import HTTPXRequest
     from tenacity import RetryCallState
 
 # Durations as timedelta, which the library will give from its next major version; without this it warns.
@@ -43,8 +43,6 @@ for _name in ("httpx", "httpcore", "telegram"):
 
 _T = TypeVar("_T")
 
-CALL_SECONDS = 20.0
-"""How long one call may take."""
 PATIENCE_SECONDS = 60.0
 """How long a call is tried again while that can help."""
 _LONGEST_ID = 18
@@ -194,7 +192,7 @@ class TelegramBot:
 
         try:
             failpoint(f"before {doing}")
-            answer = asyncio.run(self._ask(ask))
+            answer = transport.run(lambda request: self._ask(request, ask))
             failpoint(f"after {doing}")
             return answer
         except error.RetryAfter as refused:
@@ -215,32 +213,12 @@ class TelegramBot:
         except error.TelegramError as problem:
             raise TelegramError(doing, cause=problem.message.replace(self._token, "…")) from None
 
-    async def _ask(self, ask: "Callable[[Bot], Awaitable[_T]]") -> _T:
+    async def _ask(self, request: "HTTPXRequest", ask: "Callable[[Bot], Awaitable[_T]]") -> _T:
         from telegram import Bot
-        from telegram.request import HTTPXRequest
 
-        request = HTTPXRequest(
-            connection_pool_size=1,
-            connect_timeout=10,
-            read_timeout=CALL_SECONDS,
-            write_timeout=10,
-            httpx_kwargs={"verify": _certificates()},
-        )
         bot = Bot(self._token, base_url=f"{self._root}/bot", request=request, get_updates_request=request)
-        try:
-            async with asyncio.timeout(self._deadline):
-                await request.initialize()
-                return await ask(bot)
-        finally:
-            await request.shutdown()
-
-
-@functools.cache
-def _certificates() -> "ssl.SSLContext":
-    """Loaded once: it takes 50 ms, which is more than most calls."""
-    import httpx
-
-    return httpx.create_ssl_context()
+        async with asyncio.timeout(self._deadline):
+            return await ask(bot)
 
 
 class _AsTold(wait_base):
