@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,7 @@ def _steps_back(customer: Customer) -> Iterator[str]:
                 yield f"{name} goes back in time, from {earlier}Z to {later}Z"
 
 
-def _days_of_no_calendar(customer: Customer, data: dict[str, Any]) -> Iterator[str]:
+def _days_of_no_calendar(customer: Customer, data: Mapping[str, Any]) -> Iterator[str]:
     """Times such as 2026-02-29T…, wherever they stand; they are read as so many days after the first."""
     for path, text in _texts_in(data):
         if not re.fullmatch(timestamps.PATTERN, text) or timestamps.exists(text):

@@ -4,7 +4,7 @@ import difflib
 import functools
 import math
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -55,7 +55,7 @@ class Field:
         return "free number" if isinstance(current, int | float) else "text"
 
 
-def find_field(model: type[BaseModel], data: dict[str, Any], path: str) -> Field:
+def find_field(model: type[BaseModel], data: Mapping[str, Any], path: str) -> Field:
     """The field at `path`, in the schema or else in this document; InputError with the nearest names."""
     known = _known(model)
     top = path.split(".", 1)[0]
@@ -85,28 +85,33 @@ def schema_fields(model: type[BaseModel], prefix: str = "") -> Iterator[Field]:
             yield from schema_fields(inner, f"{path}.")
 
 
-def value_at(data: dict[str, Any], path: str) -> Any:
+def value_at(data: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path; None where nothing is."""
     return _look(data, path)[1]
 
 
-def put(data: dict[str, Any], path: str, value: object) -> None:
-    """Set the value at a dotted path in place, making the groups on the way."""
-    *parents, last = path.split(".")
-    here: Any = data
-    for part in parents:
-        if isinstance(here, list):
-            here = here[int(part)]
-            continue
-        if here.get(part) is None:
-            here[part] = {}
-        here = here[part]
+def with_value(data: Mapping[str, Any], path: str, value: object) -> dict[str, Any]:
+    """The document with this value at a dotted path, and with the groups on the way; `data` stays as it is.
+
+    What is not on the way is shared by both.
+    """
+    changed: dict[str, Any] = _with_value(data, path.split("."), value, path)
+    return changed
+
+
+def _with_value(here: Any, parts: Sequence[str], value: object, path: str) -> Any:
+    if not parts:
+        return value
+    part, *rest = parts
     if isinstance(here, list):
-        here[int(last)] = value
-    elif isinstance(here, dict):
-        here[last] = value
-    else:
+        entries = list(here)
+        entries[int(part)] = _with_value(here[int(part)], rest, value, path)
+        return entries
+    if here is not None and not isinstance(here, dict):
+        parents = path.split(".")[: -len(parts)]
         raise InputError(f"set {path}", cause=f"{'.'.join(parents)} is not a group of fields")
+    group = here or {}
+    return {**group, part: _with_value(group.get(part), rest, value, path)}
 
 
 def _field(path: str, annotation: Any, nullable: bool) -> Field:
@@ -143,7 +148,7 @@ def _look(data: Any, path: str) -> tuple[bool, Any]:
     return True, here
 
 
-def _refuse_history(data: dict[str, Any], path: str) -> None:
+def _refuse_history(data: Mapping[str, Any], path: str) -> None:
     top, _, index = path.partition(".")
     if index:
         _look(data, f"{top}.{index.split('.', 1)[0]}")

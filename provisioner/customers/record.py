@@ -1,6 +1,5 @@
 """One customer's record: the owner's schema as typed models, and the document that they are a view of."""
 
-import copy
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -195,30 +194,50 @@ class Record:
     """A customer's whole document, in its order and with everything in it, and its typed view."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        """`data` is what the file holds; InputError, with every field that is wrong, if it is no customer."""
-        self.data: dict[str, Any] = dict(data)
-        _check(self.data)
+        """`data` is what the store holds; InputError with every field that is wrong."""
+        self._data: dict[str, Any] = dict(data)
+        self._customer: Customer | None = _check(self._data)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The document; to be changed by the methods here alone, or as a whole."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Mapping[str, Any]) -> None:
+        changed = dict(data)
+        self._customer = _check(changed, "change the record")
+        self._data = changed
 
     @property
     def customer(self) -> Customer:
         """The typed view of the document as it stands."""
-        return _check(self.data)
+        if self._customer is None:
+            self._customer = _check(self._data)
+        return self._customer
 
     def get(self, path: str) -> Any:
         """The value at a dotted path as the document has it; None where nothing is."""
-        return fields.value_at(self.data, path)
+        return fields.value_at(self._data, path)
 
     def set(self, path: str, value: object) -> None:
-        """Put a value at a dotted path; missing groups on the way are made.
+        """Put a value at a dotted path; as `update`."""
+        self.update({path: value})
+
+    def update(self, values: Mapping[str, object]) -> None:
+        """Put values at dotted paths, all or none; missing groups on the way are made.
 
         InputError for a field that neither the schema nor this document has, for a value that the field
         cannot hold, and for history, which only grows; the document is then as it was.
         """
-        field = fields.find_field(Customer, self.data, path)
-        changed = copy.deepcopy(self.data)
-        fields.put(changed, path, field.stored(value))
-        _check(changed, f"set {path}")
-        self.data = changed
+        if not values:
+            return
+        changed = self._data
+        for path, value in values.items():
+            field = fields.find_field(Customer, changed, path)
+            changed = fields.with_value(changed, path, field.stored(value))
+        self._customer = _check(changed, f"set {', '.join(values)}")
+        self._data = changed
 
     def add_event(self, event: str, details: str) -> None:
         """Append to the timeline; the time is now, and never before the last one in the document.
@@ -244,7 +263,8 @@ class Record:
 
     def _put(self, key: str, moment: str, entry: Mapping[str, str]) -> None:
         stamped = {"timestamp": moment, **entry}
-        self.data[key] = [*(self.data.get(key) or []), stamped]
+        self._data = {**self._data, key: [*(self._data.get(key) or []), stamped]}
+        self._customer = None
 
 
 def _latest(customer: Customer) -> str | None:
@@ -276,7 +296,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location) or "the document"
 
 
-def _check(data: dict[str, Any], doing: str = "read the record") -> Customer:
+def _check(data: Mapping[str, Any], doing: str = "read the record") -> Customer:
     try:
         return Customer.model_validate(data)
     except ValidationError as problem:

@@ -66,9 +66,8 @@ def clear_lost(
             _demand_right_account(cloud, customer)
         lost = LostDroplet(droplet_id, customer.setup.droplet.ip)
         with store.edit(customer.id, _DOING) as record:
-            for path, value in _cleared(record.customer):
-                if record.get(path) != value:
-                    record.set(path, value)
+            cleared = _cleared(record.customer)
+            record.update({path: value for path, value in cleared if record.get(path) != value})
             where = f" ({lost.ip})" if lost.ip else ""
             record.add_event("droplet_lost", f"DO droplet {lost.id}{where} is gone; another takes its place")
     return lost

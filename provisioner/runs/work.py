@@ -86,13 +86,13 @@ class CustomerWork:
 
     def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
         def change(record: Record) -> None:
-            _set_all(record, fields or {})
+            record.update(fields or {})
             record.add_event(event, self.redact(details))
 
         self._commit(change)
 
     def write(self, fields: Mapping[str, object]) -> None:
-        self._commit(lambda record: _set_all(record, fields))
+        self._commit(lambda record: record.update(fields))
 
     def _commit(self, change: Callable[[Record], None]) -> None:
         """Write a change, again where somebody else's program wrote meanwhile: what it says has happened."""
@@ -151,8 +151,3 @@ class CustomerWork:
     def _see(self, record: Record) -> None:
         self.redact.learn(*secrets_in(record.data))
         self._customer = record.customer
-
-
-def _set_all(record: Record, fields: Mapping[str, object]) -> None:
-    for path, value in fields.items():
-        record.set(path, value)

@@ -1,15 +1,17 @@
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
 from provisioner import timestamps
+from provisioner.customers import record as record_module
 from provisioner.customers.addresses import checked_address
 from provisioner.customers.files.document import parse, render
 from provisioner.customers.new import SignUp, new_record
-from provisioner.customers.record import Customer, Record, json_schema
+from provisioner.customers.record import Customer, Record, WaitingFor, json_schema
 from provisioner.errors import InputError
 from tests.customers.examples import documented, from_old_script
 
@@ -175,7 +177,7 @@ def test_a_new_record_is_like_the_shipped_template() -> None:
 
     template = json.loads(shipped("customers/TEMPLATE.json").read_text("utf-8"))
     record = new_record(SignUp("customer@example.com", "sub_abc123"))
-    data = copy.deepcopy(record.data)
+    data = copy.deepcopy(dict(record.data))
     for field in ("id", "signupDate"):
         data[field] = template[field]
     data["timeline"][0]["timestamp"] = template["timeline"][0]["timestamp"]
@@ -251,3 +253,55 @@ def test_a_note_of_the_future_in_a_file_of_others_is_named_once(monkeypatch: pyt
         record.add_note(text)
     events = [event.event for event in record.customer.timeline[2:]]
     assert events == ["clock_set_back", "note_added", "note_added", "note_added"]
+
+
+def test_many_fields_are_set_together_or_not_at_all() -> None:
+    record = Record(documented())
+    before = record.data
+    waiting = {"setup.waiting": {"for": "x"}, "setup.waiting.of": "@ada"}
+    record.update({"setup.droplet.id": 7, **waiting, "name": None})
+    assert record.get("setup.droplet.id") == "7"
+    assert record.get("setup.waiting") == {"for": "x", "of": "@ada"}
+    assert record.customer.setup.waiting == WaitingFor(**{"for": "x", "of": "@ada"})
+    assert before == documented()
+
+    after = copy.deepcopy(dict(record.data))
+    wrongs: tuple[dict[str, object], ...] = (
+        {"subscription.amount": -1},
+        {"no.such.field": 1},
+        {"timeline": []},
+    )
+    for wrong in wrongs:
+        with pytest.raises(InputError):
+            record.update({"name": "Half Way", **wrong})
+        assert record.data == after
+        assert record.customer == Record(after).customer
+
+
+def test_a_refusal_names_the_fields_that_were_to_be_set() -> None:
+    with pytest.raises(InputError, match=r"^could not set name, subscription\.amount: .*negative") as refused:
+        Record(documented()).update({"name": "x", "subscription.amount": -1})
+    assert "-1" not in str(refused.value)
+
+
+def test_the_document_is_validated_once_for_each_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks: list[object] = []
+    check = record_module._check
+
+    def counted(data: Mapping[str, Any], *doing: str) -> Customer:
+        checks.append(doing)
+        return check(data, *doing)
+
+    monkeypatch.setattr(record_module, "_check", counted)
+    record = Record(documented())
+    assert record.customer is record.customer
+    assert len(checks) == 1
+    record.update({"name": "x", "setup.droplet.id": "1", "setup.droplet.ip": "1.2.3.4"})
+    assert record.customer.name == "x"
+    assert len(checks) == 2
+    record.add_event("x", "y")
+    assert record.customer.timeline[-1].event == "x"
+    assert len(checks) == 3
+    record.data = {**record.data, "name": "z"}
+    assert record.customer.name == "z"
+    assert len(checks) == 4

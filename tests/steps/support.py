@@ -1,6 +1,5 @@
 """What steps are handed in tests: a `Work` that keeps the record in memory, and time that passes at once."""
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -146,9 +145,8 @@ class MemoryWork:
 
     def _commit(self, what: str, fields: Mapping[str, object], details: str | None) -> None:
         self.before(what)
-        changed = Record(copy.deepcopy(self.saved.data))
-        for path, value in fields.items():
-            changed.set(path, value)
+        changed = Record(self.saved.data)
+        changed.update(fields)
         if details is not None:
             changed.add_event(what, details)
         self.saved.data = changed.data

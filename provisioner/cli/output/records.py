@@ -89,7 +89,7 @@ class CustomerResult(Result):
 
     @property
     def _data(self) -> dict[str, Any]:
-        return self.record.data if self.reveal else without_secrets(self.record)
+        return dict(self.record.data) if self.reveal else without_secrets(self.record)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provisioner.textfiles import UnreadableText, decoded
@@ -50,7 +50,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     return data
 
 
-def render(data: dict[str, Any]) -> bytes:
+def render(data: Mapping[str, Any]) -> bytes:
     """The text of a record, as it stands in its file."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     # Half a surrogate pair may stand in JSON as an escape, and nowhere else.

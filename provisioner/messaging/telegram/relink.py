@@ -47,8 +47,7 @@ def relink(store: CustomerStore, who: str, *, username: str | None = None, force
             before = record.customer
             _demand_reason(before, force=force)
             had = _user_of(before)
-            for path, value in _changes(record, stated, had).items():
-                record.set(path, value)
+            record.update(_changes(record, stated, had))
             if record.customer != before:
                 record.add_event("link_renewed", _told(record.customer, before, had))
     return Reset(

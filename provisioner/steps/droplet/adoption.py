@@ -30,8 +30,7 @@ def adopt(
             hint = "if it is theirs all the same, say --force"
             raise InputError("adopt the droplet", whom=customer.email, cause="; ".join(against), hint=hint)
         with store.edit(customer.id, "adopt the droplet") as record:
-            for path, value in _fields(customer, droplet, key).items():
-                record.set(path, value)
+            record.update(_fields(customer, droplet, key))
             details = f"The operator says that DO droplet {droplet.id} is this customer's"
             record.add_event("droplet_adopted", "; ".join([details, *against]))
     return droplet

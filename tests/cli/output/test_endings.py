@@ -23,7 +23,7 @@ SECRET = "swordfish-of-ada"
 def read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Each time that all records were read, in a workspace in which Ada has a secret of no known shape."""
     record = new_record(SignUp(ADA, "sub_ada"))
-    record.data["extra"] = {"password": SECRET}
+    record.data = {**record.data, "extra": {"password": SECRET}}
     workspace.store().add(record)
     choose_workspace(workspace.root)
     times: list[Path] = []

@@ -69,7 +69,9 @@ def test_eight_writers_an_updater_and_a_reader(tmp_path: Path, store: FileStore,
     assert record.get("setup.droplet.id") == str(UPDATES - 1)
     moments = [note.timestamp for note in record.customer.notes]
     assert moments == sorted(moments)
-    assert _without_history(record.data) == _without_history(_with_id(from_old_script(), str(UPDATES - 1)))
+    assert _without_history(dict(record.data)) == _without_history(
+        _with_id(from_old_script(), str(UPDATES - 1))
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -145,4 +147,4 @@ def _without_history(data: dict[str, object]) -> dict[str, object]:
 def _with_id(data: dict[str, object], droplet_id: str) -> dict[str, object]:
     record = Record(data)
     record.set("setup.droplet.id", droplet_id)
-    return record.data
+    return dict(record.data)
