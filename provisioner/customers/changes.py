@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from provisioner.customers.addresses import checked_address
 from provisioner.customers.fields import find_field
-from provisioner.customers.lifecycle import check_move, check_setup_move
 from provisioner.customers.record import Customer, Record
-from provisioner.errors import InputError
+from provisioner.customers.rules import check_id, check_move, check_setup_move
 from provisioner.secrets import MASK, is_secret_path
 
 _MOVES = {"status": check_move, "setup.status": check_setup_move}
@@ -36,8 +35,8 @@ def change_field(record: Record, path: str, word: str, *, force: bool = False) -
         _MOVES[path](str(_typed(record, path)), str(new))
     if path == "email":
         new = checked_address(word)
-    if path == "id" and new != old:
-        raise InputError("change the id", whom=record.customer.email, cause="an id never changes")
+    if path == "id":
+        check_id(record.customer, str(new))
     record.set(path, new)
     change = Change(path, _shown(path, old), _shown(path, new))
     record.add_event("field_updated", str(change))

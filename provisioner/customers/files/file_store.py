@@ -14,14 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioner.customers import rules
-from provisioner.customers.addresses import fold
 from provisioner.customers.checkup import Checkup
 from provisioner.customers.files import document, file_names
 from provisioner.customers.files.examiner import Examiner
 from provisioner.customers.files.folders import Folders, Stored
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Found, Holder, Listing, everybody
-from provisioner.errors import InputError, ProvisionerError, RecordError, UnknownCustomer
+from provisioner.errors import ProvisionerError, RecordError, UnknownCustomer
 from provisioner.filesystem.durable import Files, explained, move_durably, write_durably
 from provisioner.filesystem.locks import A_LOOK_SECONDS, holder_of, locked
 
@@ -96,8 +95,8 @@ class FileStore:
         customer = record.customer
         doing = "add the customer"
         with self._naming(doing, customer.email), explained(doing, customer.email):
-            self._refuse_duplicate(doing, customer.email)
-            self._refuse_duplicate(doing, customer.id)
+            rules.refuse_taken(doing, customer.email, self)
+            rules.refuse_taken(doing, customer.id, self)
             if not shared_subscription:
                 subscription = customer.subscription.stripe_subscription_id
                 rules.refuse_shared_subscription(doing, customer, subscription, everybody(self))
@@ -158,7 +157,7 @@ class FileStore:
             for name, customer in self._folders.customers(folder)
             if isinstance(customer, Customer)
         ]
-        matches = [path for path, customer_id, email in identities if _is(customer_id, email, who)]
+        matches = [path for path, customer_id, email in identities if rules.is_meant(customer_id, email, who)]
         if not matches:
             raise self._unknown(who, [email for _, _, email in identities])
         if len(matches) > 1:
@@ -198,15 +197,14 @@ class FileStore:
         old = Record(document.parse(stored.content.raw))
         if old.data == stored.record.data:
             return
-        _refuse_lost_history(old, stored.record)
-        before, after = old.customer, stored.record.customer
-        if after.id != before.id:
-            raise InputError("change the id", whom=before.email, cause="an id never changes")
-        with explained(doing, before.email):
-            if fold(after.email) == fold(before.email):
-                self._write(stored)
+        # Validated as it is now, whatever was done to it meanwhile.
+        new = Record(stored.record.data)
+        rules.check_change(old, new)
+        with explained(doing, old.customer.email):
+            if rules.is_renamed(old.customer, new.customer):
+                self._write_renamed(stored, new.customer.email, doing)
             else:
-                self._write_renamed(stored, after.email, doing)
+                self._write(stored)
 
     def _write(self, stored: Stored) -> None:
         raw = document.render(stored.record.data)
@@ -214,7 +212,7 @@ class FileStore:
 
     def _write_renamed(self, stored: Stored, email: str, doing: str) -> None:
         with self._naming(doing, email):
-            self._refuse_duplicate(doing, email)
+            rules.refuse_taken(doing, email, self)
             target = stored.path.with_name(self._folders.free_name(email))
             self._write(stored)
             move_durably(self._folders.files, stored.path, target)
@@ -246,33 +244,13 @@ class FileStore:
         with locked(self._locks / "names.lock", doing, whom, self._wait_seconds):
             yield
 
-    def _refuse_duplicate(self, doing: str, who: str) -> None:
-        try:
-            found = self.find(who)
-        except UnknownCustomer:
-            return
-        where = "in the archive" if found.archived else "there"
-        hint = f"provisioner {'restore' if found.archived else 'show'} {who}"
-        raise InputError(doing, whom=who, cause=f"the customer is {where} already", hint=hint)
-
     def _run_lock(self, customer_id: str) -> Path:
         return self._locks / f"{_safe(customer_id)}.run.lock"
 
 
-def _is(customer_id: str, email: str, who: str) -> bool:
-    return fold(email) == fold(who) if "@" in who else customer_id == who
-
-
 def _matches(customer: Customer, who: str) -> bool:
-    return _is(customer.id, customer.email, who)
+    return rules.is_meant(customer.id, customer.email, who)
 
 
 def _safe(customer_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", customer_id)
-
-
-def _refuse_lost_history(old: Record, new: Record) -> None:
-    for key in ("notes", "timeline"):
-        before, after = old.data.get(key) or [], new.data.get(key) or []
-        if after[: len(before)] != before:
-            raise RecordError("write the record", whom=new.customer.email, cause=f"{key} would lose an entry")
