@@ -69,7 +69,7 @@ def test_a_second_process_keeps_to_the_same_minute(cloud: Sandbox, tmp_path: Pat
     store = Workspace(folder).store()
     for index in range(30):
         store.add(new_record(SignUp(f"c{index}@example.com", "sub")))
-    cloud.turn(boot_seconds=0)
+    cloud.set_cloud_options(boot_seconds=0)
     cloud.reset_counts()
     halves = [[f"c{index}@example.com" for index in range(first, 30, 2)] for first in (0, 1)]
     with (

@@ -193,7 +193,7 @@ class Campaign:
     @contextlib.contextmanager
     def _people(self, course: Course) -> Iterator[list[Person]]:
         self._world.made = 0
-        self._world.cloud.knobs.page_size = course.page_size
+        self._world.cloud.options.page_size = course.page_size
         self._world.mailbox.clear()
         people = [
             self._world.add_person(self._workspace, managed=course.managed) for _ in range(course.customers)

@@ -30,7 +30,7 @@ def operator(cloud: Sandbox, tmp_path: Path) -> Iterator[Operator]:
         "[droplet]\nsettle_seconds = 0.5\npoll_seconds = 0.2\nrequests_per_minute = 100000\n"
     )
     yield operator
-    cloud.turn(boot_seconds=0)
+    cloud.set_cloud_options(boot_seconds=0)
 
 
 def droplets_of(cloud: Sandbox, customer_id: str) -> list[str]:
@@ -41,7 +41,7 @@ def droplets_of(cloud: Sandbox, customer_id: str) -> list[str]:
 def test_eight_on_one_customer(operator: Operator, cloud: Sandbox) -> None:
     """One proceeds, seven are told who it is; it is killed, and the next one has the customer at once."""
     operator.done("add", EMAIL, "sub_1")
-    cloud.turn(boot_seconds=60)
+    cloud.set_cloud_options(boot_seconds=60)
     with operator.start("provision", EMAIL, "--until", "droplet") as holder:
         holder.wait_for("waiting for droplet")
         with ThreadPoolExecutor(8) as pool:
@@ -58,7 +58,7 @@ def test_eight_on_one_customer(operator: Operator, cloud: Sandbox) -> None:
         assert all(f"process {holder.pid} " in other.err for other in others)
         holder.kill()
 
-    cloud.turn(boot_seconds=0)
+    cloud.set_cloud_options(boot_seconds=0)
     assert operator.run("resume", "--until", "droplet").code == 0
     record = operator.record(EMAIL)
     assert droplets_of(cloud, record["id"]) == [record["setup"]["droplet"]["id"]]
@@ -94,14 +94,14 @@ def test_a_fleet_that_is_killed_again_and_again_forgets_nobody(operator: Operato
     # Each is killed a little later than the one before: while looking, asking, and waiting. A few at a time,
     # so that there is somebody left for the last one, however late the kill before it comes.
     for turn, words in enumerate(("asking DigitalOcean", "waiting for droplet", "done after", "done after")):
-        cloud.turn(boot_seconds=0.5 * turn)
+        cloud.set_cloud_options(boot_seconds=0.5 * turn)
         with ExitStack() as stack:
             few = operator.start("provision", "--all", "--until", "droplet", "--jobs", "3")
             fleet = stack.enter_context(few)
             fleet.wait_for(words)
             fleet.kill()
 
-    cloud.turn(boot_seconds=0)
+    cloud.set_cloud_options(boot_seconds=0)
     last = operator.run("provision", "--all", "--until", "droplet")
     assert last.code == 0, last.err
     for email in emails:

@@ -14,7 +14,7 @@ import yaml
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.playbook.load import load
-from provisioner.sandbox.cloud.options import CloudKnobs
+from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.cloud.state import Cloud, Droplet
 from provisioner.sandbox.control.assembly import LOOPBACK, MANAGER, Assembly
 from provisioner.sandbox.control.options import Options
@@ -138,7 +138,7 @@ class World(Assembly):
 
         machines.create = count  # type: ignore[method-assign]
         self._stack.callback(machines.close)
-        self._add_cloud(Cloud(machines, self.tokens.digitalocean, knobs=self.options.cloud))
+        self._add_cloud(Cloud(machines, self.tokens.digitalocean, options=self.options.cloud))
         return LOOPBACK
 
     @property
@@ -197,10 +197,12 @@ def world(folder: Path, *, machine: bool) -> Iterator[World]:
         real = None
         if machine:
             real = stack.enter_context(shared_machine(folder / "machine", f"campaign-{uuid.uuid4()}"))
-        knobs = CloudKnobs(minute_limit=10**9, hourly_limit=10**9, key_list_limit=10**9, droplet_limit=10**6)
+        options = CloudOptions(
+            minute_limit=10**9, hourly_limit=10**9, key_list_limit=10**9, droplet_limit=10**6
+        )
         state = folder / "state"
         state.mkdir(parents=True)
-        made = World(Options(state=state, pretend=True, cloud=knobs), real)
+        made = World(Options(state=state, pretend=True, cloud=options), real)
         stack.callback(made.close)
         root = stack.enter_context(
             serving(made.app(lambda _line: None), before_stop=made.telegram.close, protocol=BreakableProtocol)

@@ -29,7 +29,7 @@ def operator(cloud: Sandbox, tmp_path: Path) -> Iterator[Operator]:
     operator = Operator(tmp_path / "workspace", cloud)
     operator.done("add", EMAIL, "sub_test")
     yield operator
-    cloud.turn(boot_seconds=0)
+    cloud.set_cloud_options(boot_seconds=0)
     assert list(operator.workspace.rglob("crash-*")) == []
 
 
@@ -48,7 +48,7 @@ def run(operator: Operator, words: str, streams: str) -> "subprocess.CompletedPr
 def test_a_reader_of_the_progress_that_leaves_ends_the_run_quietly(
     operator: Operator, cloud: Sandbox
 ) -> None:
-    cloud.turn(boot_seconds=NEVER)
+    cloud.set_cloud_options(boot_seconds=NEVER)
     with operator.start("provision", EMAIL, "--until", "droplet") as running:
         running.wait_for(f"{EMAIL}  droplet    waiting for droplet")
         running.leave()

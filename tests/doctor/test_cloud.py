@@ -193,12 +193,12 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
     ),
     "closed": (lambda s, _d: s.ours().inbound_rules.clear(), "firewall", "does not let in SSH (port 22)"),
     "full with somebody coming": (
-        lambda s, _d: setattr(s.fast.cloud.knobs, "droplet_limit", 1),
+        lambda s, _d: setattr(s.fast.cloud.options, "droplet_limit", 1),
         "limit",
         "the account has 1 droplets, and may have 1",
     ),
     "region sold out": (
-        lambda s, _d: setattr(s.fast.cloud.knobs, "sold_out", ("sfo3",)),
+        lambda s, _d: setattr(s.fast.cloud.options, "sold_out", ("sfo3",)),
         "region",
         "the region sfo3 takes no new droplets now",
     ),
@@ -218,8 +218,8 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
         "mail",
         "the e-mail “contact” may not have gone out",
     ),
-    "locked": (lambda s, _d: setattr(s.fast.cloud.knobs, "account_status", "locked"), "account", "locked"),
-    "revoked": (lambda s, _d: setattr(s.fast.cloud.knobs, "token", "revoked"), "token", "authenticate"),
+    "locked": (lambda s, _d: setattr(s.fast.cloud.options, "account_status", "locked"), "account", "locked"),
+    "revoked": (lambda s, _d: setattr(s.fast.cloud.options, "token", "revoked"), "token", "authenticate"),
 }
 
 
@@ -307,7 +307,7 @@ def test_an_archived_customers_droplet_may_be_gone(stage: Stage) -> None:
 def test_a_full_account_is_no_trouble_while_nobody_comes(stage: Stage) -> None:
     stage.provisioned()
     stage.provisioned(OTHER)
-    stage.fast.cloud.knobs.droplet_limit = 2
+    stage.fast.cloud.options.droplet_limit = 2
 
     diagnosis = stage.examine()
 

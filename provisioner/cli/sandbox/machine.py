@@ -48,10 +48,10 @@ def up(
     ] = 0,
 ) -> None:
     """Start the sandbox, and wait until it answers."""
-    from provisioner.sandbox.cloud.options import CloudKnobs
+    from provisioner.sandbox.cloud.options import CloudOptions
     from provisioner.sandbox.control.options import Options
 
-    options = Options(state=chosen_state(), pretend=pretend, cloud=CloudKnobs(boot_seconds=boot_seconds))
+    options = Options(state=chosen_state(), pretend=pretend, cloud=CloudOptions(boot_seconds=boot_seconds))
     if foreground:
         _stay(options)
     else:
@@ -135,12 +135,12 @@ def cloud(
     """
     sandbox = the_sandbox()
     if settings:
-        sandbox.turn(**dict(_setting(text) for text in settings))
-    knobs = sandbox.knobs.model_dump()
+        sandbox.set_cloud_options(**dict(_setting(text) for text in settings))
+    options = sandbox.cloud_options.model_dump()
     if json:
-        render.print_json("sandboxCloud", cloud=knobs)
+        render.print_json("sandboxCloud", cloud=options)
         return
-    for name, value in knobs.items():
+    for name, value in options.items():
         render.print_line(f"{name}={','.join(value) if isinstance(value, tuple) else value}")
 
 

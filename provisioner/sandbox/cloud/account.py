@@ -17,28 +17,28 @@ _STATUS_MESSAGES = {
 
 
 def show(call: Call) -> Response:
-    knobs = call.cloud.knobs
+    options = call.cloud.options
     account: dict[str, Any] = {
-        "droplet_limit": knobs.droplet_limit,
+        "droplet_limit": options.droplet_limit,
         "floating_ip_limit": 3,
         "email": "owner@sandbox.invalid",
         "name": "Sandbox Owner",
         "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
         "email_verified": True,
-        "status": knobs.account_status,
-        "status_message": _STATUS_MESSAGES[knobs.account_status],
+        "status": options.account_status,
+        "status_message": _STATUS_MESSAGES[options.account_status],
         "team": _TEAM,
     }
     return answer({"account": account})
 
 
 def regions(call: Call) -> Response:
-    sold_out = call.cloud.knobs.sold_out
+    sold_out = call.cloud.options.sold_out
     return paginate(call, "regions", REGIONS, lambda region: render_region(region, sold_out))
 
 
 def sizes(call: Call) -> Response:
-    sold_out = call.cloud.knobs.sold_out
+    sold_out = call.cloud.options.sold_out
     return paginate(call, "sizes", SIZES, lambda size: render_size(size, sold_out), SinglePage.EMPTY_PAGES)
 
 

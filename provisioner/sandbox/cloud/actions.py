@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from provisioner.sandbox.cloud import work
+from provisioner.sandbox.cloud import jobs
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer
 from provisioner.sandbox.cloud.catalog import render_region, size_named
 from provisioner.sandbox.cloud.droplets import asked
@@ -100,7 +100,7 @@ def render(call: Call, action: Action) -> dict[str, Any]:
         "completed_at": action.completed_at,
         "resource_id": action.droplet_id,
         "resource_type": "droplet",
-        "region": render_region(action.region, call.cloud.knobs.sold_out),
+        "region": render_region(action.region, call.cloud.options.sold_out),
         "region_slug": action.region.slug,
     }
 
@@ -117,7 +117,7 @@ def _begin(call: Call, droplet: Droplet, name: str) -> Action:
     effect = kind.prepare(call, droplet)
     action = cloud.begin(droplet, name)
     after = kind.after or droplet.status
-    cloud.lanes.submit(droplet.id, lambda: work.act(cloud, droplet, action, effect, after))
+    cloud.executors.submit(droplet.id, lambda: jobs.act(cloud, droplet, action, effect, after))
     return action
 
 
@@ -147,7 +147,7 @@ def _power_cycle(call: Call, droplet: Droplet) -> Callable[[], None]:
 
 def _snapshot(call: Call, droplet: Droplet) -> Callable[[], None]:
     name = call.form(NewSnapshot).name or f"{droplet.name}-{call.cloud.timestamp()}"
-    return lambda: work.snapshot(call.cloud, droplet, name)
+    return lambda: jobs.snapshot(call.cloud, droplet, name)
 
 
 def _rename(call: Call, droplet: Droplet) -> Callable[[], None]:

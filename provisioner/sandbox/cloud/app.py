@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from provisioner.sandbox.cloud import account, actions, droplets, firewalls, images, keys, tags
 from provisioner.sandbox.cloud.call import Call, Endpoint
 from provisioner.sandbox.cloud.errors import (
-    ApiProblem,
+    CloudApiError,
     bad_request,
     forbidden,
     not_found,
@@ -47,7 +47,7 @@ def cloud_app(cloud: Cloud) -> ASGIApp:
     """The API below the path where it is mounted (`/v2`)."""
     router = Starlette(
         routes=[_route(cloud, endpoint) for endpoint in ENDPOINTS],
-        exception_handlers={ApiProblem: _problem, HTTPException: _no_route, 500: _failure},
+        exception_handlers={CloudApiError: _problem, HTTPException: _no_route, 500: _failure},
     )
     # A redirect would turn a POST into a GET in common clients.
     router.router.redirect_slashes = False
@@ -75,26 +75,26 @@ class Gate:
 
         try:
             self._admit(request)
-        except ApiProblem as problem:
+        except CloudApiError as problem:
             await _problem(request, problem)(scope, receive, send_named)
             return
         await self._app(scope, receive, send_named)
 
     def _admit(self, request: Request) -> None:
-        knobs = self._cloud.knobs
+        options = self._cloud.options
         expected = f"Bearer {self._cloud.token}"
         offered = request.headers.get("authorization", "")
-        if knobs.token == "revoked" or not secrets.compare_digest(offered.encode(), expected.encode()):
+        if options.token == "revoked" or not secrets.compare_digest(offered.encode(), expected.encode()):
             raise unauthorized()
         with self._cloud.lock:
-            self._cloud.limits.take(knobs.hourly_limit, knobs.minute_limit)
-        if knobs.token == "read" and request.method != "GET":
+            self._cloud.limits.take(options.hourly_limit, options.minute_limit)
+        if options.token == "read" and request.method != "GET":
             raise forbidden()
 
     def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:
         headers["x-request-id"] = scope[_REQUEST_ID_KEY]
         with self._cloud.lock:
-            for name, value in self._cloud.limits.hour.headers(self._cloud.knobs.hourly_limit).items():
+            for name, value in self._cloud.limits.hour.headers(self._cloud.options.hourly_limit).items():
                 headers.setdefault(name, value)
 
 
@@ -130,7 +130,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
 
 
 def _problem(request: Request, problem: Exception) -> JSONResponse:
-    assert isinstance(problem, ApiProblem)
+    assert isinstance(problem, CloudApiError)
     body = {
         "id": problem.code,
         "message": problem.message,
@@ -142,9 +142,9 @@ def _problem(request: Request, problem: Exception) -> JSONResponse:
 def _no_route(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return _problem(request, ApiProblem(405, "method_not_allowed", "Method not allowed."))
+        return _problem(request, CloudApiError(405, "method_not_allowed", "Method not allowed."))
     return _problem(request, not_found())
 
 
 def _failure(request: Request, _error: Exception) -> JSONResponse:
-    return _problem(request, ApiProblem(500, "server_error", "Unexpected server-side error"))
+    return _problem(request, CloudApiError(500, "server_error", "Unexpected server-side error"))

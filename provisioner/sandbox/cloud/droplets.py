@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from provisioner.sandbox.cloud import firewalls, images, keys, work
+from provisioner.sandbox.cloud import firewalls, images, jobs, keys
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer, nothing
 from provisioner.sandbox.cloud.catalog import (
     REGIONS,
@@ -64,10 +64,10 @@ class _Order:
 
 def create(call: Call) -> Response:
     cloud = call.cloud
-    if cloud.knobs.account_status == "locked":
+    if cloud.options.account_status == "locked":
         raise forbidden("Your account is locked.")
     order = _order(cloud, call.form(NewDroplets))
-    if len(cloud.droplets) + len(order.names) > cloud.knobs.droplet_limit:
+    if len(cloud.droplets) + len(order.names) > cloud.options.droplet_limit:
         raise unprocessable("creating this/these droplet(s) will exceed your droplet limit")
     made = [_accept(call, order, name) for name in order.names]
     links = [_action_link(call, action) for _, action in made]
@@ -120,7 +120,7 @@ def asked(call: Call) -> Droplet:
 
 def render(call: Call, droplet: Droplet) -> dict[str, Any]:
     cloud = call.cloud
-    sold_out = cloud.knobs.sold_out
+    sold_out = cloud.options.sold_out
     return {
         "id": droplet.id,
         "name": droplet.name,
@@ -140,7 +140,7 @@ def render(call: Call, droplet: Droplet) -> dict[str, Any]:
         "volume_ids": [],
         "size": render_size(droplet.size, sold_out),
         "size_slug": droplet.size.slug,
-        "networks": _networks(droplet, public=cloud.knobs.public_networking),
+        "networks": _networks(droplet, public=cloud.options.public_networking),
         "region": render_region(droplet.region, sold_out),
         "tags": cloud.tags_of(droplet),
         "vpc_uuid": droplet.vpc_uuid,
@@ -175,7 +175,7 @@ def _order(cloud: Cloud, form: NewDroplets) -> _Order:
 
 def _region(cloud: Cloud, wanted: str | None, size: Size) -> Region:
     """The region asked for, or the first that a prefix, or nothing, leaves open."""
-    open_to_size = regions_of(size, cloud.knobs.sold_out)
+    open_to_size = regions_of(size, cloud.options.sold_out)
     matching = [region for region in REGIONS if region.slug.startswith(wanted or "")]
     if not matching:
         raise unprocessable("You specified an invalid region for Droplet creation.")
@@ -210,13 +210,13 @@ def _accept(call: Call, order: _Order, name: str) -> tuple[Droplet, Action]:
         features=order.features,
         private_address=f"10.124.{droplet_id // 250 % 250}.{droplet_id % 250 + 2}",
         vpc_uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, order.region.slug)),
-        listed_at=cloud.now() + _lag(call.faults, "list_lag", cloud.knobs.list_lag),
-        tagged_at=cloud.now() + _lag(call.faults, "tag_lag", cloud.knobs.tag_lag),
+        listed_at=cloud.now() + _lag(call.faults, "list_lag", cloud.options.list_lag),
+        tagged_at=cloud.now() + _lag(call.faults, "tag_lag", cloud.options.tag_lag),
         fate=_fate(call, order),
     )
     cloud.droplets[droplet.id] = droplet
     action = cloud.begin(droplet, "create")
-    cloud.lanes.submit(droplet.id, lambda: work.create(cloud, droplet, action))
+    cloud.executors.submit(droplet.id, lambda: jobs.create(cloud, droplet, action))
     return droplet, action
 
 
@@ -239,7 +239,7 @@ def _delete(cloud: Cloud, droplet: Droplet) -> None:
     action = cloud.begin(droplet, "destroy")
     cloud.finish(droplet, action)
     firewalls.apply(cloud)
-    cloud.lanes.end(droplet.id, lambda: work.destroy(cloud, droplet))
+    cloud.executors.end(droplet.id, lambda: jobs.destroy(cloud, droplet))
 
 
 def _action_link(call: Call, action: Action) -> dict[str, Any]:

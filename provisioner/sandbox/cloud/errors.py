@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class ApiProblem(Exception):
+class CloudApiError(Exception):
     """An answer other than success; rendered as `{"id", "message", "request_id"}` by the app."""
 
     def __init__(
@@ -16,34 +16,34 @@ class ApiProblem(Exception):
         self.headers = dict(headers or {})
 
 
-def bad_request(message: str) -> ApiProblem:
-    return ApiProblem(400, "bad_request", message)
+def bad_request(message: str) -> CloudApiError:
+    return CloudApiError(400, "bad_request", message)
 
 
-def unauthorized() -> ApiProblem:
+def unauthorized() -> CloudApiError:
     """The capital U is what the real API sends, unlike the lower case of its specification."""
-    return ApiProblem(401, "Unauthorized", "Unable to authenticate you")
+    return CloudApiError(401, "Unauthorized", "Unable to authenticate you")
 
 
-def forbidden(message: str = "You are not authorized to perform this operation") -> ApiProblem:
-    return ApiProblem(403, "forbidden", message)
+def forbidden(message: str = "You are not authorized to perform this operation") -> CloudApiError:
+    return CloudApiError(403, "forbidden", message)
 
 
-def not_found() -> ApiProblem:
-    return ApiProblem(404, "not_found", "The resource you requested could not be found.")
+def not_found() -> CloudApiError:
+    return CloudApiError(404, "not_found", "The resource you requested could not be found.")
 
 
-def conflict(message: str) -> ApiProblem:
-    return ApiProblem(409, "conflict", message)
+def conflict(message: str) -> CloudApiError:
+    return CloudApiError(409, "conflict", message)
 
 
-def unsupported_media_type() -> ApiProblem:
-    return ApiProblem(415, "unsupported_media_type", "Content-Type must be application/json")
+def unsupported_media_type() -> CloudApiError:
+    return CloudApiError(415, "unsupported_media_type", "Content-Type must be application/json")
 
 
-def unprocessable(message: str) -> ApiProblem:
-    return ApiProblem(422, "unprocessable_entity", message)
+def unprocessable(message: str) -> CloudApiError:
+    return CloudApiError(422, "unprocessable_entity", message)
 
 
-def too_many_requests(headers: Mapping[str, str]) -> ApiProblem:
-    return ApiProblem(429, "too_many_requests", "API rate limit exceeded.", headers)
+def too_many_requests(headers: Mapping[str, str]) -> CloudApiError:
+    return CloudApiError(429, "too_many_requests", "API rate limit exceeded.", headers)

@@ -172,14 +172,14 @@ def remove_rules(call: Call) -> Response:
 
 
 def apply(cloud: Cloud) -> None:
-    """Tell every machine whose rules are not those in force; the telling happens on its own lane."""
+    """Tell every machine whose rules are not those in force; the telling happens on its own executor."""
     for droplet in cloud.droplets.values():
         if droplet.has_machine and inbound_of(cloud, droplet) != droplet.inbound:
-            cloud.lanes.submit(droplet.id, lambda droplet=droplet: enforce(cloud, droplet))  # type: ignore[misc]
+            cloud.executors.submit(droplet.id, lambda droplet=droplet: enforce(cloud, droplet))  # type: ignore[misc]
 
 
 def enforce(cloud: Cloud, droplet: Droplet) -> None:
-    """Make a machine let in what its firewalls say now; runs on the machine's lane, without the lock."""
+    """Make a machine let in what its firewalls say now; runs on the machine's executor, without the lock."""
     with cloud.lock:
         wanted = inbound_of(cloud, droplet)
         if not droplet.has_machine or wanted == droplet.inbound:

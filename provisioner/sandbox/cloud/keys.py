@@ -26,7 +26,7 @@ class NewName(BaseModel):
 
 
 def index(call: Call) -> Response:
-    call.cloud.limits.take_key_list(call.cloud.knobs.key_list_limit)
+    call.cloud.limits.take_key_list(call.cloud.options.key_list_limit)
     return paginate(call, "ssh_keys", list(call.cloud.keys.values()), render, SinglePage.EMPTY_PAGES)
 
 

@@ -1,11 +1,11 @@
-"""What can be turned on a running cloud: its timing, its limits, the state of its account and token."""
+"""What can be changed of a running cloud: its timing, its limits, the state of its account and token."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class CloudKnobs(BaseModel):
+class CloudOptions(BaseModel):
     """Settings of one sandbox cloud; times are seconds, and the defaults are the fastest faithful cloud."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)

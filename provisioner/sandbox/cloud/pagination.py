@@ -2,7 +2,7 @@
 
 The specification shows three forms of `links` for a list that fits in one page; each resource here has
 one of them, so that clients meet all three. A larger `per_page` than 200 counts as 200, a page after the
-last is empty: neither is specified. The knob `page_size` makes the most fewer.
+last is empty: neither is specified. The option `page_size` makes the most fewer.
 """
 
 import math
@@ -37,7 +37,7 @@ def paginate(
 ) -> JSONResponse:
     """The page of `items` that the call asks for, under `name`."""
     page = _positive(call, "page", 1)
-    per_page = min(_positive(call, "per_page", DEFAULT_PER_PAGE), call.cloud.knobs.page_size)
+    per_page = min(_positive(call, "per_page", DEFAULT_PER_PAGE), call.cloud.options.page_size)
     last = max(1, math.ceil(len(items) / per_page))
     shown = items[(page - 1) * per_page : page * per_page]
     body: dict[str, Any] = {name: [render(item) for item in shown], "meta": {"total": len(items)}}

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from provisioner.sandbox.cloud.errors import ApiProblem, too_many_requests
+from provisioner.sandbox.cloud.errors import CloudApiError, too_many_requests
 
 HOUR = 3600.0
 MINUTE = 60.0
@@ -76,6 +76,6 @@ class RateLimits:
         for window in (self.hour, self.minute, self.key_lists):
             window.clear()
 
-    def _burst(self, hourly_limit: int) -> ApiProblem:
+    def _burst(self, hourly_limit: int) -> CloudApiError:
         wait = max(1, math.ceil(self.minute.free_at() - self._now()))
         return too_many_requests({**self.hour.headers(hourly_limit), "retry-after": str(wait)})

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from provisioner.sandbox.cloud.catalog import Image, Region, Size
-from provisioner.sandbox.cloud.concurrency import Lanes
-from provisioner.sandbox.cloud.options import CloudKnobs
+from provisioner.sandbox.cloud.executors import MachineExecutors
+from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.cloud.ratelimit import RateLimits
 from provisioner.sandbox.machines.interface import Machines
 
@@ -86,21 +86,21 @@ class Cloud:
         machines: Machines,
         token: str,
         *,
-        knobs: CloudKnobs | None = None,
+        options: CloudOptions | None = None,
         outside: str = "127.0.0.1",
         bootable: frozenset[str] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.machines = machines
         self.token = token
-        self.knobs = knobs or CloudKnobs()
+        self.options = options or CloudOptions()
         self.outside = outside
         """The address that "the internet" has for a droplet: the sandbox's host. Firewalls look for it."""
         self.bootable = bootable
         """The slugs that its machines can boot, snapshots aside; None for all."""
         self.now = now
         self.lock = threading.RLock()
-        self.lanes = Lanes()
+        self.executors = MachineExecutors()
         self.limits = RateLimits(now)
         self.droplets: dict[int, Droplet] = {}
         self.actions: dict[int, Action] = {}
@@ -150,4 +150,4 @@ class Cloud:
 
     def close(self) -> None:
         """Wait for running work; the machines themselves are closed by whoever made them."""
-        self.lanes.close()
+        self.executors.close()

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.cloud.options import CloudKnobs
+from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.control.assembly import Assembly
 from provisioner.sandbox.control.people import people_routes
@@ -105,13 +105,15 @@ def _fault_routes(assembly: Assembly) -> list[Route]:
 def _cloud_routes(assembly: Assembly) -> list[Route]:
     cloud = assembly.cloud
 
-    async def knobs(_request: Request) -> Response:
-        return JSONResponse(cloud.knobs.model_dump())
+    async def options(_request: Request) -> Response:
+        return JSONResponse(cloud.options.model_dump())
 
-    async def turn(request: Request) -> Response:
+    async def set_options(request: Request) -> Response:
         with cloud.lock:
-            cloud.knobs = CloudKnobs.model_validate({**cloud.knobs.model_dump(), **await request.json()})
-        return JSONResponse(cloud.knobs.model_dump())
+            cloud.options = CloudOptions.model_validate(
+                {**cloud.options.model_dump(), **await request.json()}
+            )
+        return JSONResponse(cloud.options.model_dump())
 
     async def fresh_limits(_request: Request) -> Response:
         with cloud.lock:
@@ -122,8 +124,8 @@ def _cloud_routes(assembly: Assembly) -> list[Route]:
         return JSONResponse(_droplets(assembly))
 
     return [
-        Route("/cloud", knobs, methods=["GET"]),
-        Route("/cloud", turn, methods=["PATCH"]),
+        Route("/cloud", options, methods=["GET"]),
+        Route("/cloud", set_options, methods=["PATCH"]),
         Route("/cloud/limits", fresh_limits, methods=["DELETE"]),
         Route("/droplets", droplets),
     ]

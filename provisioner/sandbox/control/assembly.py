@@ -113,7 +113,7 @@ class Assembly:
         if self.options.pretend:
             pretend = PretendMachines()
             self._stack.callback(pretend.close)
-            self._add_cloud(Cloud(pretend, self.tokens.digitalocean, knobs=self.options.cloud))
+            self._add_cloud(Cloud(pretend, self.tokens.digitalocean, options=self.options.cloud))
             return LOOPBACK
         from provisioner.sandbox.machines import host, image, nspawn
 
@@ -127,7 +127,7 @@ class Assembly:
             Cloud(
                 machines,
                 self.tokens.digitalocean,
-                knobs=self.options.cloud,
+                options=self.options.cloud,
                 outside=machines.gateway,
                 bootable=frozenset({image.DEBIAN}),
             )

@@ -10,7 +10,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.cloud.options import CloudKnobs
+from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.control.launch import down, up
 from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.control.state import StateFolder
@@ -175,12 +175,12 @@ class Sandbox:
     # The cloud
 
     @property
-    def knobs(self) -> CloudKnobs:
-        return CloudKnobs(**self._ask("GET", "/cloud"))
+    def cloud_options(self) -> CloudOptions:
+        return CloudOptions(**self._ask("GET", "/cloud"))
 
-    def turn(self, **knobs: Any) -> CloudKnobs:
-        """Change some of the cloud's settings (`CloudKnobs`) from now on."""
-        return CloudKnobs(**self._ask("PATCH", "/cloud", knobs))
+    def set_cloud_options(self, **options: Any) -> CloudOptions:
+        """Change some of the cloud's settings (`CloudOptions`) from now on."""
+        return CloudOptions(**self._ask("PATCH", "/cloud", options))
 
     def forget_rate(self) -> None:
         """Begin the windows of the rate limits anew."""
@@ -271,12 +271,12 @@ def running_sandbox(folder: Path | None = None, *, pretend: bool = True, **cloud
     """A sandbox of one's own for the length of the block, in a process of its own; for tests.
 
     `folder` becomes its state folder (a temporary one without it, or when its path is too long for a socket);
-    `cloud` are settings of `CloudKnobs`. Afterwards it is stopped, and SandboxError is raised if anything of
+    `cloud` are fields of `CloudOptions`. Afterwards it is stopped, and SandboxError is raised if anything of
     it is left.
     """
     with tempfile.TemporaryDirectory(prefix="sandbox-") as temporary:
         state = folder if folder is not None and len(os.fsencode(folder)) < 80 else Path(temporary)
-        options = Options(state=state, pretend=pretend, cloud=CloudKnobs(**cloud))
+        options = Options(state=state, pretend=pretend, cloud=CloudOptions(**cloud))
         up(options, say=lambda _line: None)
         try:
             yield Sandbox(state)

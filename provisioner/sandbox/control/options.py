@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from provisioner.sandbox.cloud.options import CloudKnobs
+from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.control.state import StateFolder
 from provisioner.sandbox.machines.cache import DEFAULT_CACHE
 
@@ -25,7 +25,7 @@ class Options(BaseModel):
     state: Path
     pretend: bool = False
     cache: Path = Field(default_factory=own_cache)
-    cloud: CloudKnobs = CloudKnobs()
+    cloud: CloudOptions = CloudOptions()
 
     @property
     def folder(self) -> StateFolder:

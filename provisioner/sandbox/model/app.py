@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from provisioner.sandbox.model import requests
 from provisioner.sandbox.model.answers import answer_to
-from provisioner.sandbox.model.requests import ApiProblem, Asked
+from provisioner.sandbox.model.requests import Asked, ModelApiError
 
 MODELS = {
     "claude-opus-5": "Claude Opus 5",
@@ -88,7 +88,7 @@ def model_app(model: Model) -> Starlette:
         try:
             body = await requests.body_of(request)
             response = _answer(request, body, model)
-        except ApiProblem as problem:
+        except ModelApiError as problem:
             response = JSONResponse(problem.body, problem.status)
         model.requests.append(Seen(request.method, _path(request), body, response.status_code))
         response.headers["request-id"] = _identity("req", len(model.requests))
@@ -113,7 +113,7 @@ def _answer(request: Request, body: Any, model: Model) -> Response:
     if path == "/v1/models" or path.startswith("/v1/models/"):
         requests.check_access(request, "GET", model.keys)
         return JSONResponse(_models(path.removeprefix("/v1/models").strip("/")))
-    raise ApiProblem(404, "not_found_error", "Not Found")
+    raise ModelApiError(404, "not_found_error", "Not Found")
 
 
 def _path(request: Request) -> str:
@@ -179,5 +179,5 @@ def _models(wanted: str) -> dict[str, Any]:
         return {"data": listed, "has_more": False, "first_id": listed[0]["id"], "last_id": listed[-1]["id"]}
     found = next((model for model in listed if model["id"] == wanted), None)
     if found is None:
-        raise ApiProblem(404, "not_found_error", f"model: {wanted}")
+        raise ModelApiError(404, "not_found_error", f"model: {wanted}")
     return found

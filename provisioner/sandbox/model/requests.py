@@ -19,7 +19,7 @@ _BLOCKS = {
 }
 
 
-class ApiProblem(Exception):
+class ModelApiError(Exception):
     """The answer `{"type": "error", …}` with this HTTP status."""
 
     def __init__(self, status: int, kind: str, message: str) -> None:
@@ -56,18 +56,18 @@ async def body_of(request: Request) -> Any:
 def check_access(request: Request, method: str, keys: frozenset[str]) -> None:
     """The right method, a key that is let in, and an API version."""
     if request.method != method:
-        raise ApiProblem(405, "invalid_request_error", "Method Not Allowed")
+        raise ModelApiError(405, "invalid_request_error", "Method Not Allowed")
     key = request.headers.get("x-api-key", "")
     if not key:
-        raise ApiProblem(401, "authentication_error", "x-api-key header is required")
+        raise ModelApiError(401, "authentication_error", "x-api-key header is required")
     if keys and key not in keys:
-        raise ApiProblem(401, "authentication_error", "invalid x-api-key")
+        raise ModelApiError(401, "authentication_error", "invalid x-api-key")
     if not request.headers.get("anthropic-version"):
         raise _invalid("anthropic-version: header is required")
 
 
 def asked(body: Any, *, count_only: bool = False) -> Asked:
-    """The request in a body. Raises ApiProblem 400 for a wrong shape, 404 for a model that is not there."""
+    """The request in a body. Raises ModelApiError: 400 for a wrong shape, 404 for no such model."""
     if not isinstance(body, dict):
         raise _invalid("Input should be a valid dictionary")
     model = _required(body, "model", str)
@@ -76,7 +76,7 @@ def asked(body: Any, *, count_only: bool = False) -> Asked:
         raise _invalid("max_tokens: Input should be greater than or equal to 1")
     messages = _messages(body)
     if not model.startswith("claude-"):
-        raise ApiProblem(404, "not_found_error", f"model: {model}")
+        raise ModelApiError(404, "not_found_error", f"model: {model}")
     return Asked(
         model=model,
         max_tokens=max_tokens,
@@ -144,5 +144,5 @@ def _required(body: dict[str, Any], name: str, kind: type) -> Any:
     return body[name]
 
 
-def _invalid(message: str) -> ApiProblem:
-    return ApiProblem(400, "invalid_request_error", message)
+def _invalid(message: str) -> ModelApiError:
+    return ModelApiError(400, "invalid_request_error", message)

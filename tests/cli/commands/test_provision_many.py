@@ -35,7 +35,7 @@ def operator(cloud: Sandbox, tmp_path: Path) -> Iterator[Operator]:
         operator.done("add", email, f"sub_{number}")
     yield operator
     cloud.clear_faults()
-    cloud.turn(boot_seconds=0)
+    cloud.set_cloud_options(boot_seconds=0)
 
 
 def states(operator: Operator) -> dict[str, str]:
@@ -88,7 +88,7 @@ def test_one_failure_leaves_the_others_alone_and_names_the_command_for_it(
 
 
 def test_ctrl_c_ends_with_130_and_all_can_go_on(operator: Operator, cloud: Sandbox) -> None:
-    cloud.turn(boot_seconds=NEVER)
+    cloud.set_cloud_options(boot_seconds=NEVER)
     with operator.start("provision", *EMAILS, "--until", "droplet") as run:
         for email in EMAILS:
             run.wait_for(f"{email}  droplet    waiting for droplet")
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_with_130_and_all_can_go_on(operator: Operator, cloud: Sandb
 
 
 def test_a_killed_run_shows_as_interrupted_at_once(operator: Operator, cloud: Sandbox) -> None:
-    cloud.turn(boot_seconds=NEVER)
+    cloud.set_cloud_options(boot_seconds=NEVER)
     with operator.start("provision", EMAILS[0], "--until", "droplet") as run:
         run.wait_for("waiting for droplet")
         busy = operator.run("provision", EMAILS[0], "--until", "droplet")

@@ -155,7 +155,7 @@ def test_up_and_down(invoke: Invoke, tmp_path: Path) -> None:
     try:
         first = command("up", "--pretend", "--boot-seconds", "2")
         assert (first.code, first.out, "the sandbox is up" in first.err) == (0, "", True)
-        assert Sandbox(tmp_path / "box").knobs.boot_seconds == 2
+        assert Sandbox(tmp_path / "box").cloud_options.boot_seconds == 2
         again = command("up", "--pretend")
         assert (again.code, again.err) == (0, "the sandbox is up already\n")
         assert command("down").err == "the sandbox is down\n"

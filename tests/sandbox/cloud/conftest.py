@@ -107,7 +107,7 @@ def api(server: tuple[Switch, str]) -> Iterator[Api]:
     switch, address = server
     clock, machines, book = Clock(), PretendMachines(), FaultBook()
     cloud = Cloud(machines, TOKEN, now=clock)
-    cloud.knobs.minute_limit = cloud.knobs.hourly_limit = 1_000_000
+    cloud.options.minute_limit = cloud.options.hourly_limit = 1_000_000
     switch.app = Starlette(routes=[Mount("/v2", Injection(cloud_app(cloud), "cloud", book))])
     endpoint = f"{address}/v2/"
     headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -32,7 +32,7 @@ def test_power_actions_act_on_the_machine_and_the_status(api: Api) -> None:
 
 def test_only_one_event_may_be_pending(api: Api) -> None:
     droplet = api.created()
-    api.cloud.knobs.action_seconds = 3600
+    api.cloud.options.action_seconds = 3600
     response = api.http.post(f"droplets/{droplet['id']}/actions", json={"type": "reboot"})
     assert response.json()["action"]["status"] == "in-progress"
     assert refusal(api, droplet["id"], "reboot") == "Droplet already has a pending event."
@@ -40,7 +40,7 @@ def test_only_one_event_may_be_pending(api: Api) -> None:
 
 
 def test_a_new_droplet_has_its_creation_pending(api: Api) -> None:
-    api.cloud.knobs.boot_seconds = 3600
+    api.cloud.options.boot_seconds = 3600
     droplet_id = api.create().json()["droplet"]["id"]
     assert refusal(api, droplet_id, "power_off") == "Droplet already has a pending event."
 

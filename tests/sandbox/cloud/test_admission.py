@@ -19,15 +19,15 @@ def test_a_wrong_token_is_not_let_in(api: Api, header: str | None) -> None:
 
 
 def test_a_revoked_token_and_one_that_may_only_read(api: Api) -> None:
-    api.cloud.knobs.token = "read"
+    api.cloud.options.token = "read"
     assert api.http.get("account").status_code == 200
     assert api.create().json()["id"] == "forbidden"
-    api.cloud.knobs.token = "revoked"
+    api.cloud.options.token = "revoked"
     assert api.http.get("account").status_code == 401
 
 
 def test_the_account_tells_its_limits(api: Api) -> None:
-    api.cloud.knobs.droplet_limit = 7
+    api.cloud.options.droplet_limit = 7
     account = api.http.get("account/").json()["account"]
     assert (account["droplet_limit"], account["status"]) == (7, "active")
 
@@ -55,7 +55,7 @@ def test_a_body_must_be_a_json_object_and_say_so(api: Api) -> None:
 
 
 def test_every_answer_tells_the_rate(api: Api) -> None:
-    api.cloud.knobs.hourly_limit = 5000
+    api.cloud.options.hourly_limit = 5000
     first, second = api.http.get("account"), api.http.get("nowhere")
     assert first.headers["ratelimit-limit"] == "5000"
     remaining = [int(answer.headers["ratelimit-remaining"]) for answer in (first, second)]
@@ -64,7 +64,7 @@ def test_every_answer_tells_the_rate(api: Api) -> None:
 
 
 def test_the_limit_of_a_minute_says_when_to_come_again(api: Api) -> None:
-    api.cloud.knobs.minute_limit = 3
+    api.cloud.options.minute_limit = 3
     for _ in range(3):
         assert api.http.get("account").status_code == 200
     refused = api.http.get("account")
@@ -77,7 +77,7 @@ def test_the_limit_of_a_minute_says_when_to_come_again(api: Api) -> None:
 
 
 def test_the_limit_of_an_hour_only_tells_its_reset(api: Api) -> None:
-    api.cloud.knobs.hourly_limit = 2
+    api.cloud.options.hourly_limit = 2
     for _ in range(2):
         api.http.get("account")
     refused = api.http.get("account")
@@ -89,6 +89,6 @@ def test_the_limit_of_an_hour_only_tells_its_reset(api: Api) -> None:
 
 
 def test_a_wrong_token_does_not_use_up_the_rate(api: Api) -> None:
-    api.cloud.knobs.minute_limit = 1
+    api.cloud.options.minute_limit = 1
     httpx.get(f"{api.endpoint}account", headers={"Authorization": "Bearer wrong"}, verify=False)
     assert api.http.get("account").status_code == 200

@@ -40,7 +40,7 @@ def error(response: httpx.Response) -> tuple[int, str, str]:
 
 
 def test_a_creation_is_accepted_before_anything_is_there(api: Api) -> None:
-    api.cloud.knobs.boot_seconds = 3600
+    api.cloud.options.boot_seconds = 3600
     response = api.create(tags=["customer"])
     body = response.json()
     droplet = body["droplet"]
@@ -111,20 +111,20 @@ def test_tags_have_their_own_characters(api: Api) -> None:
 
 def test_a_region_may_be_a_prefix_or_left_out(api: Api) -> None:
     assert api.created("prefixed", region="sfo")["region"]["slug"] == "sfo2"
-    api.cloud.knobs.sold_out = ("sfo2",)
+    api.cloud.options.sold_out = ("sfo2",)
     assert api.created("other", region="sfo")["region"]["slug"] == "sfo3"
     assert api.created("anywhere", region=None)["region"]["slug"] == "nyc1"
 
 
 def test_the_droplet_limit_counts(api: Api) -> None:
-    api.cloud.knobs.droplet_limit = 1
+    api.cloud.options.droplet_limit = 1
     api.created()
     message = "creating this/these droplet(s) will exceed your droplet limit"
     assert error(api.create("two")) == (422, "unprocessable_entity", message)
 
 
 def test_a_locked_account_creates_nothing(api: Api) -> None:
-    api.cloud.knobs.account_status = "locked"
+    api.cloud.options.account_status = "locked"
     assert error(api.create())[:2] == (403, "forbidden")
 
 
@@ -167,7 +167,7 @@ def test_a_deleted_droplet_is_gone_with_its_machine(api: Api) -> None:
 
 
 def test_a_droplet_can_be_deleted_while_it_is_made(api: Api) -> None:
-    api.cloud.knobs.boot_seconds = 0.2
+    api.cloud.options.boot_seconds = 0.2
     droplet_id = api.create().json()["droplet"]["id"]
     eventually(lambda: droplet_id in api.machines.specs)
     assert api.http.delete(f"droplets/{droplet_id}").status_code == 204
@@ -187,7 +187,7 @@ def test_deleting_by_tag_takes_all_of_it_and_nothing_else(api: Api) -> None:
 
 
 def test_lists_may_lag_behind_the_creation(api: Api) -> None:
-    api.cloud.knobs.list_lag = 5
+    api.cloud.options.list_lag = 5
     droplet = api.created("late", tags=["t"])
     for query in ("", "?name=late", "?tag_name=t"):
         assert api.http.get(f"droplets{query}").json()["meta"]["total"] == 0
@@ -197,7 +197,7 @@ def test_lists_may_lag_behind_the_creation(api: Api) -> None:
 
 
 def test_tags_may_lag_behind_the_creation(api: Api) -> None:
-    api.cloud.knobs.tag_lag = 5
+    api.cloud.options.tag_lag = 5
     response = api.create("late", tags=["t"]).json()
     assert response["droplet"]["tags"] == []
     assert api.http.get("droplets?tag_name=t").json()["droplets"] == []

@@ -43,7 +43,7 @@ def test_a_droplet_from_creation_to_deletion(api: Api, manager: digitalocean.Man
 
 def test_long_lists_come_whole(api: Api, manager: digitalocean.Manager) -> None:
     for number in range(230):
-        api.cloud.knobs.droplet_limit = 500
+        api.cloud.options.droplet_limit = 500
         assert api.create(f"d{number}").status_code == 202
     assert {droplet.name for droplet in manager.get_all_droplets()} == {f"d{n}" for n in range(230)}
 

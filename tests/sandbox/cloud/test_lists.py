@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import URL
 
 from provisioner.sandbox.cloud.call import Call
-from provisioner.sandbox.cloud.errors import ApiProblem
+from provisioner.sandbox.cloud.errors import CloudApiError
 from provisioner.sandbox.cloud.pagination import SinglePage, paginate
 from provisioner.sandbox.cloud.state import Cloud
 from provisioner.sandbox.machines.pretend import PretendMachines
@@ -76,7 +76,7 @@ def test_a_single_page_has_the_three_forms_of_the_specification() -> None:
 @pytest.mark.parametrize("name", ["page", "per_page"])
 @given(text=st.text().filter(lambda text: not (text.isascii() and text.isdecimal() and int(text) > 0)))
 def test_a_page_that_is_no_number_is_a_bad_request(name: str, text: str) -> None:
-    with pytest.raises(ApiProblem) as problem:
+    with pytest.raises(CloudApiError) as problem:
         page(3, {name: text})
     assert problem.value.status == 400
 
@@ -97,7 +97,7 @@ def test_links_lead_back_to_the_host_that_was_asked(api: Api) -> None:
 def test_a_small_page_size_makes_many_pages_whatever_is_asked_for(api: Api) -> None:
     for number in range(3):
         assert api.create(f"d{number}").status_code == 202
-    api.cloud.knobs.page_size = 1
+    api.cloud.options.page_size = 1
 
     body = api.http.get("droplets/?per_page=200").json()
 
@@ -120,7 +120,7 @@ def test_catalogues_have_what_the_product_orders(api: Api) -> None:
 
 
 def test_what_is_sold_out_is_not_offered(api: Api) -> None:
-    api.cloud.knobs.sold_out = ("s-1vcpu-2gb", "sfo2")
+    api.cloud.options.sold_out = ("s-1vcpu-2gb", "sfo2")
     sizes = {size["slug"]: size for size in api.http.get("sizes").json()["sizes"]}
     assert sizes["s-1vcpu-2gb"]["available"] is False
     assert "sfo2" not in sizes["s-1vcpu-1gb"]["regions"]

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.cloud.options import CloudKnobs
+from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.control import launch
 from provisioner.sandbox.control.client import Sandbox, running_sandbox
 from provisioner.sandbox.control.options import Options
@@ -294,13 +294,13 @@ def test_mail_arrives_in_the_mailbox(options: Options) -> None:
         assert sandbox.wait_for_mail("jane@example.com", timeout=0.05) is None
 
 
-def test_knobs_turn_while_it_runs(options: Options) -> None:
+def test_cloud_options_change_while_it_runs(options: Options) -> None:
     with running_sandbox(options.state, boot_seconds=3) as sandbox:
-        assert sandbox.knobs == CloudKnobs(boot_seconds=3)
-        assert sandbox.turn(sold_out=["sfo2"], boot_seconds=0).sold_out == ("sfo2",)
+        assert sandbox.cloud_options == CloudOptions(boot_seconds=3)
+        assert sandbox.set_cloud_options(sold_out=["sfo2"], boot_seconds=0).sold_out == ("sfo2",)
         with pytest.raises(SandboxError, match="boot_seconds"):
-            sandbox.turn(boot_seconds=-1)
-        assert sandbox.knobs.boot_seconds == 0
+            sandbox.set_cloud_options(boot_seconds=-1)
+        assert sandbox.cloud_options.boot_seconds == 0
 
 
 def test_two_sandboxes_do_not_meet(tmp_path: Path) -> None:

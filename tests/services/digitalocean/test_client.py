@@ -234,7 +234,7 @@ def test_a_firewall_whose_answer_was_lost_is_found(cloud: FastCloud) -> None:
 
 
 def test_a_revoked_token_is_named(cloud: FastCloud) -> None:
-    cloud.cloud.knobs.token = "revoked"
+    cloud.cloud.options.token = "revoked"
 
     with pytest.raises(TokenRefused) as error:
         cloud.client().account()
@@ -246,7 +246,7 @@ def test_a_revoked_token_is_named(cloud: FastCloud) -> None:
 
 
 def test_a_token_that_may_only_read_is_named(cloud: FastCloud) -> None:
-    cloud.cloud.knobs.token = "read"
+    cloud.cloud.options.token = "read"
 
     with pytest.raises(ScopeMissing, match="could not create the droplet") as error:
         cloud.client().create_droplet(SPEC)
@@ -276,7 +276,7 @@ def test_a_creation_that_a_gateway_refused_is_uncertain(cloud: FastCloud) -> Non
 
 
 def test_a_locked_account_is_named(cloud: FastCloud) -> None:
-    cloud.cloud.knobs.account_status = "locked"
+    cloud.cloud.options.account_status = "locked"
 
     with pytest.raises(AccountLocked):
         cloud.client().create_droplet(SPEC)
@@ -284,7 +284,7 @@ def test_a_locked_account_is_named(cloud: FastCloud) -> None:
 
 
 def test_the_droplet_limit_is_named(cloud: FastCloud) -> None:
-    cloud.cloud.knobs.droplet_limit = 0
+    cloud.cloud.options.droplet_limit = 0
 
     with pytest.raises(DropletLimitReached) as error:
         cloud.client().create_droplet(SPEC)

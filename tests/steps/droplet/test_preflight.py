@@ -101,7 +101,7 @@ def test_an_image_that_does_not_fit_on_the_disk_is_named(cloud: FastCloud, monke
 
 
 @pytest.mark.parametrize(
-    ("knobs", "kind", "what"),
+    ("options", "kind", "what"),
     [
         ({"token": "revoked"}, "token", "DIGITALOCEAN_ACCESS_TOKEN"),
         ({"account_status": "locked"}, "account", "Your account is locked."),
@@ -111,10 +111,10 @@ def test_an_image_that_does_not_fit_on_the_disk_is_named(cloud: FastCloud, monke
     ],
 )
 def test_what_the_account_may_not_is_named(
-    cloud: FastCloud, knobs: dict[str, object], kind: str, what: str
+    cloud: FastCloud, options: dict[str, object], kind: str, what: str
 ) -> None:
-    for knob, value in knobs.items():
-        setattr(cloud.cloud.knobs, knob, value)
+    for option, value in options.items():
+        setattr(cloud.cloud.options, option, value)
 
     found = preflight(cloud.client(), [PLAIN], KEY)
 
@@ -182,7 +182,7 @@ def test_a_run_is_refused_before_anybody_is_written_to(cloud: FastCloud, workspa
 
 
 def test_a_plan_says_it_too(cloud: FastCloud, workspace: Workspace) -> None:
-    cloud.cloud.knobs.token = "revoked"
+    cloud.cloud.options.token = "revoked"
 
     made = plan(
         workspace, settings_in(workspace, cloud), EMAIL, lambda _: None, workflow=workflow(CreateDroplet())

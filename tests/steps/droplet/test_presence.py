@@ -64,9 +64,9 @@ def test_an_address_that_changed_is_said_to_have(cloud: FastCloud, work: MemoryW
 
 
 def test_one_that_has_lost_its_address_or_is_off_is_said_to(cloud: FastCloud, work: MemoryWork) -> None:
-    cloud.cloud.knobs.public_networking = False
+    cloud.cloud.options.public_networking = False
     assert "has no public IPv4 address any more" in refusal(cloud, work, DropletFailed).summary
-    cloud.cloud.knobs.public_networking = True
+    cloud.cloud.options.public_networking = True
     cloud.droplets[0].status = "off"
     assert "is off" in refusal(cloud, work, DropletFailed).summary
 

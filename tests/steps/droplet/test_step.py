@@ -365,7 +365,7 @@ def test_the_wish_in_the_record_goes_before_the_settings(cloud: FastCloud, opera
 
 def test_a_refused_request_leaves_no_wish_behind(cloud: FastCloud, operator_key: Path) -> None:
     """The operator changes the settings then, and they have to count."""
-    cloud.cloud.knobs.sold_out = ("sfo3",)
+    cloud.cloud.options.sold_out = ("sfo3",)
     work = new_work(cloud, operator_key)
     with pytest.raises(NotOffered):
         CreateDroplet().run(work)
@@ -529,7 +529,7 @@ def test_a_droplet_that_takes_too_long_is_waited_for_by_the_next_run(
 
 
 def test_an_active_droplet_without_a_public_address_is_named(cloud: FastCloud, operator_key: Path) -> None:
-    cloud.cloud.knobs.public_networking = False
+    cloud.cloud.options.public_networking = False
     work = new_work(cloud, operator_key, active_seconds=20)
 
     with pytest.raises(
@@ -540,7 +540,7 @@ def test_an_active_droplet_without_a_public_address_is_named(cloud: FastCloud, o
     assert not error.value.retry
     assert "public networking" in (error.value.hint or "")
     assert any("without a public IPv4 address" in line for line in work.said)
-    cloud.cloud.knobs.public_networking = True
+    cloud.cloud.options.public_networking = True
     CreateDroplet().run(work)
     demand_whole(cloud, work)
 
@@ -578,7 +578,7 @@ def test_a_droplet_that_is_switched_off_is_named(cloud: FastCloud, operator_key:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "name"),
+    ("options", "name"),
     [
         ({"token": "revoked"}, TokenRefused),
         ({"account_status": "locked"}, AccountLocked),
@@ -588,12 +588,12 @@ def test_a_droplet_that_is_switched_off_is_named(cloud: FastCloud, operator_key:
     ],
 )
 def test_what_is_refused_is_named_and_the_next_run_asks_at_once(
-    cloud: FastCloud, operator_key: Path, knobs: dict[str, object], name: type[CloudError]
+    cloud: FastCloud, operator_key: Path, options: dict[str, object], name: type[CloudError]
 ) -> None:
     work = new_work(cloud, operator_key)
-    before = cloud.cloud.knobs.model_copy()
-    for knob, value in knobs.items():
-        setattr(cloud.cloud.knobs, knob, value)
+    before = cloud.cloud.options.model_copy()
+    for option, value in options.items():
+        setattr(cloud.cloud.options, option, value)
 
     with pytest.raises(name) as error:
         CreateDroplet().run(work)
@@ -601,7 +601,7 @@ def test_what_is_refused_is_named_and_the_next_run_asks_at_once(
     assert error.value.hint
     assert not error.value.retry
     assert cloud.droplets == []
-    cloud.cloud.knobs = before
+    cloud.cloud.options = before
     CreateDroplet().run(work)
     demand_whole(cloud, work)
     assert all(seconds == 2 for seconds in cloud.clock.waited)

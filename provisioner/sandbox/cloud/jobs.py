@@ -1,4 +1,4 @@
-"""What happens to a droplet after its request was answered: its machine's side, on the machine's lane."""
+"""What happens to a droplet after its request was answered: its machine's side, on the machine's executor."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def create(cloud: Cloud, droplet: Droplet, action: Action) -> None:
     """Make the machine; the droplet is active when it is up and `boot_seconds` have passed."""
-    ready_at = cloud.now() + cloud.knobs.boot_seconds
+    ready_at = cloud.now() + cloud.options.boot_seconds
     if droplet.fate in ("vanish", "errored", "stuck"):
         _meet_fate(cloud, droplet, action, ready_at)
         return
@@ -24,7 +24,7 @@ def create(cloud: Cloud, droplet: Droplet, action: Action) -> None:
         log.error("droplet %s (%s) could not be made: %s", droplet.id, droplet.name, error)
         _vanish(cloud, droplet, action)
         return
-    cloud.lanes.sleep(ready_at - cloud.now())
+    cloud.executors.sleep(ready_at - cloud.now())
     with cloud.lock:
         droplet.status = "active"
         cloud.finish(droplet, action)
@@ -42,7 +42,7 @@ def act(
     cloud: Cloud, droplet: Droplet, action: Action, effect: Callable[[], None], after: DropletStatus
 ) -> None:
     """Do an action's effect on the machine and complete it; a failing effect is an errored action."""
-    ready_at = cloud.now() + cloud.knobs.action_seconds
+    ready_at = cloud.now() + cloud.options.action_seconds
     try:
         effect()
     except SandboxError as error:
@@ -50,7 +50,7 @@ def act(
         with cloud.lock:
             cloud.finish(droplet, action, "errored")
         return
-    cloud.lanes.sleep(ready_at - cloud.now())
+    cloud.executors.sleep(ready_at - cloud.now())
     with cloud.lock:
         droplet.status = after
         cloud.finish(droplet, action)
@@ -89,7 +89,7 @@ def _boot(cloud: Cloud, droplet: Droplet) -> None:
 def _meet_fate(cloud: Cloud, droplet: Droplet, action: Action, ready_at: float) -> None:
     if droplet.fate == "stuck":
         return
-    cloud.lanes.sleep(ready_at - cloud.now())
+    cloud.executors.sleep(ready_at - cloud.now())
     if droplet.fate == "vanish":
         _vanish(cloud, droplet, action)
     else:

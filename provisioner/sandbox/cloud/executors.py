@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 log = logging.getLogger(__name__)
 
 
-class Lanes:
+class MachineExecutors:
     """One thread per machine that has work; closing waits for what is running and drops the rest."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lanes: dict[int, ThreadPoolExecutor] = {}
+        self._executors: dict[int, ThreadPoolExecutor] = {}
         self._closing = threading.Event()
 
     @property
@@ -24,11 +24,11 @@ class Lanes:
         with self._lock:
             if self.closing:
                 return
-            lane = self._lanes.get(machine)
-            if lane is None:
-                lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"machine-{machine}")
-                self._lanes[machine] = lane
-            lane.submit(_logged, job)
+            executor = self._executors.get(machine)
+            if executor is None:
+                executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"machine-{machine}")
+                self._executors[machine] = executor
+            executor.submit(_logged, job)
 
     def end(self, machine: int, last_job: Callable[[], None]) -> None:
         """Run a machine's last job after all that waits; its thread ends then."""
@@ -36,9 +36,9 @@ class Lanes:
         def finish() -> None:
             _logged(last_job)
             with self._lock:
-                lane = self._lanes.pop(machine, None)
-            if lane is not None:
-                lane.shutdown(wait=False)
+                executor = self._executors.pop(machine, None)
+            if executor is not None:
+                executor.shutdown(wait=False)
 
         self.submit(machine, finish)
 
@@ -50,9 +50,9 @@ class Lanes:
     def close(self) -> None:
         self._closing.set()
         with self._lock:
-            lanes = list(self._lanes.values())
-        for lane in lanes:
-            lane.shutdown(wait=True, cancel_futures=True)
+            executors = list(self._executors.values())
+        for executor in executors:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _logged(job: Callable[[], None]) -> None:
