@@ -6,6 +6,7 @@ nobody can know beforehand, on both streams: what comes before it is the login's
 """
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Sequence
@@ -14,16 +15,27 @@ from provisioner.errors import RemoteError
 
 _KEPT_WORDS = 2000
 _SHOWN_WORDS = 400
+# As PAM and sshd say it.
+_EXPIRED = re.compile(r"password has expired|required to change your password", re.IGNORECASE)
+_SET_PASSWORD = (
+    "root's password has expired: set one in the droplet's console, or run there "
+    "chage -d $(date +%F) root; then run the same command again"
+)
 
 
 class NothingRan(RemoteError):
     """The server let us in and ended the session before our command began; `cause` is what it said."""
 
 
+class PasswordExpired(NothingRan):
+    """It runs nothing until somebody has set root's password: trying again does not help."""
+
+
 class Tries:
     """Tries at one thing that fail in a row, with pauses that get longer, up to an end.
 
-    It is over when nothing has worked for `seconds` and `least` tries, or for `most` tries.
+    It is over when nothing has worked for `seconds` and `least` tries, or for `most` tries; at once where a
+    person has to do something first.
     """
 
     def __init__(self, seconds: float, *, least: int = 1, most: int = 60, longest_pause: float = 15) -> None:
@@ -39,7 +51,7 @@ class Tries:
         """Pause before the next try; raises `problem` if there should be none."""
         self._failed += 1
         in_vain = time.monotonic() - self._since >= self._seconds and self._failed >= self._least
-        if in_vain or self._failed >= self._most:
+        if in_vain or self._failed >= self._most or isinstance(problem, PasswordExpired):
             raise problem
         time.sleep(self._pause)
         self._pause = min(self._pause * 2, self._longest_pause)
@@ -90,19 +102,12 @@ def nothing_ran(whom: str, said: str, code: int | None) -> NothingRan:
     words = " ".join(said.split())
     shown = f"…{words[-_SHOWN_WORDS:]}" if len(words) > _SHOWN_WORDS else words
     ended = "it lets us in and runs nothing" + (f" (exit code {code})" if code is not None else "")
+    if _EXPIRED.search(words):
+        return PasswordExpired("run a command", whom=whom, cause=f"{ended}: {shown}", hint=_SET_PASSWORD)
     return NothingRan(
         "run a command",
         whom=whom,
         cause=f"{ended}: {shown}" if shown else ended,
-        hint=_advice(words.lower()),
+        hint="see in the droplet's console what root's login does there, then run the same command again",
         retry=True,
     )
-
-
-def _advice(words: str) -> str:
-    if "password" in words and ("expired" in words or "change" in words):
-        return (
-            "root's password has expired: set one in the droplet's console, or run there "
-            "chage -d $(date +%F) root; then run the same command again"
-        )
-    return "see in the droplet's console what root's login does there, then run the same command again"

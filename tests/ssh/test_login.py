@@ -10,7 +10,7 @@ from provisioner.playbook.logs import runs_on
 from provisioner.ssh.connection import connect
 from provisioner.ssh.host_keys import prepare_host_key
 from provisioner.ssh.keys import generate_keypair
-from provisioner.ssh.login import Gate, NothingRan, Tries
+from provisioner.ssh.login import Gate, NothingRan, PasswordExpired, Tries
 from tests.fixtures import sshd
 from tests.fixtures.scripted import Clock
 from tests.playbook.books import script
@@ -75,11 +75,23 @@ def test_a_playbook_on_a_login_that_runs_nothing_fails_with_its_words(
 ) -> None:
     clock = Clock(monkeypatch)
     made = script(tmp_path, "description: d\ntasks:\n  - {name: A, run: touch /never}\n")
-    with sshd.running(tmp_path, first=EXPIRED) as server, connect(server.host) as connection:
+    first = "echo Please wait while we get your droplet ready; exit 1"
+    with sshd.running(tmp_path, first=first) as server, connect(server.host) as connection:
         execution = Execution(connection, made, patience=30)
-        with pytest.raises(NothingRan, match="Your password has expired"):
+        with pytest.raises(NothingRan, match="Please wait while we get your droplet ready"):
             execution.apply()
     assert 8 <= len(clock.slept) + 1 < 20
+
+
+def test_an_expired_password_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    made = script(tmp_path, "description: d\ntasks:\n  - {name: A, run: touch /never}\n")
+    with sshd.running(tmp_path, first=EXPIRED) as server, connect(server.host) as connection:
+        with pytest.raises(PasswordExpired, match="Your password has expired"):
+            Execution(connection, made, patience=30).apply()
+        with pytest.raises(PasswordExpired):
+            connection.run("echo never")
+    assert clock.slept == []
 
 
 def test_a_login_that_runs_nothing_for_a_while_is_waited_for(tmp_path: Path) -> None:
