@@ -1,5 +1,6 @@
-"""What concerns all tests: the line that some want to see at the end."""
+"""What concerns all tests: Ctrl-C, and the line that some want to see at the end."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,12 @@ import pytest
 pytest_plugins = ["tests.fixtures.servers"]
 
 _SUMMARY = "summary"
+
+
+def pytest_configure() -> None:
+    """A shell's job in the background ignores Ctrl-C, and so would every process that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
