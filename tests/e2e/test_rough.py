@@ -1,4 +1,4 @@
-"""Servers as others have met theirs: rough from the first boot on, and out of order later."""
+"""Servers as others have met theirs: rough from the first boot on, out of order later, and gone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,6 +78,33 @@ def test_a_gateway_that_hangs_is_seen_by_doctor_and_what_it_advises_helps(rosa: 
     rosa.demand_an_answer()
 
 
+def test_a_lost_droplet_is_rebuilt_and_a_refused_model_key_is_not_taken_for_done(rosa: Customer) -> None:
+    operator, sandbox = rosa.operator, rosa.operator.sandbox
+    lost = operator.record(rosa.email)["setup"]["droplet"]["id"]
+    delete_droplet(operator, lost)
+    # The provider knows the key, and refuses it where it costs something.
+    wrong = ("authentication_error", "invalid x-api-key")
+    sandbox.fault(
+        "model", "status", path="/v1/messages", count=None, status=401, code=wrong[0], message=wrong[1]
+    )
+
+    refused = operator.run("rebuild", rosa.email, timeout=1800)
+
+    assert refused.code == 1, refused.err
+    assert "ANTHROPIC_API_KEY" in refused.err
+    setup = operator.record(rosa.email)["setup"]
+    assert setup["status"] != "complete"
+    assert setup["handoff"]["completed"] is False
+    sandbox.clear_faults()
+    rebuilt = operator.run("rebuild", rosa.email, timeout=1800)
+    assert rebuilt.code == 0, rebuilt.err
+    record = operator.record(rosa.email)
+    assert (record["status"], record["setup"]["status"]) == ("active", "complete")
+    assert [str(droplet.id) for droplet in sandbox.droplets()] == [record["setup"]["droplet"]["id"]]
+    assert record["setup"]["droplet"]["id"] != lost
+    rosa.demand_an_answer()
+
+
 def test_a_server_that_runs_nothing_says_why_and_goes_on_when_it_is_mended(
     operator: Operator, sandbox: Sandbox
 ) -> None:
@@ -104,3 +131,12 @@ def test_a_server_that_runs_nothing_says_why_and_goes_on_when_it_is_mended(
 def disk_of(sandbox: Sandbox, droplet: str) -> Path:
     """The droplet's disk, as its console shows it to whoever repairs it there."""
     return sandbox.folder.path / "machines" / droplet / "root"
+
+
+def delete_droplet(operator: Operator, droplet: str) -> None:
+    """As somebody does in the cloud's panel."""
+    from provisioner.services.digitalocean.client import DigitalOcean
+
+    environment = operator.environment
+    cloud = DigitalOcean(environment["DIGITALOCEAN_ACCESS_TOKEN"], environment["DIGITALOCEAN_END_POINT"])
+    cloud.delete_droplet(droplet)
