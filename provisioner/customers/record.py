@@ -129,6 +129,7 @@ class WaitingFor(_Part):
 
     for_: str = Field(alias="for", description="what they have to do")
     of: str | None = Field(default=None, description="who has to do something")
+    kind: str | None = Field(default=None, description="by which the step that waits knows what to look for")
     since: Moment | None = None
 
     def __str__(self) -> str:

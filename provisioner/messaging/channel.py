@@ -106,6 +106,13 @@ class Channel(ABC):
         """Send the first message, once; or what is waited for."""
 
     @abstractmethod
+    def arrived(self, work: Work) -> bool:
+        """A cheap look at whether what `connect` or `greet` wait for has come; the record tells what it is.
+
+        True where it does not: trying again does.
+        """
+
+    @abstractmethod
     def tell(self, work: Work, text: str) -> None:
         """Send a message that is not worth stopping for: what goes wrong is only said."""
 

@@ -10,7 +10,7 @@ from provisioner.errors import ProvisionerError
 from provisioner.runs.admission import admitted, demand_nothing_missing
 from provisioner.runs.log import RunLog, new_run
 from provisioner.runs.progress import Listener, StepWatch, redacted, tell_all
-from provisioner.runs.work import CustomerWork
+from provisioner.runs.work import CustomerWork, note_waiting
 from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
@@ -127,23 +127,23 @@ class _Walk:
         self._work.tell(lambda text: watch.tell("said", text))
         try:
             outcome = step.run(self._work)
-            while isinstance(outcome, Waiting) and self._came(outcome, watch):
+            while isinstance(outcome, Waiting) and self._came(step, outcome, watch):
                 outcome = step.run(self._work)
             if isinstance(outcome, Done):
-                self._work.note_waiting(None)
+                note_waiting(self._work, None)
         except ProvisionerError as error:
             watch.tell("failed", error.summary)
             return Failed(error)
         return outcome
 
-    def _came(self, waiting: Waiting, watch: StepWatch) -> bool:
+    def _came(self, step: Step, waiting: Waiting, watch: StepWatch) -> bool:
         """Note what is waited for, and look out for it as long as there is patience; True if it has come."""
-        self._work.note_waiting(waiting)
+        note_waiting(self._work, waiting)
         watch.tell("waiting", str(waiting))
         clock = self._work.clock
         give_up = clock.monotonic() + self._patience
         while clock.monotonic() < give_up:
             clock.sleep(LOOK_SECONDS)
-            if waiting.arrived is None or waiting.arrived():
+            if step.arrived(self._work):
                 return True
         return False

@@ -13,7 +13,7 @@ from provisioner.errors import RecordError
 from provisioner.secrets import secrets_in
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-from provisioner.step import Server, Waiting
+from provisioner.step import Server, Waiting, Work
 from provisioner.templates import render_text
 from provisioner.timestamps import now
 from provisioner.workspace import Workspace
@@ -106,21 +106,6 @@ class CustomerWork:
                     raise
         self._see(record)
 
-    def note_waiting(self, waiting: Waiting | None) -> None:
-        """Keep in the record what is waited for, with one event when it begins; None when it has come."""
-        noted = self._customer.setup.waiting
-        if waiting is None:
-            if noted is not None:
-                self.write({"setup.waiting": None})
-            return
-        if noted is not None and (noted.of, noted.for_) == (waiting.of_whom, waiting.to_do):
-            return
-        self.record(
-            "waiting_for_customer",
-            f"Waiting for {awaited(waiting.of_whom, waiting.to_do)}",
-            {"setup.waiting": {"for": waiting.to_do, "of": waiting.of_whom, "since": now()}},
-        )
-
     def text(self, name: str, variables: Mapping[str, object]) -> str:
         operator = self.settings.operator
         known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
@@ -151,3 +136,18 @@ class CustomerWork:
     def _see(self, record: Record) -> None:
         self.redact.learn(*secrets_in(record.data))
         self._customer = record.customer
+
+
+def note_waiting(work: Work, waiting: Waiting | None) -> None:
+    """Keep in the record what is waited for, with one event when it begins; None when it has come."""
+    noted = work.customer.setup.waiting
+    if waiting is None:
+        if noted is not None:
+            work.write({"setup.waiting": None})
+    elif noted is None or (noted.of, noted.for_) != (waiting.of_whom, waiting.to_do):
+        fields = {"for": waiting.to_do, "of": waiting.of_whom, "kind": waiting.kind, "since": now()}
+        details = f"Waiting for {awaited(waiting.of_whom, waiting.to_do)}"
+        work.record("waiting_for_customer", details, {"setup.waiting": fields})
+    elif noted.kind != waiting.kind:
+        # An older run has noted it.
+        work.write({"setup.waiting.kind": waiting.kind})

@@ -41,6 +41,9 @@ class Handoff(Step):
         self._close(work)
         return Done()
 
+    def arrived(self, work: Work) -> bool:
+        return channel_of(work.customer).arrived(work)
+
     def _close(self, work: Work) -> None:
         """A customer who was handed over before has another server now, and is told that it answers."""
         droplet, handoff = work.customer.setup.droplet, work.customer.setup.handoff

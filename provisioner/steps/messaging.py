@@ -26,3 +26,6 @@ class Messaging(Step):
 
     def run(self, work: Work) -> Outcome:
         return channel_of(work.customer).connect(work)
+
+    def arrived(self, work: Work) -> bool:
+        return channel_of(work.customer).arrived(work)

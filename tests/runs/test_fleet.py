@@ -145,7 +145,7 @@ def test_who_waits_for_a_person_leaves_their_place_to_others(stage: Stage) -> No
     came = threading.Event()
 
     def wait(work: Work) -> Outcome:
-        return finish(work) if came.is_set() else Waiting("@p", "to press Start", arrived=came.is_set)
+        return finish(work) if came.is_set() else Waiting("@p", "to press Start")
 
     def let_them_in(work: Work) -> Outcome:
         came.set()

@@ -1,7 +1,8 @@
+import itertools
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class FakeStep(Step):
     name: str
     runs: list[Callable[[Work], Outcome]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    looks: Iterator[bool] = field(default_factory=lambda: itertools.repeat(True))
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         return self.missing
@@ -43,6 +45,9 @@ class FakeStep(Step):
             return self.runs.pop(0)(work)
         work.record(self.name, "done")
         return Done()
+
+    def arrived(self, work: Work) -> bool:
+        return next(self.looks)
 
 
 @pytest.fixture
@@ -134,12 +139,11 @@ def test_waiting_is_noted_once_and_cleared_when_it_is_over(stage: Stage) -> None
 
 
 def test_a_patient_run_looks_until_it_has_come(stage: Stage) -> None:
-    looks = iter([False, False, True])
-
     def wait(work: Work) -> Outcome:
-        return Waiting("@ada", "to press Start", arrived=lambda: next(looks))
+        return Waiting("@ada", "to press Start", "start")
 
-    result = stage.runner(FakeStep("messaging", runs=[wait])).run(EMAIL, patience=3600)
+    step = FakeStep("messaging", runs=[wait], looks=iter([False, False, True]))
+    result = stage.runner(step).run(EMAIL, patience=3600)
 
     assert result.outcome == Done()
     assert len(stage.clock.waited) == 3
@@ -152,9 +156,10 @@ def test_patience_ends_and_begins_only_with_the_waiting(stage: Stage) -> None:
         return Done()
 
     def wait(work: Work) -> Outcome:
-        return Waiting("@ada", "to press Start", arrived=lambda: False)
+        return Waiting("@ada", "to press Start")
 
-    result = stage.runner(FakeStep("one", [slow]), FakeStep("two", [wait])).run(EMAIL, patience=10)
+    never = FakeStep("two", [wait], looks=itertools.repeat(False))
+    result = stage.runner(FakeStep("one", [slow]), never).run(EMAIL, patience=10)
 
     assert isinstance(result.outcome, Waiting)
     assert sum(stage.clock.waited) == pytest.approx(510)

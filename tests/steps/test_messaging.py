@@ -1,11 +1,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from provisioner.customers.record import Record
 from provisioner.errors import InputError, RemoteError
+from provisioner.runs.work import note_waiting
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
@@ -58,10 +60,10 @@ def stage() -> Iterator[Stage]:
 def test_it_waits_for_start_and_says_where(stage: Stage) -> None:
     outcome = Messaging().run(stage.work)
 
-    assert outcome == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot")
+    assert outcome == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot", "start")
     assert isinstance(outcome, Waiting)
-    assert outcome.arrived is not None
-    assert not outcome.arrived()
+    note_waiting(stage.work, outcome)
+    assert not Messaging().arrived(stage.work)
     bot = stage.world.bot("ada_molt_bot")
     assert stage.server.applied == [
         (
@@ -81,7 +83,7 @@ def test_a_token_given_by_hand_while_the_link_was_waited_for_is_put_on_the_serve
     waited = {"for": "to open the link in our e-mail and create their bot", "of": "@ada_l", "since": None}
     stage.work.write({"setup.waiting": waited})
     outcome = Messaging().run(stage.work)
-    assert outcome == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot")
+    assert outcome == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot", "start")
     assert [name for name, *_ in stage.server.applied] == ["telegram"]
 
 
@@ -230,11 +232,11 @@ def test_without_a_username_it_waits_for_the_customer_to_tell_it(stage: Stage) -
     assert isinstance(outcome, Waiting)
     assert outcome.of_whom == "customer@example.com"
     assert outcome.to_do.startswith("to tell us their Telegram username")
-    assert outcome.arrived is not None
-    assert not outcome.arrived()
+    note_waiting(stage.work, outcome)
+    assert not Messaging().arrived(stage.work)
     assert stage.server.applied == []
     stage.work.write({"setup.messaging.username": "@ada_l"})
-    assert outcome.arrived()
+    assert Messaging().arrived(stage.work)
 
 
 def test_without_a_token_it_waits_for_the_operator_to_make_a_bot(stage: Stage) -> None:
@@ -247,10 +249,10 @@ def test_without_a_token_it_waits_for_the_operator_to_make_a_bot(stage: Stage) -
     assert isinstance(outcome, Waiting)
     assert outcome.of_whom == "the operator"
     assert "provisioner update customer@example.com setup.messaging.botToken -" in outcome.to_do
-    assert outcome.arrived is not None
-    assert not outcome.arrived()
+    note_waiting(stage.work, outcome)
+    assert not Messaging().arrived(stage.work)
     stage.work.write({"setup.messaging.botToken": token})
-    assert outcome.arrived()
+    assert Messaging().arrived(stage.work)
 
 
 @pytest.mark.parametrize("platform", ["whatsapp", "discord", "Slack", "signal", "pigeon"])
@@ -283,7 +285,9 @@ def test_handoff_sends_the_first_message_and_closes_the_setup(stage: Stage) -> N
 def test_handoff_waits_for_someone_who_has_not_pressed_start(stage: Stage) -> None:
     _connect(stage)
 
-    assert Handoff().run(stage.work) == Waiting("@ada_l", "to press Start at https://t.me/ada_molt_bot")
+    assert Handoff().run(stage.work) == Waiting(
+        "@ada_l", "to press Start at https://t.me/ada_molt_bot", "start"
+    )
     assert stage.work.customer.setup.status == "in_progress"
 
 
@@ -301,13 +305,35 @@ def test_handoff_goes_on_when_start_was_pressed(stage: Stage) -> None:
     _connect(stage)
     outcome = Handoff().run(stage.work)
     assert isinstance(outcome, Waiting)
-    assert outcome.arrived is not None
-    assert not outcome.arrived()
+    note_waiting(stage.work, outcome)
+    assert not Handoff().arrived(stage.work)
 
     stage.phones.press_start("ada_l", "ada_molt_bot")
 
-    assert outcome.arrived()
+    assert Handoff().arrived(stage.work)
     assert Handoff().run(stage.work) == Done()
+
+
+def test_another_process_can_look_whether_what_is_waited_for_has_come(stage: Stage) -> None:
+    note_waiting(stage.work, cast("Waiting", Messaging().run(stage.work)))
+    work = stage.work
+    other = MemoryWork(work.settings, Services(work.settings), Record(dict(work.saved.data)), stage.server)
+
+    assert not Messaging().arrived(other)
+    stage.server.requests = [{"id": "11", "username": "ada_l", "at": "2026-01-29T06:00:00Z"}]
+    assert Messaging().arrived(other)
+
+
+def test_what_an_older_run_noted_has_no_kind_until_the_next_one(stage: Stage) -> None:
+    outcome = cast("Waiting", Messaging().run(stage.work))
+    note_waiting(stage.work, outcome)
+    stage.work.write({"setup.waiting.kind": None})
+    assert Messaging().arrived(stage.work), "only a run can tell"
+
+    note_waiting(stage.work, outcome)
+
+    assert not Messaging().arrived(stage.work)
+    assert stage.work.events.count("waiting_for_customer") == 1
 
 
 def test_one_who_has_blocked_the_bot_is_told_apart_in_telegrams_words(stage: Stage) -> None:
@@ -321,12 +347,13 @@ def test_one_who_has_blocked_the_bot_is_told_apart_in_telegrams_words(stage: Sta
         "@ada_l",
         "to unblock their bot and press Start at https://t.me/ada_molt_bot"
         " (Telegram says: Forbidden: bot was blocked by the user)",
+        "start",
     )
     assert isinstance(outcome, Waiting)
-    assert outcome.arrived is not None
-    assert not outcome.arrived()
+    note_waiting(stage.work, outcome)
+    assert not Handoff().arrived(stage.work)
     stage.phones.press_start("ada_l", "ada_molt_bot")
-    assert outcome.arrived()
+    assert Handoff().arrived(stage.work)
 
 
 def test_words_that_are_new_to_us_are_passed_on(stage: Stage) -> None:
@@ -346,12 +373,11 @@ def test_a_deleted_account_is_the_operators_and_nobody_is_asked_to_press_start(
     _connect(stage)
     outcome = Handoff().run(stage.work)
     assert isinstance(outcome, Waiting)
-    waiting = {"for": outcome.to_do, "of": "@ada_l", "since": "2026-01-01T00:00:00Z"}
-    stage.work.write({"setup.waiting": waiting, "setup.messaging.managed": managed})
+    note_waiting(stage.work, outcome)
+    stage.work.write({"setup.messaging.managed": managed})
     stage.phones.delete_account("ada_l")
 
-    assert outcome.arrived is not None
-    assert outcome.arrived(), "who keeps waiting hears of it too"
+    assert Handoff().arrived(stage.work), "who keeps waiting hears of it too"
     for _ in range(2):
         with pytest.raises(AccountGone, match=r"customer@example\.com: Forbidden: user is deact") as gone:
             Handoff().run(stage.work)

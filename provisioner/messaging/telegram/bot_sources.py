@@ -13,6 +13,11 @@ from provisioner.printable import command
 from provisioner.settings import Settings
 from provisioner.step import Waiting, Work
 
+# The kinds of waiting, as they are in records.
+_BOT = "bot"
+_TOKEN = "token"
+_USERNAME = "username"
+
 
 class BotSource(Protocol):
     """One way to get the bot; each can be gone on with at any point."""
@@ -25,6 +30,9 @@ class BotSource(Protocol):
 
     def bot(self, work: Work) -> Waiting | None:
         """Have the bot and its token in the record; or what is waited for."""
+
+    def arrived(self, work: Work, kind: str | None) -> bool:
+        """Whether what is waited for has come; so it has if this source does not wait for this kind."""
 
 
 def source_of(settings: Settings, customer: Customer) -> BotSource:
@@ -50,9 +58,12 @@ class ManagedBot:
     def bot(self, work: Work) -> Waiting | None:
         self.begin(work)
         if not self._is_made(work):
-            return Waiting(called(work), self._to_do(work), lambda: self._is_made(work))
+            return Waiting(called(work), self._to_do(work), _BOT)
         self._fetch_token(work)
         return None
+
+    def arrived(self, work: Work, kind: str | None) -> bool:
+        return kind != _BOT or self._is_made(work)
 
     def _is_made(self, work: Work) -> bool:
         emails_to(work).remind("contact")
@@ -114,6 +125,9 @@ class GivenToken:
         self.begin(work)
         return None if _is_known(work) else _wait_for_username(work)
 
+    def arrived(self, work: Work, kind: str | None) -> bool:
+        return kind != _USERNAME or _username_is_told(work)
+
 
 class NothingYet:
     """Neither a token nor a bot that makes bots: a person has to act before there is a bot."""
@@ -133,8 +147,11 @@ class NothingYet:
         return Waiting(
             "the operator",
             f"to make a bot with @BotFather and enter its token: {update}",
-            lambda: bool(work.refresh().setup.messaging.bot_token),
+            _TOKEN,
         )
+
+    def arrived(self, work: Work, kind: str | None) -> bool:
+        return kind != _TOKEN and (kind != _USERNAME or _username_is_told(work))
 
 
 def attend(work: Work) -> None:
@@ -164,11 +181,10 @@ def _is_known(work: Work) -> bool:
 
 def _wait_for_username(work: Work) -> Waiting:
     emails_to(work).remind("contact")
-
-    def told() -> bool:
-        emails_to(work).remind("contact")
-        work.refresh()
-        return _is_known(work)
-
     update = command("update", work.customer.email, "setup.messaging.username", "@NAME")
-    return Waiting(work.customer.email, f"to tell us their Telegram username; then {update}", told)
+    return Waiting(work.customer.email, f"to tell us their Telegram username; then {update}", _USERNAME)
+
+
+def _username_is_told(work: Work) -> bool:
+    emails_to(work).remind("contact")
+    return _is_known(work)

@@ -78,6 +78,11 @@ class Telegram(Channel):
 
         return connecting.greet(work, text)
 
+    def arrived(self, work: Work) -> bool:
+        from provisioner.messaging.telegram import connecting
+
+        return connecting.arrived(work)
+
     def tell(self, work: Work, text: str) -> None:
         from provisioner.messaging.telegram import connecting
 

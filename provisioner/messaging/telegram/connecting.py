@@ -1,7 +1,5 @@
 """The customer connected to their own bot on their server, and the first message through it."""
 
-from collections.abc import Callable
-
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging.telegram.bot_sources import attend, called, source_of
 from provisioner.messaging.telegram.email_variables import emails_to
@@ -16,6 +14,9 @@ from provisioner.services.telegram.client import (
     TelegramBusy,
 )
 from provisioner.step import Done, Outcome, Waiting, Work
+
+_START = "start"
+"""The kind of waiting for a customer who has a bot to press Start there."""
 
 
 def begin(work: Work) -> None:
@@ -63,9 +64,24 @@ def greet(work: Work, text: str) -> Waiting | None:
     except ChatClosed as closed:
         _say_that_it_is_ready(work)
         emails_to(work).remind("start")
-        return _press_start(work, lambda: _has_started(work, bot, user_id), closed)
+        return _press_start(work, closed)
     _say_that_it_is_ready(work)
     return None
+
+
+def arrived(work: Work) -> bool:
+    """Whether what the record waits for has come: Start pressed, or what the bot's source waits for."""
+    waiting = work.refresh().setup.waiting
+    if waiting is None:
+        return True
+    if waiting.kind != _START:
+        return source_of(work.settings, work.customer).arrived(work, waiting.kind)
+    emails_to(work).remind("start")
+    if _knows_the_manager(work):
+        attend(work)
+    if work.customer.setup.messaging.user_id:
+        return _has_started(work)
+    return user_id_by_request(work) is not None
 
 
 def tell(work: Work, text: str) -> None:
@@ -93,7 +109,7 @@ def _find_customer(work: Work) -> bool:
 def _wait_for_request(work: Work) -> Waiting:
     emails_to(work).send("ready")
     emails_to(work).remind("start")
-    return _press_start(work, lambda: user_id_by_request(work) is not None)
+    return _press_start(work)
 
 
 def _configure(work: Work) -> None:
@@ -142,14 +158,8 @@ def _knows_the_manager(work: Work) -> bool:
     return work.customer.setup.messaging.managed and work.settings.telegram_manager_token is not None
 
 
-def _press_start(work: Work, arrived: Callable[[], bool], closed: ChatClosed | None = None) -> Waiting:
-    def look() -> bool:
-        emails_to(work).remind("start")
-        if _knows_the_manager(work):
-            attend(work)
-        return arrived()
-
-    return Waiting(called(work), _to_do(work, closed), look)
+def _press_start(work: Work, closed: ChatClosed | None = None) -> Waiting:
+    return Waiting(called(work), _to_do(work, closed), _START)
 
 
 def _to_do(work: Work, closed: ChatClosed | None) -> str:
@@ -161,10 +171,12 @@ def _to_do(work: Work, closed: ChatClosed | None) -> str:
     return f"to {unblock}{start} (Telegram says: {closed.words})"
 
 
-def _has_started(work: Work, bot: TelegramBot, user_id: str) -> bool:
+def _has_started(work: Work) -> bool:
     """Whether it is worth another try; it is too where the account is gone, which the try then says."""
+    user_id = work.customer.setup.messaging.user_id
+    assert user_id, "somebody unknown is waited for by their request"
     try:
-        return bot.may_write_to(user_id)
+        return work.services.telegram(_token(work)).may_write_to(user_id)
     except AccountGone:
         return True
     except TelegramBusy as problem:

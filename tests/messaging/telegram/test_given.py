@@ -49,7 +49,7 @@ def test_with_nothing_yet_the_customer_is_asked_and_then_the_operator(stage: Sta
     token = stage.world.create_bot("stuffpress", "Ada's Moltbot", "ada_by_hand_bot").token
     stage.change(ADA, **{"setup.messaging.botToken": token, "setup.messaging.userId": str(_ada(stage))})
     third = stage.run().outcome
-    assert third == Waiting("@ada", "to press Start at https://t.me/ada_by_hand_bot")
+    assert third == Waiting("@ada", "to press Start at https://t.me/ada_by_hand_bot", "start")
     assert stage.subjects()[1:] == ["Your assistant is ready: say hello"]
 
 

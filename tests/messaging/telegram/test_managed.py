@@ -29,7 +29,7 @@ def test_the_link_goes_out_and_leads_to_a_bot_that_lets_in_its_maker_alone(stage
     bot = stage.create("ada")
     assert bot.name == "Ada's Moltbot"
     waiting = stage.run().outcome
-    assert waiting == Waiting("@ada", f"to press Start at https://t.me/{bot.username}")
+    assert waiting == Waiting("@ada", f"to press Start at https://t.me/{bot.username}", "start")
     stage.phones.press_start("ada", bot)
     assert stage.run().outcome == Done()
 
@@ -296,7 +296,7 @@ def test_a_bot_that_another_program_reads_too_is_no_connection_and_the_next_run_
     assert said in taken.summary
     assert not stage.customer().setup.messaging.connected
     stage.servers[ADA].at = lambda _: None
-    assert stage.run().outcome == Waiting("@ada", f"to press Start at https://t.me/{bot.username}")
+    assert stage.run().outcome == Waiting("@ada", f"to press Start at https://t.me/{bot.username}", "start")
     assert stage.events().count("telegram_connected") == 1
 
 
