@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from provisioner.sandbox.cloud.app import cloud_app
 from provisioner.sandbox.cloud.state import Cloud, Droplet
 from provisioner.sandbox.faults.injection import BreakableProtocol, Injection
-from provisioner.sandbox.faults.rules import FaultBook, Params, Rule
+from provisioner.sandbox.faults.rules import FaultBook, FaultParams, Rule
 from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.factory import Services
@@ -46,7 +46,7 @@ class FastCloud:
 
     def fault(self, kind: str, method: str = "*", path: str = "", **rule: Any) -> None:
         """Break the next requests that fit; `params` as the sandbox's faults take them."""
-        params = Params(**rule.pop("params", {}))
+        params = FaultParams(**rule.pop("params", {}))
         self.book.add(Rule(service="cloud", kind=kind, method=method, path=path, params=params, **rule))  # type: ignore[arg-type]
 
     def requests(self, method: str = "", route: str = "") -> int:

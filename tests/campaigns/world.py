@@ -19,7 +19,7 @@ from provisioner.sandbox.cloud.state import Cloud, Droplet
 from provisioner.sandbox.control.assembly import LOOPBACK, MANAGER, Assembly
 from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.faults.injection import BreakableProtocol
-from provisioner.sandbox.faults.rules import Params, Rule
+from provisioner.sandbox.faults.rules import FaultParams, Rule
 from provisioner.sandbox.machines.interface import MachineSpec
 from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.sandbox.mail.mailbox import Mail, links_in
@@ -147,7 +147,7 @@ class World(Assembly):
 
     def fault(self, service: str, kind: str, method: str = "*", path: str = "", **rule: Any) -> None:
         """Break the next requests that fit."""
-        params = Params(**rule.pop("params", {}))
+        params = FaultParams(**rule.pop("params", {}))
         self.book.add(Rule(service=service, kind=kind, method=method, path=path, params=params, **rule))  # type: ignore[arg-type]
 
     def meanwhile(self, script: str) -> None:

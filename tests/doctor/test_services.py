@@ -20,8 +20,8 @@ from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis, Trouble
 from provisioner.messaging.telegram.check import AT_ONCE
 from provisioner.sandbox.mail.mailbox import Mailbox
+from provisioner.sandbox.telegram.accounts import Bot, Webhook
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Bot, Webhook
 from provisioner.sandbox.telegram.world import World
 from provisioner.settings import Settings
 from provisioner.workspace import Workspace, init_workspace

@@ -13,8 +13,8 @@ from provisioner.messaging.telegram import manager
 from provisioner.runs.progress import Progress
 from provisioner.runs.runner import Runner, RunResult
 from provisioner.sandbox.mail.mailbox import Mailbox, links_in
+from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog, Phones, StartScreen
 from provisioner.sandbox.telegram.world import World
 from provisioner.services.factory import Services

@@ -21,8 +21,8 @@ from provisioner.playbook.journal import Event, Report, TaskBegan
 from provisioner.sandbox.machines.cache import DEFAULT_CACHE
 from provisioner.sandbox.machines.node_mirror import node_app
 from provisioner.sandbox.model.app import Model, model_app
+from provisioner.sandbox.telegram.accounts import Bot, User
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Bot, User
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from tests.fixtures.machine import Machine, booted, until

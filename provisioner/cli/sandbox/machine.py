@@ -11,7 +11,7 @@ from provisioner.cli.sandbox import faults, people
 from provisioner.cli.sandbox.choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.control.client import Status
+    from provisioner.sandbox.control.client import SandboxStatus
     from provisioner.sandbox.control.options import Options
 
 sandbox_app = typer.Typer(
@@ -173,7 +173,7 @@ def _setting(text: str) -> tuple[str, Any]:
     return name, [part for part in value.split(",") if part] if name == "sold_out" else value
 
 
-def _as_document(found: "Status") -> dict[str, Any]:
+def _as_document(found: "SandboxStatus") -> dict[str, Any]:
     from dataclasses import asdict
 
     document = asdict(found)

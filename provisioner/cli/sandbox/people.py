@@ -11,7 +11,7 @@ from provisioner.cli.sandbox.choice import the_sandbox
 from provisioner.errors import InputError, SandboxError
 
 if TYPE_CHECKING:
-    from provisioner.sandbox.control.client import Letter, Said, Sandbox, Screen
+    from provisioner.sandbox.control.client import ReceivedEmail, Said, Sandbox, Screen
 
 _phone = typer.Typer(help="The customers' phones.", no_args_is_help=True, rich_markup_mode=None)
 _mailbox = typer.Typer(help="The e-mail that was sent.", rich_markup_mode=None)
@@ -156,7 +156,7 @@ def _links(number: Annotated[int, typer.Argument(min=1)]) -> None:
         render.print_line(link)
 
 
-def _letter(number: int) -> "Letter":
+def _letter(number: int) -> "ReceivedEmail":
     letters = the_sandbox().mailbox()
     if number > len(letters):
         raise InputError("show the e-mail", whom=str(number), cause=f"there are {len(letters)}")
@@ -195,7 +195,7 @@ def _seen(screen: "Screen") -> str:
     return f"the web page {screen.url}" if screen.kind == "page" else "the chat"
 
 
-def _opened(letter: "Letter") -> str:
+def _opened(letter: "ReceivedEmail") -> str:
     head = [
         f"From: {letter.sender}",
         f"To: {', '.join(letter.recipients)}",

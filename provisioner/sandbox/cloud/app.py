@@ -51,10 +51,10 @@ def cloud_app(cloud: Cloud) -> ASGIApp:
     )
     # A redirect would turn a POST into a GET in common clients.
     router.router.redirect_slashes = False
-    return Gate(router, cloud)
+    return Admission(router, cloud)
 
 
-class Gate:
+class Admission:
     """Names the request, checks its token and rate, and takes a trailing slash off its path."""
 
     def __init__(self, app: ASGIApp, cloud: Cloud) -> None:

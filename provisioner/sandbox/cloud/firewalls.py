@@ -39,7 +39,7 @@ class Peers(BaseModel):
         return addresses
 
 
-class Rule(BaseModel):
+class FirewallRule(BaseModel):
     protocol: Literal["tcp", "udp", "icmp"]
     ports: str = "0"
     sources: Peers | None = None
@@ -57,8 +57,8 @@ class Rule(BaseModel):
 
 
 class Rules(BaseModel):
-    inbound_rules: list[Rule] = []
-    outbound_rules: list[Rule] = []
+    inbound_rules: list[FirewallRule] = []
+    outbound_rules: list[FirewallRule] = []
 
     def as_dicts(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         inbound, outbound = (

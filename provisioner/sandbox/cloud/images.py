@@ -13,7 +13,7 @@ from provisioner.sandbox.cloud.pagination import paginate
 from provisioner.sandbox.cloud.state import Cloud
 
 
-class NewName(BaseModel):
+class ImageName(BaseModel):
     name: str = Field(min_length=1, max_length=255)
 
 
@@ -36,7 +36,7 @@ def show(call: Call) -> Response:
 
 def rename(call: Call) -> Response:
     image = _own(call)
-    renamed = dataclasses.replace(image, name=call.form(NewName).name)
+    renamed = dataclasses.replace(image, name=call.form(ImageName).name)
     call.cloud.snapshots[image.id] = renamed
     return answer({"image": render_image(renamed)})
 

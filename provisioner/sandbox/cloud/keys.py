@@ -21,7 +21,7 @@ class NewKey(BaseModel):
     public_key: str
 
 
-class NewName(BaseModel):
+class KeyName(BaseModel):
     name: str = Field(min_length=1, max_length=255)
 
 
@@ -47,7 +47,7 @@ def show(call: Call) -> Response:
 
 def rename(call: Call) -> Response:
     key = _asked(call)
-    key.name = call.form(NewName).name
+    key.name = call.form(KeyName).name
     return answer({"ssh_key": render(key)})
 
 

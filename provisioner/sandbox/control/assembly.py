@@ -21,8 +21,8 @@ from provisioner.sandbox.machines.node_mirror import node_app
 from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.model.app import Model, model_app
+from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from provisioner.settings import ALLOW_PLAINTEXT

@@ -13,15 +13,15 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.control.launch import down, up
 from provisioner.sandbox.control.options import Options
+from provisioner.sandbox.control.socket_http import NoResponse, NotListening, ask
 from provisioner.sandbox.control.state import StateFolder
-from provisioner.sandbox.control.transport import NoAnswer, NobodyThere, ask
-from provisioner.sandbox.faults.rules import Fault, Kind, Params, Request, Rule, Service
+from provisioner.sandbox.faults.rules import Fault, FaultParams, Kind, RequestCount, Rule, Service
 
 _ANSWER_WITHIN = 30.0
 
 
 @dataclass(frozen=True)
-class Droplet:
+class DropletView:
     """A droplet as it truly is, whatever the API shows of it at the moment."""
 
     id: int
@@ -38,7 +38,7 @@ class Droplet:
 
 
 @dataclass(frozen=True)
-class Status:
+class SandboxStatus:
     """`uptime` is in seconds; it listens on `port` of each of `addresses`."""
 
     pid: int
@@ -48,7 +48,7 @@ class Status:
     addresses: list[str]
     port: int
     smtp_port: int
-    droplets: list[Droplet]
+    droplets: list[DropletView]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Screen:
 
 
 @dataclass(frozen=True)
-class Letter:
+class ReceivedEmail:
     """One e-mail that arrived; numbers begin with 1."""
 
     number: int
@@ -113,9 +113,9 @@ class Sandbox:
     def __init__(self, state: Path) -> None:
         self.folder = StateFolder(state)
 
-    def status(self) -> Status:
+    def status(self) -> SandboxStatus:
         body = self._ask("GET", "/status")
-        return Status(**{**body, "droplets": [Droplet(**one) for one in body["droplets"]]})
+        return SandboxStatus(**{**body, "droplets": [DropletView(**one) for one in body["droplets"]]})
 
     @property
     def env(self) -> dict[str, str]:
@@ -135,7 +135,7 @@ class Sandbox:
         after: int = 0,
         **params: Any,
     ) -> Fault:
-        """Put a rule into force; `params` are those of `faults.Params` (see `KINDS`)."""
+        """Put a rule into force; `params` are those of `faults.FaultParams` (see `KINDS`)."""
         rule = Rule(
             service=service,
             kind=kind,
@@ -143,7 +143,7 @@ class Sandbox:
             path=path,
             count=count,
             after=after,
-            params=Params(**params),
+            params=FaultParams(**params),
         )
         return Fault(**self._ask("POST", "/faults", rule.model_dump()))
 
@@ -153,9 +153,9 @@ class Sandbox:
     def clear_faults(self, fault_id: int | None = None) -> None:
         self._ask("DELETE", "/faults" if fault_id is None else f"/faults/{fault_id}")
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[RequestCount]:
         """What was asked so far, by service, method, route and status."""
-        return [Request(**row) for row in self._ask("GET", "/counts")]
+        return [RequestCount(**row) for row in self._ask("GET", "/counts")]
 
     def count(self, service: str | None = None, method: str | None = None, route: str | None = None) -> int:
         """How many requests came; a route is like `/v2/droplets/{id}`."""
@@ -186,8 +186,8 @@ class Sandbox:
         """Begin the windows of the rate limits anew."""
         self._ask("DELETE", "/cloud/limits")
 
-    def droplets(self) -> list[Droplet]:
-        return [Droplet(**one) for one in self._ask("GET", "/droplets")]
+    def droplets(self) -> list[DropletView]:
+        return [DropletView(**one) for one in self._ask("GET", "/droplets")]
 
     # Telegram
 
@@ -239,14 +239,14 @@ class Sandbox:
 
     # E-mail
 
-    def mailbox(self) -> list[Letter]:
-        return [Letter(**one) for one in self._ask("GET", "/mailbox")]
+    def mailbox(self) -> list[ReceivedEmail]:
+        return [ReceivedEmail(**one) for one in self._ask("GET", "/mailbox")]
 
-    def wait_for_mail(self, to: str, subject: str = "", timeout: float = 30) -> Letter | None:
+    def wait_for_mail(self, to: str, subject: str = "", timeout: float = 30) -> ReceivedEmail | None:
         """The first e-mail to this address whose subject has these words; None after `timeout` seconds."""
         query = urlencode({"to": to, "subject": subject, "timeout": timeout})
         found = self._ask("GET", f"/mailbox/wait?{query}", wait=timeout)
-        return Letter(**found) if found else None
+        return ReceivedEmail(**found) if found else None
 
     def clear_mailbox(self) -> None:
         self._ask("DELETE", "/mailbox")
@@ -254,10 +254,10 @@ class Sandbox:
     def _ask(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
         try:
             answer = ask(self.folder, method, path, body, timeout=_ANSWER_WITHIN + wait)
-        except NobodyThere as error:
+        except NotListening as error:
             hint = "start it with `provisioner sandbox up`"
             raise SandboxError("ask the sandbox", cause="it is not up", hint=hint) from error
-        except NoAnswer as error:
+        except NoResponse as error:
             raise SandboxError("ask the sandbox", cause=error, retry=True) from error
         if answer.status in (409, 422):
             raise SandboxError(**answer.json())

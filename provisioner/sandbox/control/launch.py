@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox.control.options import Options
+from provisioner.sandbox.control.socket_http import NoResponse, NotListening, ask
 from provisioner.sandbox.control.state import ALREADY_UP, StateFolder
-from provisioner.sandbox.control.transport import NoAnswer, NobodyThere, ask
 from provisioner.sandbox.machines import host
 from provisioner.sandbox.machines.cache import Say
 
@@ -74,7 +74,7 @@ def _served(folder: StateFolder, deadline: float) -> bool:
 
 
 def _answers(folder: StateFolder) -> bool:
-    with contextlib.suppress(NobodyThere, NoAnswer):
+    with contextlib.suppress(NotListening, NoResponse):
         return ask(folder, "GET", "/status", timeout=_ANSWER_WITHIN).good
     return False
 
@@ -204,7 +204,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _ask_to_stop(folder: StateFolder, within: float) -> None:
     """Over its socket; by signal if it does not answer there, as while it starts."""
-    with contextlib.suppress(NobodyThere, NoAnswer):
+    with contextlib.suppress(NotListening, NoResponse):
         if ask(folder, "POST", "/stop", timeout=within).good:
             return
     _signal(folder, signal.SIGTERM)

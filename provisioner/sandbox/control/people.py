@@ -10,8 +10,8 @@ from starlette.routing import Route
 from provisioner.errors import SandboxError
 from provisioner.sandbox.control.assembly import Assembly
 from provisioner.sandbox.mail.mailbox import Mail, links_in
+from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.messages import Message
-from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog, StartScreen
 
 LONGEST_WAIT = 300.0
@@ -34,7 +34,7 @@ class Start(BaseModel):
     payload: str = ""
 
 
-class Link(BaseModel):
+class TappedLink(BaseModel):
     url: str
 
 
@@ -50,7 +50,7 @@ class Choice(BaseModel):
     username: str | None = None
 
 
-class Text(BaseModel):
+class TypedText(BaseModel):
     bot: str
     text: str
 
@@ -107,7 +107,7 @@ def _chat_routes(assembly: Assembly) -> list[Route]:
         return JSONResponse(_message(phones.press_start(_user(request), body.bot, body.payload)), 201)
 
     async def say(request: Request) -> Response:
-        body = Text.model_validate_json(await request.body())
+        body = TypedText.model_validate_json(await request.body())
         return JSONResponse(_message(phones.say(_user(request), body.bot, body.text)), 201)
 
     async def chat(request: Request) -> Response:
@@ -146,7 +146,7 @@ def _tap_routes(assembly: Assembly) -> list[Route]:
         return JSONResponse(_screen(opened), 201)
 
     async def open_link(request: Request) -> Response:
-        body = Link.model_validate_json(await request.body())
+        body = TappedLink.model_validate_json(await request.body())
         return show(request, phones.open_link(_user(request), body.url))
 
     async def tap(request: Request) -> Response:

@@ -76,7 +76,7 @@ method is BOOT and its path the droplet's name. A mail has the method DATA and i
 knows status (an SMTP code, 451 by default), reset, drop_after_effect and delay."""
 
 
-class Params(BaseModel):
+class FaultParams(BaseModel):
     """What a rule's fault is made of; each kind reads its own."""
 
     model_config = ConfigDict(extra="forbid")
@@ -101,7 +101,7 @@ class Rule(BaseModel):
     path: str = ""
     count: int | None = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
-    params: Params = Params()
+    params: FaultParams = FaultParams()
 
     @field_validator("path")
     @classmethod
@@ -138,7 +138,7 @@ class Fault(Rule):
         return self.seen > self.after and (self.count is None or self.struck < self.count)
 
 
-class Request(BaseModel):
+class RequestCount(BaseModel):
     """How often a route was asked and answered so; status 0 is a connection that was cut."""
 
     service: str
@@ -199,11 +199,11 @@ class FaultBook:
         with self._lock:
             self._counts[service, method, route, status] += 1
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[RequestCount]:
         with self._lock:
             rows = sorted(self._counts.items())
         return [
-            Request(service=service, method=method, route=route, status=status, count=count)
+            RequestCount(service=service, method=method, route=route, status=status, count=count)
             for (service, method, route, status), count in rows
         ]
 
@@ -244,7 +244,7 @@ def route_of(path: str) -> str:
     return path.rstrip("/")
 
 
-def error_body(service: str, status: int, params: Params, *, with_code: bool = True) -> dict[str, Any]:
+def error_body(service: str, status: int, params: FaultParams, *, with_code: bool = True) -> dict[str, Any]:
     """An error as the service words it."""
     message = params.message or "Injected by the sandbox."
     if service == "telegram":

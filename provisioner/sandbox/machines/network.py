@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.machines import claims, firewall, host
+from provisioner.sandbox.machines import firewall, host, host_registry
 from provisioner.sandbox.machines.names import Names
 
 DEFAULT_POOL: Final = IPv4Network("10.213.0.0/16")
@@ -35,13 +35,13 @@ class Network:
     def open(cls, sandbox_id: str, pool: IPv4Network = DEFAULT_POOL) -> "Network":
         """Claim the first free /24 of `pool` and set up the host's side of it."""
         names = Names(sandbox_id)
-        with claims.opened() as book:
-            claims.forget_dead(book)
-            ranges = [IPv4Network(taken) for taken in book.ranges.values()]
-            network = cls(names, claims.choose(pool, [*ranges, *_routed(pool)]))
+        with host_registry.opened() as registry:
+            host_registry.forget_dead(registry)
+            ranges = [IPv4Network(taken) for taken in registry.ranges.values()]
+            network = cls(names, host_registry.choose(pool, [*ranges, *_routed(pool)]))
             network._set_up()
-            book.ranges[names.stem] = str(network.subnet)
-            claims.raise_settings(book)
+            registry.ranges[names.stem] = str(network.subnet)
+            host_registry.raise_settings(registry)
         return network
 
     def reserve(self) -> str:
@@ -96,9 +96,9 @@ def remove(sandbox_id: str) -> None:
     for namespace in filter(names.owns, _namespaces()):
         _delete_namespace(namespace)
     firewall.remove(names.stem)
-    with claims.opened() as book:
-        claims.forget_dead(book)
-        claims.restore_settings(book)
+    with host_registry.opened() as registry:
+        host_registry.forget_dead(registry)
+        host_registry.restore_settings(registry)
 
 
 def _bridge(name: str, gateway: str) -> str:

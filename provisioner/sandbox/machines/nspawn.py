@@ -13,7 +13,16 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox import file_locks
 from provisioner.sandbox.faults import servers
 from provisioner.sandbox.faults.rules import FaultBook
-from provisioner.sandbox.machines import cgroup, claims, cloudinit, disk, host, host_settings, image, network
+from provisioner.sandbox.machines import (
+    cgroup,
+    cloudinit,
+    disk,
+    host,
+    host_registry,
+    host_settings,
+    image,
+    network,
+)
 from provisioner.sandbox.machines.cache import DEFAULT_CACHE, Say
 from provisioner.sandbox.machines.container import Boot, Container
 from provisioner.sandbox.machines.disk import Disk, Snapshots, Trash
@@ -192,8 +201,8 @@ def start(
         _sweep(state, sandbox_id)
         root = image.ensure(image.DEBIAN, cache, say)
         disk.try_out(state, root)
-        with claims.opened() as book:
-            book.homes[Names(sandbox_id).stem] = [sandbox_id, str(state)]
+        with host_registry.opened() as registry:
+            registry.homes[Names(sandbox_id).stem] = [sandbox_id, str(state)]
         net = Network.open(sandbox_id, pool)
         machines = NspawnMachines(state, {image.DEBIAN: root}, net, held, faults or FaultBook())
         undone.pop_all()
@@ -221,8 +230,8 @@ def _hold(state: Path, *, wait: float = 0) -> IO[str]:
 
 def _sweep_forsaken(say: Say) -> None:
     """Sweep every other sandbox of this host whose process is gone and has left its machines."""
-    with claims.opened() as book:
-        homes = list(book.homes.values())
+    with host_registry.opened() as registry:
+        homes = list(registry.homes.values())
     for sandbox_id, folder in homes:
         state = Path(folder)
         try:
@@ -244,8 +253,8 @@ def _sweep(state: Path, sandbox_id: str) -> None:
     network.remove(sandbox_id)
     for folder in ("machines", "snapshots", "trash"):
         shutil.rmtree(state / folder, ignore_errors=True)
-    with claims.opened() as book:
-        book.homes.pop(Names(sandbox_id).stem, None)
+    with host_registry.opened() as registry:
+        registry.homes.pop(Names(sandbox_id).stem, None)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.sandbox.telegram import refusals
+from provisioner.sandbox.telegram.accounts import Bot, User
 from provisioner.sandbox.telegram.messages import Chat, Message
-from provisioner.sandbox.telegram.people import Bot, User
 from provisioner.sandbox.telegram.refusals import Refusal, bad_request
-from provisioner.sandbox.telegram.world import Call, World
+from provisioner.sandbox.telegram.world import BotCall, World
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Params:
 
 
 @dataclass(frozen=True)
-class Request:
+class BotRequest:
     """One call of a method by one bot."""
 
     world: World
@@ -108,7 +108,7 @@ class Request:
 
 
 Answer = Any
-Method = Callable[[Request], Answer | Awaitable[Answer]]
+Method = Callable[[BotRequest], Answer | Awaitable[Answer]]
 METHODS: dict[str, Method] = {}
 
 
@@ -126,11 +126,11 @@ async def call(world: World, token: str, name: str, given: Mapping[str, Any]) ->
     """The result of one call. Raises Refusal for every answer that is not ok."""
     bot = _caller(world, token)
     function = METHODS.get(name.lower())
-    world.calls.append(Call(bot.username, name, world.now(), known=function is not None))
+    world.calls.append(BotCall(bot.username, name, world.now(), known=function is not None))
     if function is None:
         log.warning("@%s called %s, which the sandbox does not have", bot.username, name)
         raise Refusal(404, "Not Found: method not found")
-    answer = function(Request(world, bot, Params(given)))
+    answer = function(BotRequest(world, bot, Params(given)))
     return await answer if isinstance(answer, Awaitable) else answer
 
 

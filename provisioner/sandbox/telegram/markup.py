@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from provisioner.sandbox.telegram.people import Bot
+from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.refusals import bad_request
 
 _KINDS = ("inline_keyboard", "keyboard", "remove_keyboard", "force_reply")

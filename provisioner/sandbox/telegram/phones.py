@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from provisioner.errors import SandboxError
+from provisioner.sandbox.telegram.accounts import Bot, User
 from provisioner.sandbox.telegram.callbacks import ANSWER_WITHIN, Press
 from provisioner.sandbox.telegram.formatting import detected, units
 from provisioner.sandbox.telegram.messages import Chat, Message
-from provisioner.sandbox.telegram.people import Bot, User
 from provisioner.sandbox.telegram.wire import bot_json, chat_json, user_json
 from provisioner.sandbox.telegram.world import World
 

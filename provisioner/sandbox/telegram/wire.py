@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from provisioner.sandbox.telegram.accounts import Bot, User
 from provisioner.sandbox.telegram.messages import Chat, Message
-from provisioner.sandbox.telegram.people import Bot, User
 
 Json = dict[str, Any]
 

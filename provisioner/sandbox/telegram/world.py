@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox.changes import Changes
+from provisioner.sandbox.telegram.accounts import Bot, User, new_token
 from provisioner.sandbox.telegram.callbacks import Callbacks
 from provisioner.sandbox.telegram.messages import Chat, Message, edited
-from provisioner.sandbox.telegram.people import Bot, User, new_token
 from provisioner.sandbox.telegram.updates import UpdateQueue
 from provisioner.sandbox.telegram.wire import Json, bot_json, message_json, user_json
 
@@ -26,7 +26,7 @@ T = TypeVar("T", User, Bot)
 
 
 @dataclass(frozen=True)
-class Call:
+class BotCall:
     """One request that a bot made; `known` is false for a method that the sandbox does not have."""
 
     bot: str
@@ -45,7 +45,7 @@ class World:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.lock = threading.RLock()
         self.changes = Changes()
-        self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
+        self.calls: deque[BotCall] = deque(maxlen=_CALLS_KEPT)
         self.closed = False
         self.callbacks = Callbacks()
         self.deleted: set[int] = set()

@@ -8,8 +8,8 @@ import pytest
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Cost, Diagnosis, Trouble
 from provisioner.sandbox.mail.mailbox import Mailbox
+from provisioner.sandbox.telegram.accounts import Webhook
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.world import World
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke

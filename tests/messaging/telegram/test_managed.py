@@ -7,7 +7,7 @@ import pytest
 from provisioner import timestamps
 from provisioner.errors import SettingsError, TaskFailed
 from provisioner.messaging.telegram.manager import ManagerDesk
-from provisioner.sandbox.telegram.people import Webhook
+from provisioner.sandbox.telegram.accounts import Webhook
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.telegram.client import ReadElsewhere, TelegramBot
 from provisioner.step import Done, Failed, Waiting

@@ -11,7 +11,7 @@ from provisioner.filesystem import durable
 from provisioner.messaging.channel import Reset
 from provisioner.messaging.telegram import manager
 from provisioner.messaging.telegram.relink import relink
-from provisioner.sandbox.telegram.people import Bot
+from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.step import Done, Waiting
 from tests.messaging.conftest import ADA, MANAGER, Stage

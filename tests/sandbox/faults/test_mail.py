@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from provisioner.sandbox.faults.mail import delivery
-from provisioner.sandbox.faults.rules import FaultBook, Kind, Params, Rule
+from provisioner.sandbox.faults.rules import FaultBook, FaultParams, Kind, Rule
 from provisioner.sandbox.mail.mailbox import Mailbox
 
 
@@ -32,7 +32,7 @@ def send(mailbox: Mailbox, to: str = "jane@example.com") -> None:
 
 
 def fault(book: FaultBook, kind: Kind, path: str = "", **params: float) -> None:
-    book.add(Rule(service="mail", kind=kind, path=path, params=Params.model_validate(params)))
+    book.add(Rule(service="mail", kind=kind, path=path, params=FaultParams.model_validate(params)))
 
 
 def test_without_faults_mail_arrives_and_is_counted(mailbox: Mailbox, book: FaultBook) -> None:

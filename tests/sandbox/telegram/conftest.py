@@ -9,8 +9,8 @@ import httpx
 import pytest
 import telegram
 
+from provisioner.sandbox.telegram.accounts import Bot, User
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Bot, User
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from tests.serving import serving

@@ -7,8 +7,8 @@ import telegram
 from telegram.error import BadRequest, Forbidden
 
 from provisioner.errors import SandboxError
+from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.callbacks import Press
-from provisioner.sandbox.telegram.people import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog, StartScreen
 from tests.sandbox.telegram.conftest import Telegram, call
 

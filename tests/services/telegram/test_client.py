@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 from provisioner.errors import TelegramError
+from provisioner.sandbox.telegram.accounts import Webhook
 from provisioner.sandbox.telegram.app import telegram_app
-from provisioner.sandbox.telegram.people import Webhook
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
 from provisioner.services.telegram.client import BotTokenRefused, ChatClosed, TelegramBot, TelegramBusy

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from provisioner.sandbox.telegram.api import Request, method
+from provisioner.sandbox.telegram.api import BotRequest, method
 from provisioner.sandbox.telegram.refusals import bad_request
 from provisioner.sandbox.telegram.wire import bot_json, full_chat_json, user_json
 
@@ -22,7 +22,7 @@ _ACTIONS = {
 
 
 @method("getChat")
-def get_chat(request: Request) -> dict[str, Any]:
+def get_chat(request: BotRequest) -> dict[str, Any]:
     """Known is whom the bot has met; anybody else is not found."""
     user = request.known_user("chat_id")
     if not request.world.chat(user, request.bot).messages:
@@ -31,7 +31,7 @@ def get_chat(request: Request) -> dict[str, Any]:
 
 
 @method("getChatMember")
-def get_chat_member(request: Request) -> dict[str, Any]:
+def get_chat_member(request: BotRequest) -> dict[str, Any]:
     user = request.known_user("chat_id")
     member = request.params.integer("user_id")
     if member == request.bot.id:
@@ -42,7 +42,7 @@ def get_chat_member(request: Request) -> dict[str, Any]:
 
 
 @method("sendChatAction")
-def send_chat_action(request: Request) -> bool:
+def send_chat_action(request: BotRequest) -> bool:
     _, chat = request.open_chat()
     if request.params.text("action").lower() not in _ACTIONS:
         raise bad_request("wrong parameter action in request")
@@ -51,13 +51,13 @@ def send_chat_action(request: Request) -> bool:
 
 
 @method("getUserProfilePhotos")
-def get_user_profile_photos(request: Request) -> dict[str, Any]:
+def get_user_profile_photos(request: BotRequest) -> dict[str, Any]:
     request.known_user("user_id")
     return {"total_count": 0, "photos": []}
 
 
 @method("getFile")
-def get_file(request: Request) -> dict[str, Any]:
+def get_file(request: BotRequest) -> dict[str, Any]:
     """Nobody sends files here, so no identifier is a right one."""
     if not request.params.text("file_id"):
         raise bad_request("file_id not specified")

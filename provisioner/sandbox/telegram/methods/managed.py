@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from provisioner.sandbox.telegram.api import Request, method
-from provisioner.sandbox.telegram.people import Access, Bot
+from provisioner.sandbox.telegram.accounts import Access, Bot
+from provisioner.sandbox.telegram.api import BotRequest, method
 from provisioner.sandbox.telegram.refusals import Refusal, bad_request
 from provisioner.sandbox.telegram.wire import user_json
 
@@ -11,17 +11,17 @@ _MOST_USERS = 10
 
 
 @method("getManagedBotToken")
-def get_managed_bot_token(request: Request) -> str:
+def get_managed_bot_token(request: BotRequest) -> str:
     return _managed(request).token
 
 
 @method("replaceManagedBotToken")
-def replace_managed_bot_token(request: Request) -> str:
+def replace_managed_bot_token(request: BotRequest) -> str:
     return request.world.revoke(_managed(request))
 
 
 @method("getManagedBotAccessSettings")
-def get_managed_bot_access_settings(request: Request) -> dict[str, Any]:
+def get_managed_bot_access_settings(request: BotRequest) -> dict[str, Any]:
     access = _managed(request).access
     settings: dict[str, Any] = {"is_access_restricted": access.restricted}
     if access.restricted:
@@ -31,7 +31,7 @@ def get_managed_bot_access_settings(request: Request) -> dict[str, Any]:
 
 
 @method("setManagedBotAccessSettings")
-def set_managed_bot_access_settings(request: Request) -> bool:
+def set_managed_bot_access_settings(request: BotRequest) -> bool:
     bot = _managed(request)
     given = request.params.ids("added_user_ids")
     if len(given) > _MOST_USERS:
@@ -43,7 +43,7 @@ def set_managed_bot_access_settings(request: Request) -> bool:
     return True
 
 
-def _managed(request: Request) -> Bot:
+def _managed(request: BotRequest) -> Bot:
     bot_id = request.params.integer("user_id")
     if not bot_id:
         raise bad_request("invalid user_id specified")

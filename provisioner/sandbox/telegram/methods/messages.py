@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from provisioner.sandbox.telegram.api import Params, Request, method
+from provisioner.sandbox.telegram.api import BotRequest, Params, method
 from provisioner.sandbox.telegram.formatting import Entity, detected, formatted, units
 from provisioner.sandbox.telegram.markup import checked_markup
 from provisioner.sandbox.telegram.messages import Chat, Message
@@ -18,7 +18,7 @@ _EDIT_HINT = (
 
 
 @method("sendMessage")
-def send_message(request: Request) -> dict[str, Any]:
+def send_message(request: BotRequest) -> dict[str, Any]:
     world = request.world
     with world.lock:
         _, chat = request.open_chat()
@@ -37,7 +37,7 @@ def send_message(request: Request) -> dict[str, Any]:
 
 
 @method("sendMessageDraft")
-def send_message_draft(request: Request) -> bool:
+def send_message_draft(request: BotRequest) -> bool:
     """Text that is still being written; it vanishes when the message comes."""
     _, chat = request.open_chat()
     if not request.params.integer("draft_id"):
@@ -48,20 +48,20 @@ def send_message_draft(request: Request) -> bool:
 
 
 @method("editMessageText")
-def edit_message_text(request: Request) -> dict[str, Any]:
+def edit_message_text(request: BotRequest) -> dict[str, Any]:
     text, entities = _text(request)
     markup = checked_markup(request.params.json("reply_markup", "reply keyboard markup"), request.bot)
     return _edit(request, text=text, entities=tuple(entities), reply_markup=markup)
 
 
 @method("editMessageReplyMarkup")
-def edit_message_reply_markup(request: Request) -> dict[str, Any]:
+def edit_message_reply_markup(request: BotRequest) -> dict[str, Any]:
     markup = checked_markup(request.params.json("reply_markup", "reply keyboard markup"), request.bot)
     return _edit(request, reply_markup=markup)
 
 
 @method("deleteMessage")
-def delete_message(request: Request) -> bool:
+def delete_message(request: BotRequest) -> bool:
     with request.world.lock:
         _, chat = request.open_chat()
         if not chat.remove(request.params.integer("message_id")):
@@ -71,7 +71,7 @@ def delete_message(request: Request) -> bool:
 
 
 @method("deleteMessages")
-def delete_messages(request: Request) -> bool:
+def delete_messages(request: BotRequest) -> bool:
     """Ids that are not there are passed over."""
     ids = request.params.ids("message_ids")
     if not 1 <= len(ids) <= 100:
@@ -85,7 +85,7 @@ def delete_messages(request: Request) -> bool:
 
 
 @method("setMessageReaction")
-def set_message_reaction(request: Request) -> bool:
+def set_message_reaction(request: BotRequest) -> bool:
     reaction = request.params.json("reaction", "reaction types") or []
     if not isinstance(reaction, list) or not all(isinstance(it, dict) and "type" in it for it in reaction):
         raise bad_request("can't parse reaction types JSON object")
@@ -101,7 +101,7 @@ def set_message_reaction(request: Request) -> bool:
 
 
 @method("answerCallbackQuery")
-def answer_callback_query(request: Request) -> bool:
+def answer_callback_query(request: BotRequest) -> bool:
     answered = request.world.callbacks.answer(
         request.params.text("callback_query_id"),
         request.bot.id,
@@ -115,7 +115,7 @@ def answer_callback_query(request: Request) -> bool:
     return True
 
 
-def _edit(request: Request, **changes: Any) -> dict[str, Any]:
+def _edit(request: BotRequest, **changes: Any) -> dict[str, Any]:
     world = request.world
     with world.lock:
         _, chat = request.open_chat()
@@ -127,7 +127,7 @@ def _edit(request: Request, **changes: Any) -> dict[str, Any]:
         return world.as_json(world.edit(chat, message, **changes))
 
 
-def _text(request: Request) -> tuple[str, list[Entity]]:
+def _text(request: BotRequest) -> tuple[str, list[Entity]]:
     """The text and its entities, whichever way the bot gave them."""
     given = request.params.text("text")
     own = request.params.json("entities", "message entities")
@@ -155,7 +155,7 @@ def _is_entity(given: Any) -> bool:
     return isinstance(given, dict) and all(isinstance(given.get(key), kind) for key, kind in wanted.items())
 
 
-def _replied_to(request: Request, chat: Chat) -> int | None:
+def _replied_to(request: BotRequest, chat: Chat) -> int | None:
     reply = request.params.structure("reply_parameters", "reply parameters")
     message_id = Params(reply).integer("message_id") or request.params.integer("reply_to_message_id")
     if not message_id:

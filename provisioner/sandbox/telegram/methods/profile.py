@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from provisioner.sandbox.telegram.api import Request, method
+from provisioner.sandbox.telegram.api import BotRequest, method
 from provisioner.sandbox.telegram.refusals import bad_request
 from provisioner.sandbox.telegram.wire import me_json
 
@@ -13,17 +13,17 @@ _MOST_TEXT = {"name": 64, "description": 512, "short_description": 120}
 
 
 @method("getMe")
-def get_me(request: Request) -> dict[str, Any]:
+def get_me(request: BotRequest) -> dict[str, Any]:
     return me_json(request.bot)
 
 
 @method("logOut", "close")
-def log_out(request: Request) -> bool:  # noqa: ARG001 - nothing to leave: the sandbox is the only server
+def log_out(request: BotRequest) -> bool:  # noqa: ARG001 - nothing to leave: the sandbox is the only server
     return True
 
 
 @method("setMyCommands")
-def set_my_commands(request: Request) -> bool:
+def set_my_commands(request: BotRequest) -> bool:
     commands = request.params.json("commands", "commands")
     if not isinstance(commands, list):
         raise bad_request("can't parse commands JSON array")
@@ -34,58 +34,58 @@ def set_my_commands(request: Request) -> bool:
 
 
 @method("getMyCommands")
-def get_my_commands(request: Request) -> list[dict[str, str]]:
+def get_my_commands(request: BotRequest) -> list[dict[str, str]]:
     return request.bot.commands.get(_scope(request), [])
 
 
 @method("deleteMyCommands")
-def delete_my_commands(request: Request) -> bool:
+def delete_my_commands(request: BotRequest) -> bool:
     request.bot.commands.pop(_scope(request), None)
     return True
 
 
 @method("setMyName")
-def set_my_name(request: Request) -> bool:
+def set_my_name(request: BotRequest) -> bool:
     return _set_text(request, "name")
 
 
 @method("getMyName")
-def get_my_name(request: Request) -> dict[str, str]:
+def get_my_name(request: BotRequest) -> dict[str, str]:
     return {"name": _text(request, "name") or request.bot.name}
 
 
 @method("setMyDescription")
-def set_my_description(request: Request) -> bool:
+def set_my_description(request: BotRequest) -> bool:
     return _set_text(request, "description")
 
 
 @method("getMyDescription")
-def get_my_description(request: Request) -> dict[str, str]:
+def get_my_description(request: BotRequest) -> dict[str, str]:
     return {"description": _text(request, "description")}
 
 
 @method("setMyShortDescription")
-def set_my_short_description(request: Request) -> bool:
+def set_my_short_description(request: BotRequest) -> bool:
     return _set_text(request, "short_description")
 
 
 @method("getMyShortDescription")
-def get_my_short_description(request: Request) -> dict[str, str]:
+def get_my_short_description(request: BotRequest) -> dict[str, str]:
     return {"short_description": _text(request, "short_description")}
 
 
 @method("setChatMenuButton")
-def set_chat_menu_button(request: Request) -> bool:
+def set_chat_menu_button(request: BotRequest) -> bool:
     request.bot.menu_button = request.params.structure("menu_button", "menu button") or {"type": "commands"}
     return True
 
 
 @method("getChatMenuButton")
-def get_chat_menu_button(request: Request) -> dict[str, Any]:
+def get_chat_menu_button(request: BotRequest) -> dict[str, Any]:
     return request.bot.menu_button
 
 
-def _scope(request: Request) -> tuple[str, str]:
+def _scope(request: BotRequest) -> tuple[str, str]:
     scope = request.params.structure("scope", "bot command scope") or {"type": "default"}
     if "type" not in scope:
         raise bad_request('can\'t parse BotCommandScope: field "type" must be of type String')
@@ -102,7 +102,7 @@ def _command(given: Any) -> dict[str, str]:
     return {"command": str(given["command"]).removeprefix("/"), "description": description}
 
 
-def _set_text(request: Request, what: str) -> bool:
+def _set_text(request: BotRequest, what: str) -> bool:
     text, language = request.params.text(what), request.params.text("language_code")
     if len(text) > _MOST_TEXT[what]:
         raise bad_request(f"BOT_{what.upper()}_TOO_LONG")
@@ -112,5 +112,5 @@ def _set_text(request: Request, what: str) -> bool:
     return True
 
 
-def _text(request: Request, what: str) -> str:
+def _text(request: BotRequest, what: str) -> str:
     return request.bot.texts.get((what, request.params.text("language_code")), "")

@@ -3,15 +3,15 @@
 from typing import Any
 
 from provisioner.sandbox.telegram import refusals
-from provisioner.sandbox.telegram.api import Params, Request, method
-from provisioner.sandbox.telegram.people import Webhook
+from provisioner.sandbox.telegram.accounts import Webhook
+from provisioner.sandbox.telegram.api import BotRequest, Params, method
 from provisioner.sandbox.telegram.refusals import Refusal, bad_request
 
 _LONGEST_POLL = 50
 
 
 @method("getUpdates")
-async def get_updates(request: Request) -> list[dict[str, Any]]:
+async def get_updates(request: BotRequest) -> list[dict[str, Any]]:
     """The newest poll gets the updates; one that already waits is ended with 409."""
     world, bot, params = request.world, request.bot, request.params
     poll, token = object(), bot.token
@@ -46,7 +46,7 @@ async def get_updates(request: Request) -> list[dict[str, Any]]:
 
 
 @method("setWebhook")
-def set_webhook(request: Request) -> bool:
+def set_webhook(request: BotRequest) -> bool:
     url = request.params.text("url")
     if url and not url.startswith("https://"):
         raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
@@ -59,7 +59,7 @@ def set_webhook(request: Request) -> bool:
 
 
 @method("deleteWebhook")
-def delete_webhook(request: Request) -> bool:
+def delete_webhook(request: BotRequest) -> bool:
     with request.world.lock:
         _drop_pending(request)
         request.bot.webhook = None
@@ -67,7 +67,7 @@ def delete_webhook(request: Request) -> bool:
 
 
 @method("getWebhookInfo")
-def get_webhook_info(request: Request) -> dict[str, Any]:
+def get_webhook_info(request: BotRequest) -> dict[str, Any]:
     with request.world.lock:
         webhook, updates = request.bot.webhook, request.bot.updates
         info: dict[str, Any] = {
@@ -86,12 +86,12 @@ def _webhook(url: str, params: Params) -> Webhook:
     return Webhook(url, params.integer("max_connections", 40), "certificate" in params)
 
 
-def _drop_pending(request: Request) -> None:
+def _drop_pending(request: BotRequest) -> None:
     if request.params.flag("drop_pending_updates"):
         request.bot.updates.clear()
 
 
-def _allow(request: Request) -> None:
+def _allow(request: BotRequest) -> None:
     """Left out, the last choice stays."""
     if "allowed_updates" not in request.params:
         return

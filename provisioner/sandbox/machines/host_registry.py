@@ -1,6 +1,6 @@
 """What the sandboxes of one host share: the address ranges that each has, and its kernel settings.
 
-The book lies where a restart of the host empties it; a claim counts while the sandbox's bridge exists. It
+The registry lies where a restart of the host empties it; a claim counts while the sandbox's bridge exists. It
 says where each sandbox with machines has its files too, so that a later one can clean up after one that died.
 """
 
@@ -26,7 +26,7 @@ _NEEDED: Final = {
 
 
 @dataclass
-class Book:
+class HostRegistry:
     """Ranges and homes by the stem of the sandbox that has each, and the kernel's settings before the first.
 
     A home is a sandbox's id and its state folder.
@@ -45,15 +45,15 @@ class Book:
 
 
 @contextmanager
-def opened(folder: Path = FOLDER) -> Iterator[Book]:
-    """The book, for one process at a time; saved at the end, unless the block raises."""
+def opened(folder: Path = FOLDER) -> Iterator[HostRegistry]:
+    """The registry, for one process at a time; saved at the end, unless the block raises."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = folder / "book.json"
-        book = Book(path, **json.loads(path.read_text())) if path.exists() else Book(path)
-        yield book
-        book.save()
+        registry = HostRegistry(path, **json.loads(path.read_text())) if path.exists() else HostRegistry(path)
+        yield registry
+        registry.save()
 
 
 def choose(pool: IPv4Network, taken: Iterable[IPv4Network]) -> IPv4Network:
@@ -69,27 +69,27 @@ def choose(pool: IPv4Network, taken: Iterable[IPv4Network]) -> IPv4Network:
     )
 
 
-def forget_dead(book: Book) -> None:
+def forget_dead(registry: HostRegistry) -> None:
     """Drop the claims whose bridge is gone."""
     links = {link["ifname"] for link in json.loads(host.run("ip", "-json", "link", "show"))}
-    book.ranges = {stem: taken for stem, taken in book.ranges.items() if stem in links}
+    registry.ranges = {stem: taken for stem, taken in registry.ranges.items() if stem in links}
 
 
-def raise_settings(book: Book, kernel: Path = _KERNEL) -> None:
+def raise_settings(registry: HostRegistry, kernel: Path = _KERNEL) -> None:
     """Set what machines need of the kernel, after noting what was there."""
     found = {name: int((kernel / name).read_text()) for name in _NEEDED}
     raised = {name: value for name, value in found.items() if value < _NEEDED[name]}
-    book.settings_before |= raised
-    book.save()
+    registry.settings_before |= raised
+    registry.save()
     for name in raised:
         (kernel / name).write_text(str(_NEEDED[name]))
 
 
-def restore_settings(book: Book, kernel: Path = _KERNEL) -> None:
+def restore_settings(registry: HostRegistry, kernel: Path = _KERNEL) -> None:
     """Put the settings back once no sandbox needs them, except where somebody has changed them since."""
-    if book.ranges:
+    if registry.ranges:
         return
-    for name, before in book.settings_before.items():
+    for name, before in registry.settings_before.items():
         if int((kernel / name).read_text()) == _NEEDED[name]:
             (kernel / name).write_text(str(before))
-    book.settings_before = {}
+    registry.settings_before = {}

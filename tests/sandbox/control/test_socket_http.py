@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.sandbox.control.socket_http import Answer, NoResponse, NotListening, ask
 from provisioner.sandbox.control.state import StateFolder
-from provisioner.sandbox.control.transport import Answer, NoAnswer, NobodyThere, ask
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def answering(folder: StateFolder, answer: bytes) -> Iterator[list[bytes]]:
 
 
 def test_where_nobody_listens_is_said_and_no_socket_is_left(folder: StateFolder) -> None:
-    with pytest.raises(NobodyThere):
+    with pytest.raises(NotListening):
         ask(folder, "GET", "/status", timeout=1)
     with closing(socket.socket(socket.AF_UNIX)) as left_behind:
         left_behind.bind(str(folder.control))
     for _ in range(3):
-        with pytest.raises(NobodyThere, match="refused"):
+        with pytest.raises(NotListening, match="refused"):
             ask(folder, "GET", "/status", timeout=1)
     # A socket that was left open would be a warning now, and warnings are errors.
     gc.collect()
@@ -66,7 +66,7 @@ def test_a_path_has_whatever_somebody_typed(folder: StateFolder) -> None:
     "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"]
 )
 def test_an_answer_that_breaks_off_is_none(folder: StateFolder, answer: bytes) -> None:
-    with answering(folder, answer), pytest.raises(NoAnswer):
+    with answering(folder, answer), pytest.raises(NoResponse):
         ask(folder, "GET", "/status", timeout=5)
 
 
@@ -74,5 +74,5 @@ def test_silence_has_an_end(folder: StateFolder) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(folder.control))
         listener.listen()
-        with pytest.raises(NoAnswer, match="timed out"):
+        with pytest.raises(NoResponse, match="timed out"):
             ask(folder, "GET", "/status", timeout=0.1)
