@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="provisioner",
-    help="From a paying customer to somebody who talks to their own Moltbot.",
+    help="Set up customers, each with a Moltbot on a server of their own.",
     add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -118,7 +118,7 @@ def _options(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="The workspace; else PROVISIONER_WORKSPACE, else from here upwards. May stand last, too.",
+            help="The workspace; default: PROVISIONER_WORKSPACE, or found upwards from here.",
         ),
     ] = None,
     version: Annotated[  # noqa: ARG001 - its callback does the work

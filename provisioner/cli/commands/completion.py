@@ -77,7 +77,7 @@ def register(app: typer.Typer) -> None:
 def completion(
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> None:
-    """Print what makes a shell complete commands and addresses.
+    """Print a completion script for commands and addresses.
 
     bash: eval "$(provisioner completion bash)" in ~/.bashrc
 

@@ -25,13 +25,14 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Json = False,
 ) -> Response:
-    """Look for all that is wrong, and show what each droplet costs.
+    """Check everything, and list what each droplet costs.
 
     Settings, records, account, droplets, firewalls, servers, gateways, model key, bots, mail server.
 
-    Nothing is changed, nobody is written to, no bot's messages are read, and the model is not used.
+    Read only: nothing is changed, nobody gets a message, no bot's messages are fetched, and the model is not
+    used.
 
-    Exit code 1 if anything is wrong; advice alone does not count.
+    Exit code 1 if there is a problem; advice does not count.
     """
     from provisioner.cli.output.diagnosis import DoctorResult, redacted
     from provisioner.doctor.examination import Doctor
@@ -47,13 +48,13 @@ def doctor(
 
 def adopt(
     email: Who,
-    droplet_id: Annotated[str, typer.Argument(metavar="ID", help="Of the droplet.")],
+    droplet_id: Annotated[str, typer.Argument(metavar="ID", help="The droplet's id.")],
     host_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Its public host key, where its tags do not state it.")
+        str | None, typer.Option(metavar="KEY", help="Its public host key, if its tags do not have it.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Although something speaks against it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if something contradicts it.")] = False,
 ) -> Response:
-    """Say whose a droplet is; the record has it from then on."""
+    """Assign a droplet to a customer, in their record."""
     from provisioner.settings import load_settings
     from provisioner.steps.droplet import adoption
 

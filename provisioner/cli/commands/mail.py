@@ -37,7 +37,7 @@ def preview(
 ) -> None:
     """Print an e-mail as this customer would get it now.
 
-    Nothing is sent. Their personal link is in it, if it is made.
+    Nothing is sent. It contains their personal link, if one exists.
     """
     from provisioner.messaging.preview import demand_letter
 
@@ -63,13 +63,13 @@ def preview(
 def send(
     name: _Name,
     who: Who,
-    again: Annotated[bool, typer.Option("--again", help="Although it went to this address before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Even if it went to this address before.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Send a customer an e-mail now, to a new address for example.
+    """Send a customer an e-mail now, for example to a new address.
 
-    What went to the address that the record has is not sent there twice. A personal link that is needed is
-    made first.
+    An e-mail that already went to this address is not sent again. A personal link is created first if the
+    e-mail needs one.
     """
     from provisioner.messaging.preview import send_by_hand
 

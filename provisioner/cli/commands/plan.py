@@ -18,9 +18,8 @@ def plan(
 ) -> Response:
     """Show what each step would do, without doing it.
 
-    A server that is there already is asked, task by task, what is not as it should be. Exit code 2 if
-    something is missing that a run needs, or DigitalOcean would refuse; 1 if it cannot be asked, or the
-    server.
+    An existing server is checked task by task. Exit code 2 if a run lacks something, or DigitalOcean would
+    refuse it; 1 if DigitalOcean or the server cannot be asked.
     """
     from provisioner.cli.output.live import shown_in_passing
     from provisioner.cli.output.plan import PlanResult

@@ -31,10 +31,10 @@ Wait = Annotated[
     str | None,
     typer.Option(
         metavar="[DURATION]",
-        help=f"Where a person has to act, keep waiting (30m, 2h; {_PATIENCE} if left out).",
+        help=f"Keep waiting where a person has to act (30m, 2h; {_PATIENCE} without a duration).",
     ),
 ]
-Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="How many customers at the same moment.")]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="How many customers at once.")]
 Json = Annotated[
     bool,
     typer.Option(
@@ -69,15 +69,17 @@ def register(app: typer.Typer) -> None:
 
 def provision(
     customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Everybody whose setup is not complete.")] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="All customers whose setup is not complete.")
+    ] = False,
     jobs: Jobs = JOBS,
     until: Until = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> Response:
-    """Create the server, install Moltbot, connect, hand over.
+    """Set customers up: server, Moltbot, channel, first message.
 
-    Run it again at any time: it goes on from the last step. Exit codes, the worst of all customers: 0 done,
+    Run it again at any time: it resumes from the last step. Exit code, the worst of all customers: 0 done,
     1 failed, 2 wrong input, 3 waiting for a person, 4 another process has this customer, 130 interrupted.
     """
     from provisioner.runs.status import standings, unfinished
@@ -94,16 +96,16 @@ def provision(
 def resume(
     customers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="EMAIL", help="All who were begun and are not complete, if not given."),
+        typer.Argument(metavar="EMAIL", help="Default: all that were begun and are not complete."),
     ] = None,
     jobs: Jobs = JOBS,
     until: Until = None,
     wait: Wait = None,
     as_json: Json = False,
 ) -> Response:
-    """Go on with what was interrupted, has failed or had to wait.
+    """Resume setups that were interrupted, failed or had to wait.
 
-    Whoever is still waited for is only looked after; customers who were not begun are left to `provision`.
+    Those still waiting for a person are only checked; new customers are left to `provision`.
     """
     from provisioner.runs.status import resumable, standings
 

@@ -32,14 +32,14 @@ def rebuild(
     wait: Wait = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Although nothing shows that the droplet was ever in this account."),
+        typer.Option("--force", help="Even if nothing shows that the droplet was ever in this account."),
     ] = False,
     as_json: Json = False,
 ) -> Response:
-    """Set a customer up on a new server: their droplet is gone.
+    """Set a customer up on a new server if their droplet is gone.
 
-    Only if DigitalOcean says that it is; a droplet that exists is never touched. The customer keeps their bot
-    and has nothing to tap. Run it again at any time. Exit codes as those of provision.
+    Refused unless DigitalOcean says that it is gone; an existing droplet is never touched. The customer keeps
+    their bot and has nothing to do. Run it again at any time to resume. Exit codes as for provision.
     """
     from provisioner.runs import rebuild
     from provisioner.services.factory import Services

@@ -26,12 +26,12 @@ def relink(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Although the setup is complete, or the bot's token was given by hand."),
+        typer.Option("--force", help="Even if the setup is complete, or the bot's token was given by hand."),
     ] = False,
 ) -> None:
-    """Withdraw a customer's link that somebody else has used.
+    """Revoke a customer's link that somebody else has used.
 
-    All that came of it is withdrawn too; the next run makes a new one.
+    Everything that resulted from it is revoked too; the next run creates a new link.
     """
     from provisioner.messaging.registry import channel_of
 

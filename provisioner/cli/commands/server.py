@@ -33,17 +33,17 @@ def register(app: typer.Typer) -> None:
 
 def logs(
     who: Who,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="An earlier run, by its id.")] = None,
-    runs: Annotated[bool, typer.Option("--runs", help="Which runs the server remembers.")] = False,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="The id of an earlier run.")] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="List the runs that the server remembers.")] = False,
     task: Annotated[
-        int | None, typer.Option(metavar="N", help="The whole output of this task of the run.")
+        int | None, typer.Option(metavar="N", help="Print the whole output of this task.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the run ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the run until it ends.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The journal's own lines, as JSON.")] = False,
 ) -> Response | None:
     """Show what was done on a customer's server, task by task.
 
-    Without --run: the last run that did something; what only looked (plan) is passed over.
+    Without --run: the last run that did something; plans are skipped.
     """
     from provisioner.cli.output.journal import RunList, TaskOutput, journal_printer
     from provisioner.playbook import logs as journals
@@ -69,15 +69,15 @@ def ssh(
     who: Who,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND", help="After --, to run there; a shell without it."),
+        typer.Argument(metavar="COMMAND", help="A command to run there, after --; default: a shell."),
     ] = None,
     terminal: Annotated[
-        bool, typer.Option("-t", "--tty", help="Give the command a terminal, for one that wants it.")
+        bool, typer.Option("-t", "--tty", help="Allocate a terminal for the command.")
     ] = False,
     tunnel: Annotated[
-        bool, typer.Option("--tunnel", help="The Moltbot's Control UI on a port of this machine.")
+        bool, typer.Option("--tunnel", help="Forward the Moltbot's Control UI to a port of this machine.")
     ] = False,
-    port: Annotated[int, typer.Option(help="That port.", min=1, max=65535)] = CONTROL_UI_PORT,
+    port: Annotated[int, typer.Option(help="The port for --tunnel.", min=1, max=65535)] = CONTROL_UI_PORT,
 ) -> None:
     """Open the system's ssh to a server, with its pinned host key."""
     from provisioner.ssh.openssh import openssh_command

@@ -23,13 +23,13 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> Response | None:
     """Show where every setup stands that is not complete.
 
-    Who is at work, what was interrupted, who is waited for: all of it is seen afresh, from the locks of live
-    processes and from the records.
+    Running, interrupted, failed or waiting: read from the locks of live processes and from the records, so
+    it is always current.
     """
     if watch and not as_json:
         _watch()

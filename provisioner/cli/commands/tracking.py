@@ -40,18 +40,22 @@ def register(app: typer.Typer) -> None:
 
 def add(
     email: Annotated[str, typer.Argument(metavar="EMAIL")],
-    subscription_id: Annotated[str, typer.Argument(metavar="SUBSCRIPTION_ID", help="Of Stripe: sub_…")],
-    name: Annotated[str | None, typer.Option(help="What the customer is called.")] = None,
+    subscription_id: Annotated[
+        str, typer.Argument(metavar="SUBSCRIPTION_ID", help="Stripe's id of the subscription: sub_…")
+    ],
+    name: Annotated[str | None, typer.Option(help="The customer's name.")] = None,
     plan: Annotated[str, typer.Option()] = "stuffpress-monthly",
-    amount: Annotated[int, typer.Option(min=0, help="A month, in the currency's smallest unit.")] = 8999,
+    amount: Annotated[
+        int, typer.Option(min=0, help="Monthly price, in the currency's smallest unit.")
+    ] = 8999,
     currency: Annotated[str, typer.Option()] = "usd",
-    price_id: Annotated[str | None, typer.Option(help="Of Stripe: price_…")] = None,
+    price_id: Annotated[str | None, typer.Option(help="Stripe's id of the price: price_…")] = None,
     telegram: Annotated[str | None, typer.Option(help="The customer's Telegram username: @…")] = None,
-    source: Annotated[str, typer.Option(help="Where the customer comes from.")] = "stripe",
+    source: Annotated[str, typer.Option(help="Where the customer came from.")] = "stripe",
     referrer: Annotated[str | None, typer.Option()] = None,
     landing_page: Annotated[str, typer.Option()] = "stuffpress",
     force: Annotated[
-        bool, typer.Option("--force", help="Although another customer has this subscription.")
+        bool, typer.Option("--force", help="Even if another customer has this subscription.")
     ] = False,
 ) -> Response:
     """Add a new customer."""
@@ -94,10 +98,10 @@ def _what_is_next(customer: "Customer") -> "Iterator[str]":
 
 def list_customers(
     status: Annotated[str | None, typer.Option(help="Only customers with this status.")] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="The archive instead.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="List the archive instead.")] = False,
     as_json: Json = False,
 ) -> Response:
-    """List the customers, and what each one waits for."""
+    """List customers, and what each is waiting for."""
     from provisioner.cli.output.records import customer_list
     from provisioner.customers.lifecycle import STATUSES
 
@@ -138,7 +142,7 @@ def update(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Also a move of a status that is not legal, or a subscription that another has."
+            "--force", help="Allow an illegal change of status, or a subscription that another customer has."
         ),
     ] = False,
 ) -> Response:
@@ -248,12 +252,12 @@ def timeline(
 def archive(
     who: Who,
     force: Annotated[
-        bool, typer.Option("--force", help="Although their droplet still exists and goes on costing.")
+        bool, typer.Option("--force", help="Even if their droplet still exists and costs money.")
     ] = False,
 ) -> Response:
     """Move a customer to the archive.
 
-    Refused while their droplet exists, which goes on costing.
+    Refused while their droplet exists and costs money.
     """
     store = current_workspace().store()
     found = store.find(who)

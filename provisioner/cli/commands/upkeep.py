@@ -19,12 +19,12 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The current folder if not given.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to use.")] = Path(),
     contact: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where customers write to, for new settings.")
+        str | None, typer.Option(metavar="ADDRESS", help="Where customers can write to; for new settings.")
     ] = None,
 ) -> Response:
-    """Make a folder a workspace; what is there stays as it is."""
+    """Create a workspace; existing files are kept."""
     from provisioner.settings import load_settings
     from provisioner.workspace import init_workspace
 
@@ -39,10 +39,10 @@ def init(
 
 
 def check(
-    fix: Annotated[bool, typer.Option("--fix", help="Mend names, permissions and leftovers.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair names, permissions and leftovers.")] = False,
     as_json: Json = False,
 ) -> Response:
-    """Look for everything that is wrong with the customers' files."""
+    """Check the customers' files for problems."""
     from provisioner.cli.output.records import CheckResult
 
     return Response(CheckResult(current_workspace().store().check(fix=fix)), as_json)

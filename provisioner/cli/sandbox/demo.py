@@ -41,10 +41,10 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the sandbox and the workspace for playing on.")
+        bool, typer.Option("--keep", help="Leave the sandbox running, and keep the workspace.")
     ] = False,
 ) -> None:
-    """Provision a customer on the sandbox, up to her bot's answer.
+    """Run a whole setup on the sandbox, up to the bot's answer.
 
     Needs Linux and root.
     """

@@ -11,7 +11,7 @@ from provisioner.errors import InputError
 if TYPE_CHECKING:
     from provisioner.sandbox.faults.rules import Fault
 
-_faults = typer.Typer(help="What goes wrong on demand.", no_args_is_help=True, rich_markup_mode=None)
+_faults = typer.Typer(help="Inject faults on demand.", no_args_is_help=True, rich_markup_mode=None)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 @_faults.command("list")
 def _list(json: Json = False) -> None:
-    """The rules in force, with how often each has struck."""
+    """List the active rules, and how often each was applied."""
     faults = the_sandbox().faults()
     if json:
         render.print_json("sandboxFaults", faults=[fault.model_dump() for fault in faults])
@@ -36,7 +36,7 @@ def _list(json: Json = False) -> None:
 
 @_faults.command("kinds")
 def _kinds() -> None:
-    """Every kind of fault, and the parameters that it reads."""
+    """List the kinds of faults and their parameters."""
     from provisioner.sandbox.faults.rules import KINDS
 
     for kind, meaning in KINDS.items():
@@ -53,10 +53,10 @@ def _add(
         str,
         typer.Option(help="A regular expression, searched in the path with its query, or a droplet's name."),
     ] = "",
-    count: Annotated[int, typer.Option(min=0, help="How often it strikes; 0 is without end.")] = 1,
-    after: Annotated[int, typer.Option(min=0, help="How many matching requests pass before.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="How often it is applied; 0 for always.")] = 1,
+    after: Annotated[int, typer.Option(min=0, help="How many matching requests to let pass first.")] = 0,
 ) -> None:
-    """Let something go wrong.
+    """Add a fault.
 
     For example: provisioner sandbox faults add cloud status status=500 --path /droplets
 
@@ -83,16 +83,18 @@ def _add(
 
 
 @_faults.command("clear")
-def _clear(number: Annotated[int | None, typer.Argument(help="One rule; all without it.")] = None) -> None:
-    """Let nothing go wrong any more."""
+def _clear(
+    number: Annotated[int | None, typer.Argument(help="The rule's number; default: all.")] = None,
+) -> None:
+    """Remove all faults, or one."""
     the_sandbox().clear_faults(number)
 
 
 def _counts(
-    reset: Annotated[bool, typer.Option("--reset", help="Begin to count anew afterwards.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Reset the counts afterwards.")] = False,
     json: Json = False,
 ) -> None:
-    """How often each service was asked what."""
+    """Count the requests to each service."""
     sandbox = the_sandbox()
     rows = sandbox.requests()
     if reset:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.sandbox.control.options import Options
 
 sandbox_app = typer.Typer(
-    help="The outside world in a box: cloud, Telegram, model, mailbox.",
+    help="A local simulation of cloud, Telegram, model and mailbox.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -31,7 +31,7 @@ def _options(
         str, typer.Option(envvar="PROVISIONER_SANDBOX", help="Which sandbox, if you have several.")
     ] = "default",
     state: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Its folder, in place of the one that its name gives.")
+        Path | None, typer.Option(metavar="DIR", help="Its folder, instead of the one for its name.")
     ] = None,
 ) -> None:
     choose_sandbox(name, state)
@@ -40,12 +40,10 @@ def _options(
 @sandbox_app.command("up")
 def up(
     pretend: Annotated[
-        bool, typer.Option(help="No real machines behind the droplets; needs neither root nor Linux.")
+        bool, typer.Option(help="Simulate the droplets too; needs neither root nor Linux.")
     ] = False,
-    foreground: Annotated[bool, typer.Option(help="Stay, and stop on Ctrl-C.")] = False,
-    boot_seconds: Annotated[
-        float, typer.Option(min=0, help="How long a droplet takes at least until it is active.")
-    ] = 0,
+    foreground: Annotated[bool, typer.Option(help="Run in the foreground until Ctrl-C.")] = False,
+    boot_seconds: Annotated[float, typer.Option(min=0, help="Minimum time until a droplet is active.")] = 0,
 ) -> None:
     """Start the sandbox, and wait until it answers."""
     from provisioner.sandbox.cloud.options import CloudOptions
@@ -60,7 +58,7 @@ def up(
 
 @sandbox_app.command("down")
 def down() -> None:
-    """Stop the sandbox and leave nothing of it; also after a crash."""
+    """Stop the sandbox and clean up after it, also after a crash."""
     from provisioner.sandbox.control.launch import down as stop
     from provisioner.sandbox.control.state import StateFolder
 
@@ -70,7 +68,7 @@ def down() -> None:
 
 @sandbox_app.command("status")
 def status(json: Json = False) -> None:
-    """What runs: droplets, addresses, since when."""
+    """Show droplets, addresses and uptime."""
     found = the_sandbox().status()
     if json:
         render.print_json("sandboxStatus", **_as_document(found))
@@ -88,9 +86,9 @@ def status(json: Json = False) -> None:
 
 @sandbox_app.command("env")
 def env(json: Json = False) -> None:
-    """The settings that point the product at it, for a shell.
+    """Print the settings that point the product at it, for a shell.
 
-    To have them there: eval "$(provisioner sandbox env)"
+    Use it as: eval "$(provisioner sandbox env)"
     """
     settings = the_sandbox().env
     if json:
@@ -102,9 +100,9 @@ def env(json: Json = False) -> None:
 
 @sandbox_app.command("prepare")
 def prepare(
-    tests: Annotated[bool, typer.Option("--tests", help="Also what the project's tests need.")] = False,
+    tests: Annotated[bool, typer.Option("--tests", help="Include what the tests need.")] = False,
 ) -> None:
-    """Install what this machine lacks for the sandbox, and say why."""
+    """Install what the sandbox needs on this machine."""
     from provisioner.sandbox.machines.prepare import FOR_TESTS
     from provisioner.sandbox.machines.prepare import prepare as install
 
@@ -113,7 +111,7 @@ def prepare(
 
 @sandbox_app.command("image")
 def image() -> None:
-    """Build the droplets' base image now, if the cache lacks it."""
+    """Build the droplets' base image, if it is not cached."""
     from provisioner.sandbox.machines import host
     from provisioner.sandbox.machines.cache import DEFAULT_CACHE
     from provisioner.sandbox.machines.image import DEBIAN, ensure
@@ -125,7 +123,7 @@ def image() -> None:
 @sandbox_app.command("cloud")
 def cloud(
     settings: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="What to change from now on.")
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Settings to change.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -179,7 +179,7 @@ def test_fish_completes_addresses(program: Path, workspace: Workspace) -> None:
     script = f"provisioner completion fish | source; {ask}"
     told = shell(program, workspace, "fish", "--no-config", "-c", script).splitlines()
     assert told[:2] == ["ada@example.com", "adam.x+1@example.com"]
-    assert told[2].startswith("provision\tCreate the server")
+    assert told[2].startswith("provision\tSet customers up")
     assert f"{EVIL}@example.com" in told[3:]
     assert not (program.parent / "pwned").exists()
 
