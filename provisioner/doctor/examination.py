@@ -3,6 +3,7 @@
 Nothing is changed. What cannot be seen without an effect, as whether the token may write, is not claimed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from provisioner.customers.record import Customer
@@ -30,16 +31,23 @@ class Doctor:
     settings: Settings
     cloud: DigitalOcean | None
     visit: Visit
+    say: Callable[[str], None] = lambda _: None
+    """Told what is looked at now."""
     _found: Findings = field(default_factory=Findings)
 
     def examine(self) -> Diagnosis:
         """Look at everything that can be looked at."""
         look_at_settings(self.workspace, self.settings, self._found)
+        self.say("reading the records")
         here, archived = look_at_records(self.workspace, self._found)
+        self.say(f"asking DigitalOcean about {_number(here)}")
         costs, there = self._look_at_cloud(here, archived)
-        look_at_servers(there, self.visit, self.settings, self._found)
+        look_at_servers(there, self.visit, self.settings, self._found, self.say)
+        self.say("asking the model's provider")
         look_at_model(self.settings, here, self._found)
+        self.say(f"asking about the bots of {_number(here)}")
         look_at_channels(self.settings, here, archived, self._found)
+        self.say("asking the mail server")
         look_at_mail_server(self.settings, self._found)
         return Diagnosis(tuple(self._found.noted), tuple(costs), tuple(self._found.looked))
 
@@ -71,6 +79,10 @@ class Doctor:
         except ProvisionerError as error:
             self._found.note("settings", error.whom or MARK_FILE, str(error.cause), error.hint or "")
             return None
+
+
+def _number(customers: list[Customer]) -> str:
+    return "1 customer" if len(customers) == 1 else f"{len(customers)} customers"
 
 
 def _runs(droplet: DropletInfo | None) -> bool:

@@ -22,8 +22,14 @@ Visit = Callable[[Customer], ServerReport | None]
 """Has a server prove its host key and say how it is; None if it has no program for that. ProvisionerError."""
 
 
-def look_at_servers(customers: Sequence[Customer], visit: Visit, settings: Settings, found: Findings) -> None:
-    """At those on which something should run."""
+def look_at_servers(
+    customers: Sequence[Customer],
+    visit: Visit,
+    settings: Settings,
+    found: Findings,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """At those on which something should run; `say` is told how many have answered."""
     expected = [one for one in customers if "moltbot" in steps_done(one) and not is_gone(one.status)]
     if not expected:
         return
@@ -33,7 +39,10 @@ def look_at_servers(customers: Sequence[Customer], visit: Visit, settings: Setti
         return list(_signs(customer, visit, settings))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for customer, shown in zip(expected, pool.map(seen, expected), strict=True):
+        say(f"visiting {len(expected)} servers")
+        answers = zip(expected, pool.map(seen, expected), strict=True)
+        for number, (customer, shown) in enumerate(answers, start=1):
+            say(f"visited {number} of {len(expected)} servers")
             redact = Redactor(_secrets(customer, settings))
             for sign in shown:
                 found.add("server", customer.email, redact(sign.problem), sign.hint, sign.severity)

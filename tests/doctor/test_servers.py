@@ -167,3 +167,11 @@ def test_a_server_that_is_well_is_no_finding() -> None:
     look_at_servers([customer("ssh-ed25519 AAAA")], lambda _: WELL, Settings(), found)
 
     assert (found.noted, found.looked) == ([], ["servers"])
+
+
+def test_whoever_waits_is_told_how_many_have_answered() -> None:
+    said: list[str] = []
+
+    look_at_servers([customer("ssh-ed25519 AAAA")] * 3, lambda _: WELL, Settings(), Findings(), said.append)
+
+    assert said == ["visiting 3 servers", *(f"visited {number} of 3 servers" for number in (1, 2, 3))]

@@ -35,6 +35,7 @@ def doctor(
     Exit code 1 if there is a problem; advice does not count.
     """
     from provisioner.cli.output.diagnosis import DoctorResult, redacted
+    from provisioner.cli.output.live import shown_on_terminal
     from provisioner.doctor.examination import Doctor
     from provisioner.doctor.servers import server_visitor
     from provisioner.settings import load_settings
@@ -42,7 +43,8 @@ def doctor(
     workspace = current_workspace()
     settings = load_settings(workspace.root)
     cloud = _cloud(workspace, settings) if settings.digitalocean_token else None
-    diagnosis = Doctor(workspace, settings, cloud, server_visitor(settings)).examine()
+    with shown_on_terminal("doctor") as say:
+        diagnosis = Doctor(workspace, settings, cloud, server_visitor(settings), say).examine()
     return Response(DoctorResult(redacted(diagnosis)), as_json)
 
 

@@ -56,6 +56,17 @@ def shown_in_passing(word: str, stream: TextIO | None = None) -> Iterator[Callab
 
 
 @contextmanager
+def shown_on_terminal(word: str, stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+    """The same where there is too much of it for lines: nothing elsewhere than on a terminal."""
+    stream = stream or err()
+    if not moves(stream):
+        yield lambda _: None
+        return
+    with shown_in_passing(word, stream) as say:
+        yield say
+
+
+@contextmanager
 def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[Listener, Ended]]:
     """The same for many customers, and what to call when the run of one has ended."""
     from provisioner.cli.output.endings import MARKS, last_word, outcome_of, style

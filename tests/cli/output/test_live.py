@@ -3,11 +3,12 @@
 import io
 import json
 import re
+import time
 from collections.abc import Callable
 
 import pytest
 
-from provisioner.cli.output.live import lines, shown, shown_in_passing, shown_together
+from provisioner.cli.output.live import lines, shown, shown_in_passing, shown_on_terminal, shown_together
 from provisioner.errors import CloudError
 from provisioner.runs.fleet import JobResult
 from provisioner.runs.progress import Listener, Progress
@@ -79,6 +80,21 @@ def test_what_is_shown_in_passing_leaves_nothing_on_a_terminal(monkeypatch: pyte
     with shown_in_passing("looking", elsewhere) as say:
         say("asking the server")
     assert elsewhere.getvalue() == "asking the server\n"
+
+
+def test_what_is_shown_on_a_terminal_alone_is_no_line_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    stream, elsewhere = Terminal(), io.StringIO()
+
+    for one in (stream, elsewhere):
+        with shown_on_terminal("doctor", one) as say:
+            say("visited 17 of 9000 servers")
+            time.sleep(0.3)
+
+    assert "visited 17 of 9000 servers" in stream.getvalue()
+    assert left_on_screen(stream.getvalue()) == []
+    assert elsewhere.getvalue() == ""
 
 
 def left_on_screen(drawn: str) -> list[str]:
