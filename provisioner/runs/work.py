@@ -1,7 +1,6 @@
 """What a step is handed, backed by the customer's record and their server."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,14 +123,9 @@ class CustomerWork:
             self._server.close()
 
     def _demand_server_there(self) -> None:
-        """Why the server does not answer, if the cloud knows: one that cannot be asked explains nothing."""
-        if self.settings.digitalocean_token is None:
-            return
-        from provisioner.services.digitalocean.errors import CloudCallError
-        from provisioner.steps.droplet.presence import demand_there
+        from provisioner.steps.droplet.presence import explain_silence
 
-        with suppress(CloudCallError):
-            demand_there(self.services.cloud, self._customer)
+        explain_silence(self.settings, lambda: self.services.cloud, self._customer)
 
     def _see(self, record: Record) -> None:
         self.redact.learn(*secrets_in(record.data))

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,10 +17,18 @@ from provisioner.printable import command as command_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioner.customers.record import Customer
     from provisioner.playbook.logs import Run
+    from provisioner.settings import Settings
     from provisioner.ssh.connection import Connection, Host
+    from provisioner.workspace import Workspace
 
 CONTROL_UI_PORT = 18789
+_CONNECT_SECONDS = 20
+_CLOUD_SECONDS = 10.0
+"""How long the cloud is asked whether a server that does not answer is there."""
+_SSH_FAILED = 255
+"""What ssh itself ends with; a command there may end with it too."""
 _show_secret = partial(
     command_line, "ssh", options="-- as-openclaw grep ^OPENCLAW_GATEWAY_TOKEN= .openclaw/.env"
 )
@@ -48,7 +57,7 @@ def logs(
     from provisioner.cli.output.journal import RunList, TaskOutput, journal_printer
     from provisioner.playbook import logs as journals
 
-    with _connected(who) as connection:
+    with _Target.of(who).connect() as connection:
         known = journals.runs_on(connection)
         if runs:
             return Response(RunList(known), as_json)
@@ -87,9 +96,14 @@ def ssh(
         render.say(f"http://127.0.0.1:{port}/ until the connection ends")
         render.say("it asks for the gateway secret, which never leaves the server by itself; to see it:")
         render.say(f"  {_show_secret(who)}")
-    host, key = _reached(who)
-    with openssh_command(host, key, command or (), forwards=forwards, terminal=terminal) as argv:
-        raise typer.Exit(_run(argv))
+    target = _Target.of(who)
+    with openssh_command(
+        target.host, target.key, command or (), forwards=forwards, terminal=terminal
+    ) as argv:
+        code = _run(argv)
+    if code == _SSH_FAILED:
+        target.demand_there()
+    raise typer.Exit(code)
 
 
 def _run(argv: list[str]) -> int:
@@ -102,23 +116,44 @@ def _run(argv: list[str]) -> int:
         raise InputError("open ssh", cause="this machine has no ssh", hint=hint) from None
 
 
-def _reached(who: str) -> "tuple[Host, Path]":
-    """The customer's server, and the operator's key."""
-    from provisioner.runs.customer_server import host_of
-    from provisioner.settings import load_settings
+@dataclass(frozen=True)
+class _Target:
+    """A customer's server, and the operator's key."""
 
-    workspace = current_workspace()
-    settings = load_settings(workspace.root)
-    host = host_of(workspace.store().read(who).customer, settings)
-    assert settings.ssh.key, "whose server is known has a key"
-    return host, settings.ssh.key
+    customer: "Customer"
+    settings: "Settings"
+    workspace: "Workspace"
+    host: "Host"
+    key: "Path"
 
+    @classmethod
+    def of(cls, who: str) -> "_Target":
+        from provisioner.runs.customer_server import host_of
+        from provisioner.settings import load_settings
 
-def _connected(who: str) -> "Connection":
-    from provisioner.ssh.connection import connect
+        workspace = current_workspace()
+        settings = load_settings(workspace.root)
+        customer = workspace.store().read(who).customer
+        host = host_of(customer, settings)
+        assert settings.ssh.key, "whose server is known has a key"
+        return cls(customer, settings, workspace, host, settings.ssh.key)
 
-    host, _ = _reached(who)
-    return connect(host, deadline=20)
+    def connect(self) -> "Connection":
+        from provisioner.ssh.connection import connect
+
+        return connect(self.host, deadline=_CONNECT_SECONDS, still_there=self.demand_there)
+
+    def demand_there(self) -> None:
+        """Ask the cloud about a server that does not answer: a CloudError that says that it is gone."""
+        from provisioner.services.digitalocean.client import DigitalOcean
+        from provisioner.services.factory import connect_cloud
+        from provisioner.steps.droplet.presence import explain_silence
+
+        client = partial(DigitalOcean, patience=_CLOUD_SECONDS)
+        rates = self.workspace.rates_dir
+        explain_silence(
+            self.settings, lambda: connect_cloud(self.settings, rates, client=client), self.customer
+        )
 
 
 def _chosen(known: "Sequence[Run]", run: str | None, who: str) -> "Run | None":

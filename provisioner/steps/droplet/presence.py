@@ -1,10 +1,14 @@
 """Whether the droplet in a record is still there, and still where the record has it."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 from provisioner.customers.record import Customer
 from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
-from provisioner.services.digitalocean.errors import DropletFailed, DropletGone, NotFound
+from provisioner.services.digitalocean.errors import CloudCallError, DropletFailed, DropletGone, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
+from provisioner.settings import Settings
 
 
 def demand_there(cloud: DigitalOcean, customer: Customer) -> None:
@@ -22,6 +26,14 @@ def demand_there(cloud: DigitalOcean, customer: Customer) -> None:
         raise gone(customer) from None
     _demand_running(customer, droplet)
     _demand_same_address(customer, droplet)
+
+
+def explain_silence(settings: Settings, cloud: Callable[[], DigitalOcean], customer: Customer) -> None:
+    """The same for who has another error to report: a cloud that cannot be asked now explains nothing."""
+    if settings.digitalocean_token is None:
+        return
+    with suppress(CloudCallError):
+        demand_there(cloud(), customer)
 
 
 def gone(customer: Customer) -> DropletGone:
