@@ -13,7 +13,7 @@ from provisioner.errors import RemoteError
 
 MOST_BYTES: Final = 1 << 20
 MOST_DEPTH: Final = 32
-MOST_ROWS: Final = 1000
+MOST_ITEMS: Final = 1000
 
 _HINT = "look at that server: this is not what our programs answer"
 
@@ -41,20 +41,14 @@ def parse_json(text: str | bytes, *, doing: str, whom: str, most: int = MOST_BYT
         raise unfit(doing, whom, f"the server's answer cannot be read: {problem}") from None
 
 
-def parse_rows(
-    text: str | bytes, fields: Mapping[str, Kinds], *, doing: str, whom: str, most: int = MOST_ROWS
-) -> list[dict[str, Any]]:
-    """A list of objects, each of which has these fields of these kinds. RemoteError.
-
-    A kind is a type or several, NoneType among them where the value may be null; a bool is no int.
-    """
-    rows = parse_json(text, doing=doing, whom=whom)
-    if not isinstance(rows, list) or len(rows) > most:
-        raise unfit(doing, whom, f"the server's answer is not a list of at most {most}")
-    for row in rows:
-        if problem := misfit(row, fields):
-            raise unfit(doing, whom, f"the server's answer is not as it should be: {problem}")
-    return rows
+def parse_list(
+    text: str | bytes, *, doing: str, whom: str, most: int = MOST_BYTES, most_items: int = MOST_ITEMS
+) -> list[Any]:
+    """The one list of a server's answer, whatever is in it. RemoteError."""
+    items = parse_json(text, doing=doing, whom=whom, most=most)
+    if not isinstance(items, list) or len(items) > most_items:
+        raise unfit(doing, whom, f"the server's answer is not a list of at most {most_items}")
+    return items
 
 
 def misfit(document: object, fields: Mapping[str, Kinds]) -> str | None:

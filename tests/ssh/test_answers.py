@@ -9,18 +9,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.errors import RemoteError
-from provisioner.ssh.answers import load_json, parse_json, parse_rows
+from provisioner.ssh.answers import Kinds, load_json, misfit, parse_json, parse_list
 
-FIELDS = {"id": (str, int), "username": (str, NoneType)}
-
-
-def rows(text: str) -> list[dict[str, Any]]:
-    return parse_rows(text, FIELDS, doing="read the requests", whom="192.0.2.7")
+FIELDS: dict[str, Kinds] = {"id": (str, int), "username": (str, NoneType)}
 
 
-def test_rows_as_they_should_be() -> None:
+def items(text: str) -> list[Any]:
+    return parse_list(text, doing="read the requests", whom="192.0.2.7")
+
+
+def test_a_list_as_it_should_be() -> None:
     told = [{"id": 5, "username": "anna", "more": [1]}, {"id": "6", "username": None}]
-    assert rows(json.dumps(told)) == told
+    assert items(json.dumps(told)) == told
+    assert [misfit(item, FIELDS) for item in told] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        (5, "an entry is no object"),
+        ({"id": 5}, "there is no “username”"),
+        ({"id": 5, "username": 7}, "“username” is a number"),
+        ({"id": True, "username": "x"}, "“id” is true or false"),
+    ],
+    ids=range(4),
+)
+def test_what_does_not_fit_is_named(document: object, says: str) -> None:
+    assert misfit(document, FIELDS) == says
 
 
 @pytest.mark.parametrize(
@@ -29,10 +44,6 @@ def test_rows_as_they_should_be() -> None:
         ("", "cannot be read"),
         ("Welcome", "cannot be read"),
         ("{}", "not a list"),
-        ("[5]", "no object"),
-        ('[{"id": 5}]', "no “username”"),
-        ('[{"id": 5, "username": 7}]', "“username” is a number"),
-        ('[{"id": true, "username": "x"}]', "“id” is true or false"),
         (json.dumps([{"id": 1, "username": "x"}] * 1001), "at most 1000"),
         ("[" * 100_000, "too deep"),
         ("[" * 40 + "]" * 40, "too deep"),
@@ -41,11 +52,11 @@ def test_rows_as_they_should_be() -> None:
         ("[1e999]", "no number"),
         ('["' + "x" * 2_000_000 + '"]', "longer than"),
     ],
-    ids=range(14),
+    ids=range(10),
 )
 def test_other_answers_are_one_error_about_the_server(text: str, says: str) -> None:
     with pytest.raises(RemoteError, match=says) as caught:
-        rows(text)
+        items(text)
     assert caught.value.whom == "192.0.2.7"
     assert len(caught.value.summary) < 400
 

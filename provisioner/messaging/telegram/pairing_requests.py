@@ -3,7 +3,6 @@
 The server is the customer's own ground: what it prints may be anything, of any size and shape.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 from provisioner.errors import RemoteError
 from provisioner.messaging.telegram.usernames import plain_username
 from provisioner.printable import command
+from provisioner.ssh.answers import parse_list
 from provisioner.step import Work
 
 PENDING_REQUESTS = "telegram-requests"
 """What the playbook puts on the server: one line of JSON, `[{"id", "username", "name", "at"}, …]`."""
 _DOING = "see who has written to the customer's bot"
 _LONGEST_ANSWER = 256 * 1024
-_MOST = 1000
 _LONGEST_WORD = 64
 
 
@@ -72,14 +71,7 @@ def read_requests(text: str, whom: str) -> list[Request]:
 
     RemoteError if it is no list, or longer than any that a gateway keeps.
     """
-    if len(text) > _LONGEST_ANSWER:
-        raise _nonsense(whom, f"the server answered with {len(text):,} characters")
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _nonsense(whom, "the server's answer is no JSON") from None
-    if not isinstance(rows, list) or len(rows) > _MOST:
-        raise _nonsense(whom, "the server's answer is no list of requests")
+    rows = parse_list(text, doing=_DOING, whom=whom, most=_LONGEST_ANSWER)
     return list(_sound(rows))
 
 
@@ -96,12 +88,3 @@ def _is_id(value: object) -> bool:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) and len(value) <= _LONGEST_WORD else ""
-
-
-def _nonsense(whom: str, cause: str) -> RemoteError:
-    return RemoteError(
-        _DOING,
-        whom=whom,
-        cause=cause,
-        hint="look at what runs on the server as openclaw; nothing was taken from the answer",
-    )
