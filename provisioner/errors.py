@@ -1,25 +1,51 @@
 """Every error that the product raises on purpose.
 
-    ProvisionerError            1   failed; running the same command again resumes
-    ├── InputError              2   the words of a command, or a value, are wrong
-    │   ├── SettingsError       2   a setting is missing or wrong
-    │   ├── UnknownCustomer     2   no record has this address or id
-    │   └── PlaybookError       2   a playbook's text is wrong (file, line, task)
-    ├── BusyError               4   another live process holds this customer
-    ├── RecordError             1   a customer's file is broken, or cannot be written
-    ├── ServiceError            1   an outside service refused, or did not answer
-    │   ├── CloudError              DigitalOcean
-    │   ├── TelegramError           the Bot API
-    │   ├── ModelError              the model's provider
-    │   └── MailError               SMTP
-    ├── RemoteError             1   a customer's server
-    │   ├── HostKeyError            it showed another key than the one we know
-    │   ├── ConnectionLost          the link is gone; what runs there goes on
-    │   └── TaskFailed              a task of a playbook failed
-    └── SandboxError            1   the outside world in a box
+    ProvisionerError                       1   failed; running the same command again resumes
+    ├── InputError                         2   the words of a command, or a value, are wrong
+    │   ├── SettingsError                      a setting is missing or wrong
+    │   ├── UnknownCustomer                    no record has this address or id
+    │   └── PlaybookError                      a playbook's text is wrong (file, line, task)
+    ├── BusyError                          4   another live process holds this customer
+    ├── RecordError                            a customer's file is broken, or cannot be written
+    ├── ServiceError                           an outside service refused, or did not answer
+    │   ├── CloudError                         DigitalOcean
+    │   │   ├── CloudCallError                 a call did not succeed
+    │   │   │   ├── TokenRefused               the token is wrong, has expired or was revoked (401)
+    │   │   │   ├── ScopeMissing               the token, or its account, may not do this (403)
+    │   │   │   ├── AccountLocked              the account is locked
+    │   │   │   ├── NotFound                   there is nothing by this id (404)
+    │   │   │   ├── NotOffered                 size, region or image cannot be had
+    │   │   │   ├── DropletLimitReached        the account has all that it may have
+    │   │   │   ├── TooManyRequests            no more requests for now (429)
+    │   │   │   └── NoAnswer                   none, a broken one, or it failed itself (5xx)
+    │   │   │       └── NotTheApi              a gateway or a proxy refused
+    │   │   ├── DropletFailed                  it was accepted and did not come up
+    │   │   ├── DropletGone                    the one in the record is not in the account
+    │   │   └── DropletUnclear                 which one is the customer's is not certain
+    │   ├── TelegramError                      the Bot API
+    │   │   ├── BotTokenRefused                the token is wrong or was revoked
+    │   │   ├── ChatClosed                     the bot may not write to this person
+    │   │   ├── AccountGone                    the person's account was deleted
+    │   │   ├── MessageGone                    what should be changed is not there
+    │   │   ├── ReadElsewhere                  another program reads this bot's messages
+    │   │   └── TelegramBusy                   too many requests, or no connection
+    │   ├── ModelError                         the model's provider
+    │   │   └── ModelRefused                   no assistant can use the model
+    │   │       ├── ModelKeyRefused            the key is not taken
+    │   │       └── ModelUnknown               there is no such model for the key
+    │   └── MailError                          SMTP
+    │       └── MailUncertain                  it may have been sent
+    ├── RemoteError                            a customer's server
+    │   ├── HostKeyError                       it showed another key than the one we know
+    │   ├── ConnectionLost                     the link is gone; what runs there goes on
+    │   ├── NothingRan                         it let us in, and ended before our command
+    │   │   └── PasswordExpired                somebody has to set root's password first
+    │   └── TaskFailed                         a task of a playbook failed
+    └── SandboxError                           the outside world in a box
 
-The number is the exit code of the command line. Each error says what was being done, to whom, why it
-failed, whether trying again can help, and what to do next.
+The number is the exit code of the command line; where none stands, it is that of the line which it belongs
+to. Each error says what was being done, to whom, why it failed, whether trying again can help, and what to
+do next. What a service or a server adds stands beside its client, and in this drawing.
 """
 
 from typing import ClassVar, Final

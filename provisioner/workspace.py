@@ -254,7 +254,7 @@ def _texts(workspace: Workspace, contact: str | None) -> list[tuple[Path, str, i
 
 
 def _make_key(workspace: Workspace) -> list[Path]:
-    from provisioner.ssh.keys import generate_keypair, public_half
+    from provisioner.ssh.keys import generate_keypair, operator_key
 
     private = workspace.ssh_dir / "id_ed25519"
     public = workspace.ssh_dir / "id_ed25519.pub"
@@ -263,7 +263,7 @@ def _make_key(workspace: Workspace) -> list[Path]:
         _make_file(private, generate_keypair("provisioner").private, PRIVATE_FILE)
         made.append(private)
     if private.exists() and not public.exists():
-        _make_file(public, f"{public_half(private.read_text('ascii'))} provisioner\n", 0o666)
+        _make_file(public, f"{operator_key(private).public} provisioner\n", 0o666)
         made.append(public)
     return made
 

@@ -1,19 +1,6 @@
 """What the DigitalOcean API can refuse, each with a name and with what to do about it.
 
-CloudError
-├── CloudCallError          a call did not succeed; `report` says what is known of it
-│   ├── TokenRefused            401
-│   ├── ScopeMissing            403
-│   ├── AccountLocked           the account may not create anything
-│   ├── DropletLimitReached     the account has as many droplets as it may have
-│   ├── NotOffered              the size, the region or the image cannot be had
-│   ├── NotFound                404
-│   ├── TooManyRequests         429
-│   └── NoAnswer                none, a broken one, or a failure on the other side (5xx)
-│       └── NotTheApi               something on the way refused (4xx), and not the API
-├── DropletUnclear          which droplet is the customer's cannot be told
-├── DropletFailed           an accepted droplet did not come up, or does not run
-└── DropletGone             the droplet in the record is not in the account
+`provisioner.errors` draws the tree.
 """
 
 import re
