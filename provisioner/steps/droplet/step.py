@@ -29,9 +29,9 @@ from provisioner.steps.droplet.wish import wish_of
 from provisioner.timestamps import now
 
 _REQUESTS = 2
-"""How often one run asks: the second time after a request that nothing came of, as far as could be seen."""
+"""After how many requests whose end is not known a run gives up."""
 _PATIENCE_SECONDS = 120.0
-"""How long requests are repeated that the API refused only for the moment."""
+"""How long a request is repeated that the API refused only for the moment."""
 _PAUSE_SECONDS = 2.0
 
 
@@ -88,18 +88,32 @@ class CreateDroplet(Step):
         return Done()
 
     def _obtain(self, work: Work) -> bool:
-        """Get a droplet's id into the record; False if the droplet was there already."""
+        """Get a droplet's id into the record; False if the droplet was there already.
+
+        Nothing but this loop asks for a droplet again: not the client, which repeats every other request
+        that can be, and not the run. It alone knows from the record what may exist. What was refused for the
+        moment made nothing, and is asked for again within `_PATIENCE_SECONDS`; of a request whose end is not
+        known, the droplet is looked for during a whole window, and there are at most `_REQUESTS` of them.
+        """
         if self._found_earlier(work):
             return False
-        for _ in range(_REQUESTS):
-            uncertain = self._request_patiently(work)
-            if uncertain is None:
+        key_id, uncertain = _prepare_account(work), 0
+        deadline = work.clock.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                doubt = self._request(work, key_id)
+            except CloudCallError as refusal:
+                _pause_after(refusal, work, deadline)
+                continue
+            if doubt is None:
                 return True
-            work.say(f"it is not certain whether the droplet was created: {uncertain.cause}")
+            work.say(f"it is not certain whether the droplet was created: {doubt.cause}")
             if self._adopted(work):
                 return True
-            last = uncertain
-        raise _nothing_came(work.customer, last)
+            uncertain += 1
+            if uncertain == _REQUESTS:
+                raise _nothing_came(work.customer, doubt)
+            deadline = work.clock.monotonic() + _PATIENCE_SECONDS
 
     def _found_earlier(self, work: Work) -> bool:
         """Whether an earlier request made a droplet, as far as the record says that there was one."""
@@ -121,30 +135,16 @@ class CreateDroplet(Step):
         work.record("droplet_created", details, fields)
         return True
 
-    def _request_patiently(self, work: Work) -> CloudCallError | None:
-        """Ask until the API lets us; None when the droplet is accepted, the error if that is uncertain."""
-        deadline = work.clock.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return self._request(work)
-            except CloudCallError as refusal:
-                pause = _PAUSE_SECONDS if refusal.report.retry_after is None else refusal.report.retry_after
-                if not refusal.retry or work.clock.monotonic() + pause > deadline:
-                    raise
-                work.say(f"DigitalOcean does not take requests now: asking again in {pause:.0f} s")
-                work.clock.sleep(pause)
-
-    def _request(self, work: Work) -> CloudCallError | None:
+    def _request(self, work: Work, key_id: int) -> CloudCallError | None:
         """Write down what is asked for, ask once, and write down what came of it.
 
-        Raises what the API refused; then nothing exists, and the record says so.
+        None when the droplet is accepted; the error if that is uncertain. Raises what the API refused; then
+        nothing exists, and the record says so.
         """
-        settings, customer, cloud = work.settings, work.customer, work.services.cloud
+        customer, cloud = work.customer, work.services.cloud
         work.say("asking DigitalOcean for a droplet")
-        key = cloud.ensure_ssh_key(operator_key(settings.ssh.key).public, "provisioner")
-        cloud.ensure_firewall(FLEET_TAG, settings.ssh.port)
         host_key = generate_keypair(name_of(customer.id))
-        spec = _spec(work, host_key, key.id)
+        spec = _spec(work, host_key, key_id)
         # The last thing before the request: from here on it may have happened.
         work.write(_intent(customer, spec, host_key))
         try:
@@ -178,6 +178,23 @@ class CreateDroplet(Step):
                 **_begun(work.customer),
             },
         )
+
+
+def _prepare_account(work: Work) -> int:
+    """Have the operator's key and the firewall there, whose requests the client repeats; the key's id."""
+    settings, cloud = work.settings, work.services.cloud
+    key = cloud.ensure_ssh_key(operator_key(settings.ssh.key).public, "provisioner")
+    cloud.ensure_firewall(FLEET_TAG, settings.ssh.port)
+    return key.id
+
+
+def _pause_after(refusal: CloudCallError, work: Work, deadline: float) -> None:
+    """Until it can be asked again; raises the refusal if that does not help, or only after the deadline."""
+    pause = _PAUSE_SECONDS if refusal.report.retry_after is None else refusal.report.retry_after
+    if not refusal.retry or work.clock.monotonic() + pause > deadline:
+        raise refusal
+    work.say(f"DigitalOcean does not take requests now: asking again in {pause:.0f} s")
+    work.clock.sleep(pause)
 
 
 def _spec(work: Work, host_key: KeyPair, key_id: int) -> DropletSpec:
