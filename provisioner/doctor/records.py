@@ -9,7 +9,7 @@ from provisioner.doctor.findings import Findings
 from provisioner.messaging.emails import uncertain
 from provisioner.messaging.registry import known_channel
 from provisioner.printable import command
-from provisioner.runs.status import standings_of
+from provisioner.runs.status import statuses_of
 from provisioner.workspace import Workspace
 
 
@@ -20,14 +20,14 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     for finding in store.check().findings:
         found.note("record", finding.file, finding.problem, "provisioner check tells more")
     here, archived = _readable(store.all()), _readable(store.all(archived=True))
-    for standing in standings_of(workspace, [one for one in here if not is_gone(one.status)]):
-        if standing.state in ("interrupted", "failed"):
-            text = f" ({standing.text})" if standing.text else ""
-            ended = "was interrupted" if standing.state == "interrupted" else "failed"
-            problem = f"the run {ended} in the step {standing.step}, and nobody is at it{text}"
-            found.note("run", standing.customer.email, problem, standing.command or "")
-        if standing.state != "running":
-            _look_at_letters(standing.customer, found)
+    for status in statuses_of(workspace, [one for one in here if not is_gone(one.status)]):
+        if status.state in ("interrupted", "failed"):
+            text = f" ({status.text})" if status.text else ""
+            ended = "was interrupted" if status.state == "interrupted" else "failed"
+            problem = f"the run {ended} in the step {status.step}, and nobody is at it{text}"
+            found.note("run", status.customer.email, problem, status.command or "")
+        if status.state != "running":
+            _look_at_letters(status.customer, found)
     return here, archived
 
 

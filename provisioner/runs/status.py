@@ -16,12 +16,12 @@ from provisioner.workspace import Workspace
 
 State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
 
-_ENDINGS: Mapping[str, State] = {"failed": "failed", "done": "paused"}
+_STATE_AFTER: Mapping[str, State] = {"failed": "failed", "done": "paused"}
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One customer's; `since` is a moment, `text` says more, `command` is what goes on from here.
+class CustomerStatus:
+    """Where the setup of one customer stands; `since` is a moment, and `command` goes on from here.
 
     running: a live process works on it. interrupted: it was begun, and nobody works on it. failed: the same,
     and its last run ended with an error. waiting: for a person. paused: its last run was to go no further.
@@ -47,9 +47,9 @@ class Standing:
         return None if began is None else max(0.0, ((now or present()) - began).total_seconds())
 
 
-def standings(
+def statuses(
     workspace: Workspace, unreadable: Callable[[Listing], None] = lambda _: None
-) -> Iterator[Standing]:
+) -> Iterator[CustomerStatus]:
     """Of every customer who has not gone; `unreadable` is told each file that says nothing of one."""
     customers: list[Customer] = []
     for listing in workspace.store().all():
@@ -57,17 +57,17 @@ def standings(
             unreadable(listing)
         elif not is_gone(listing.customer.status):
             customers.append(listing.customer)
-    return standings_of(workspace, customers)
+    return statuses_of(workspace, customers)
 
 
-def standings_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterator[Standing]:
+def statuses_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterator[CustomerStatus]:
     """Of each of these, whose records were read a moment ago; no file of anybody else is looked at."""
     store = workspace.store()
     begun = {customer.email for customer in customers if is_under_way(customer)}
     last = last_progress(workspace.runs_dir, begun)
     for customer in customers:
         holder = None if is_complete(customer) else store.holder_by_id(customer.id)
-        yield _standing(customer, holder, last)
+        yield _status_of(customer, holder, last)
 
 
 def is_under_way(customer: Customer) -> bool:
@@ -75,32 +75,36 @@ def is_under_way(customer: Customer) -> bool:
     return not is_gone(customer.status) and not is_complete(customer) and has_begun(customer)
 
 
-def unfinished(found: Iterable[Standing]) -> list[str]:
+def unfinished(found: Iterable[CustomerStatus]) -> list[str]:
     """The addresses of those whose setup is not complete."""
-    return [standing.customer.email for standing in found if standing.state != "done"]
+    return [status.customer.email for status in found if status.state != "done"]
 
 
-def resumable(found: Iterable[Standing]) -> list[str]:
+def resumable(found: Iterable[CustomerStatus]) -> list[str]:
     """The addresses of those who were begun and on whom nobody works."""
     states = ("interrupted", "failed", "waiting", "paused")
-    return [standing.customer.email for standing in found if standing.state in states]
+    return [status.customer.email for status in found if status.state in states]
 
 
-def _standing(customer: Customer, holder: Holder | None, last: Mapping[str, Mapping[str, Any]]) -> Standing:
+def _status_of(
+    customer: Customer, holder: Holder | None, last: Mapping[str, Mapping[str, Any]]
+) -> CustomerStatus:
     done = steps_done(customer)
     step = next((name for name in STEPS if name not in done), STEPS[-1])
     said = last.get(customer.email, {})
     if is_complete(customer):
-        return Standing(customer, "done", step)
+        return CustomerStatus(customer, "done", step)
     if holder is not None:
-        return Standing(customer, "running", step, holder.since, said.get("text", ""), holder)
+        return CustomerStatus(customer, "running", step, holder.since, said.get("text", ""), holder)
     waiting = customer.setup.waiting
     if waiting is not None and said.get("kind") in (None, "waiting"):
-        return Standing(customer, "waiting", step, waiting.since, str(waiting))
+        return CustomerStatus(customer, "waiting", step, waiting.since, str(waiting))
     if not has_begun(customer):
-        return Standing(customer, "new", step, customer.signup_date)
-    state = _ENDINGS.get(said.get("kind", ""), "interrupted")
-    return Standing(customer, state, said.get("step", step), said.get("timestamp"), said.get("text", ""))
+        return CustomerStatus(customer, "new", step, customer.signup_date)
+    state = _STATE_AFTER.get(said.get("kind", ""), "interrupted")
+    return CustomerStatus(
+        customer, state, said.get("step", step), said.get("timestamp"), said.get("text", "")
+    )
 
 
 def has_begun(customer: Customer) -> bool:

@@ -1,4 +1,4 @@
-"""What is done: one answer for steps, lists and standings, tied to the server that is there."""
+"""What is done: one answer for steps, lists and statuses, tied to the server that is there."""
 
 import json
 from typing import Any

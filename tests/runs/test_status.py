@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.runs.status import Standing, resumable, standings, unfinished
+from provisioner.runs.status import CustomerStatus, resumable, statuses, unfinished
 from provisioner.workspace import Workspace, init_workspace
 
 EMAIL = "customer@example.com"
@@ -40,15 +40,15 @@ def log(workspace: Workspace, run: str, *events: Mapping[str, object], torn: str
     (workspace.runs_dir / f"{run}.jsonl").write_text("\n".join([*lines, torn]))
 
 
-def only(workspace: Workspace) -> Standing:
-    [standing] = standings(workspace)
-    return standing
+def only(workspace: Workspace) -> CustomerStatus:
+    [status] = statuses(workspace)
+    return status
 
 
 def test_a_new_customer_is_new_and_one_who_has_gone_is_not_shown(workspace: Workspace) -> None:
     assert only(workspace).state == "new"
     put(workspace, {"status": "cancelled"})
-    assert list(standings(workspace)) == []
+    assert list(statuses(workspace)) == []
 
 
 def test_a_begun_setup_without_a_live_process_is_interrupted_with_the_command_to_go_on(

@@ -82,14 +82,14 @@ def provision(
     Run it again at any time: it resumes from the last step. Exit code, the worst of all customers: 0 done,
     1 failed, 2 wrong input, 3 waiting for a person, 4 another process has this customer, 130 interrupted.
     """
-    from provisioner.runs.status import standings, unfinished
+    from provisioner.runs.status import statuses, unfinished
 
     if bool(customers) == everybody:
         hint = "name the customers, or say --all for everybody whose setup is not complete"
         raise InputError("provision", cause="whom is not clear", hint=hint)
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
-    chosen = _known(workspace, customers) or unfinished(standings(workspace, broken.append))
+    chosen = _known(workspace, customers) or unfinished(statuses(workspace, broken.append))
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 
@@ -107,11 +107,11 @@ def resume(
 
     Those still waiting for a person are only checked; new customers are left to `provision`.
     """
-    from provisioner.runs.status import resumable, standings
+    from provisioner.runs.status import resumable, statuses
 
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[Listing] = []
-    chosen = _known(workspace, customers) or resumable(standings(workspace, broken.append))
+    chosen = _known(workspace, customers) or resumable(statuses(workspace, broken.append))
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 

@@ -55,9 +55,9 @@ def _watch() -> None:
 
 def _found() -> "StatusResult":
     from provisioner.cli.output.status import ORDER, StatusResult
-    from provisioner.runs.status import standings
+    from provisioner.runs.status import statuses
 
     broken: list[Listing] = []
-    found = list(standings(current_workspace(), broken.append))
+    found = list(statuses(current_workspace(), broken.append))
     found.sort(key=lambda one: (ORDER.index(one.state), one.since or "", one.customer.email))
     return StatusResult(tuple(found), tuple(broken))

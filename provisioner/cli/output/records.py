@@ -13,7 +13,7 @@ from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.progress import STEPS, is_complete, steps_done, waits_for
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
-from provisioner.runs.status import has_begun, is_under_way, standings_of
+from provisioner.runs.status import has_begun, is_under_way, statuses_of
 from provisioner.secrets import Redactor, mask_record, secrets_in
 from provisioner.timestamps import hours_since
 from provisioner.workspace import Workspace
@@ -61,8 +61,8 @@ def customer_list(
             under_way[len(entries)] = listing.customer
         entries.append(_listed(listing) if as_json else _row(listing))
     # What only locks and run logs tell is looked at for these few, at the end.
-    for number, standing in zip(under_way, standings_of(workspace, list(under_way.values())), strict=True):
-        entries[number] = (_stated if as_json else _row_with_state)(entries[number], standing.state)
+    for number, now in zip(under_way, statuses_of(workspace, list(under_way.values())), strict=True):
+        entries[number] = (_stated if as_json else _row_with_state)(entries[number], now.state)
     return CustomerList(documents=entries) if as_json else CustomerList(rows=entries)
 
 

@@ -10,7 +10,7 @@ from provisioner.cli.output.endings import unreadable
 from provisioner.cli.output.result import Block, Result, Table
 from provisioner.customers.store import Listing
 from provisioner.printable import command
-from provisioner.runs.status import Standing
+from provisioner.runs.status import CustomerStatus
 
 _STYLES = {
     "running": "green",
@@ -30,7 +30,7 @@ ORDER = tuple(state for state in _STYLES if state != "broken")
 class StatusResult(Result):
     """Every customer's status, in the order of `ORDER`, and the files that cannot be read."""
 
-    found: tuple[Standing, ...]
+    found: tuple[CustomerStatus, ...]
     broken: tuple[Listing, ...]
     kind = "status"
 
@@ -56,7 +56,7 @@ class StatusResult(Result):
         }
 
     @property
-    def _unfinished(self) -> list[Standing]:
+    def _unfinished(self) -> list[CustomerStatus]:
         return [one for one in self.found if one.state != "done"]
 
     @property
@@ -64,7 +64,7 @@ class StatusResult(Result):
         return Counter[str](one.state for one in self.found)
 
 
-def _row(one: Standing) -> tuple[str, ...]:
+def _row(one: CustomerStatus) -> tuple[str, ...]:
     return one.state, one.customer.email, one.step, _lasting(one), _what(one)
 
 
@@ -72,7 +72,7 @@ def _broken_row(listing: Listing) -> tuple[str, ...]:
     return "broken", listing.name, "", "", str(listing.broken and listing.broken.cause)
 
 
-def _what(one: Standing) -> str:
+def _what(one: CustomerStatus) -> str:
     if one.holder is not None:
         here = one.holder.who
         return f"{one.text} ({here})" if one.text else here
@@ -82,12 +82,12 @@ def _what(one: Standing) -> str:
     return "; ".join(words)
 
 
-def _lasting(one: Standing) -> str:
+def _lasting(one: CustomerStatus) -> str:
     seconds = one.age()
     return "" if seconds is None else age(seconds)
 
 
-def _document(one: Standing) -> dict[str, Any]:
+def _document(one: CustomerStatus) -> dict[str, Any]:
     seconds, holder = one.age(), one.holder
     return {
         "id": one.customer.id,
