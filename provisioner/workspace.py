@@ -1,6 +1,7 @@
 """The workspace: the folder with `provisioner.toml`, `customers/` and `playbooks/`."""
 
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -129,10 +130,15 @@ class Workspace:
         return self.root / SETTINGS_FILE
 
     def store(self) -> "CustomerStore":
-        """The records of this workspace."""
-        from provisioner.customers.files.file_store import FileStore
+        """The records of this workspace; the same store for everybody in this process."""
+        return _store(self.customers_dir, self.locks_dir)
 
-        return FileStore(self.customers_dir, self.locks_dir)
+
+@functools.lru_cache(maxsize=8)
+def _store(customers_dir: Path, locks_dir: Path) -> "CustomerStore":
+    from provisioner.customers.files.file_store import FileStore
+
+    return FileStore(customers_dir, locks_dir)
 
 
 def refuse_strangers(folder: Path) -> None:

@@ -31,6 +31,7 @@ class Subscription(_Part):
 
     stripe_subscription_id: str | None = None
     stripe_price_id: str | None = None
+    stripe_customer_id: Annotated[str, Field(description="whom Stripe's events name: cus_…")] | None = None
     plan: str | None = None
     amount: (
         Annotated[StrictInt, Field(ge=0, description="a month, in the smallest unit of the currency")] | None

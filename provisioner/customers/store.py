@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from provisioner.customers.checkup import Checkup
+from provisioner.customers.keys import Key
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import RecordError
 
@@ -64,6 +65,12 @@ class CustomerStore(Protocol):
     def all(self, *, archived: bool = False) -> Iterator[Listing]:
         """Every record of the one half or the other, the broken ones too; never raises for one of them."""
 
+    def having(self, key: Key, value: str) -> list[Listing]:
+        """Those who have what an event carries, and every broken record, which may; archived ones last.
+
+        Each was read a moment ago, and had it.
+        """
+
     def edit(self, who: str, doing: str = "change the record") -> AbstractContextManager[Record]:
         """The record, fresh and under its lock; durable when the context ends without an error.
 
@@ -108,3 +115,8 @@ def everybody(store: CustomerStore) -> Iterator[Customer]:
         for listing in store.all(archived=archived):
             if listing.customer is not None:
                 yield listing.customer
+
+
+def customers_having(store: CustomerStore, key: Key, value: str) -> list[Customer]:
+    """Every customer who has what an event carries, as far as records can be read."""
+    return [one.customer for one in store.having(key, value) if one.customer is not None]

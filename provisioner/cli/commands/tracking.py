@@ -197,12 +197,13 @@ def _typed_in() -> str:
 def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: bool) -> None:
     from provisioner.customers.new import checked_subscription
     from provisioner.customers.rules import refuse_shared_subscription
-    from provisioner.customers.store import everybody
+    from provisioner.customers.store import customers_having
 
     checked_subscription(word)
     if not force:
         customer = store.read(who).customer
-        refuse_shared_subscription("update the subscription", customer, word, everybody(store))
+        holders = customers_having(store, "subscription", word)
+        refuse_shared_subscription("update the subscription", customer, word, holders)
 
 
 def _accepted_by_channel(who: str, field: str, word: str) -> str:

@@ -1,10 +1,10 @@
 """The records of all customers.
 
-A customer's file is found by its name, which their address gives (see `names`), so that finding one does
-not depend on how many there are; only an id that was not met before, or an address that no file is named
-after, is looked for in every file. Changes are made under the customer's lock to what is on disk at that
-moment. A lock is named after the customer's id, which never changes. Where two are needed, the customer's
-is taken before the one on names.
+A customer's file is found by its name, which their address gives (see `file_names`), so that finding one
+does not depend on how many there are; only for an id that was not met before, an address that no file is
+named after, or what an event carries, are all files looked at (see `index`). Changes are made under the
+customer's lock to what is on disk at that moment. A lock is named after the customer's id, which never
+changes. Where two are needed, the customer's is taken before the one on names.
 """
 
 import difflib
@@ -18,8 +18,10 @@ from provisioner.customers.checkup import Checkup
 from provisioner.customers.files import document, file_names
 from provisioner.customers.files.examiner import Examiner
 from provisioner.customers.files.folders import Folders, Stored
+from provisioner.customers.files.index import Index
+from provisioner.customers.keys import Key, has_key
 from provisioner.customers.record import Customer, Record
-from provisioner.customers.store import Found, Holder, Listing, everybody
+from provisioner.customers.store import Found, Holder, Listing, customers_having
 from provisioner.errors import ProvisionerError, RecordError, UnknownCustomer
 from provisioner.filesystem.durable import Files, explained, move_durably, write_durably
 from provisioner.filesystem.locks import A_LOOK_SECONDS, holder_of, locked
@@ -37,6 +39,7 @@ class FileStore:
         self._folders = Folders(customers_dir, files or Files())
         self._locks = locks_dir
         self._wait_seconds = wait_seconds
+        self._index = Index(self._folders)
         # Where an id was last met; never believed without a look.
         self._met: dict[str, Path] = {}
 
@@ -57,6 +60,23 @@ class FileStore:
                 yield Listing(name, archived, broken=customer)
             else:
                 yield Listing(name, archived, customer=customer)
+
+    def having(self, key: Key, value: str) -> list[Listing]:
+        """Those who have what an event carries, and every broken file, which may have it; archived ones last.
+
+        No more is read than has changed since the last look, and the files that are found.
+        """
+        places = self._index.look_up(key, value)
+        found = [stored for path in places.files if (stored := self._load_moved(path)) is not None]
+        listings = [
+            Listing(stored.path.name, stored.archived, stored.record.customer)
+            for stored in found
+            if has_key(stored.record.customer, key, value)
+        ]
+        broken = [
+            Listing(path.name, self._folders.is_archived(path), broken=error) for path, error in places.broken
+        ]
+        return sorted([*listings, *broken], key=lambda one: (one.archived, one.name))
 
     @contextmanager
     def edit(self, who: str, doing: str = "change the record") -> Iterator[Record]:
@@ -99,7 +119,8 @@ class FileStore:
             rules.refuse_taken(doing, customer.id, self)
             if not shared_subscription:
                 subscription = customer.subscription.stripe_subscription_id
-                rules.refuse_shared_subscription(doing, customer, subscription, everybody(self))
+                holders = customers_having(self, "subscription", subscription) if subscription else ()
+                rules.refuse_shared_subscription(doing, customer, subscription, holders)
             path = self._folders.active / self._folders.free_name(customer.email)
             self._folders.files.make_folder(path.parent)
             write_durably(self._folders.files, path, document.render(record.data), expected=None)
@@ -128,7 +149,7 @@ class FileStore:
     # Finding
 
     def _stored(self, who: str) -> Stored:
-        stored = (self._by_name(who) if "@" in who else self._where_met(who)) or self._by_reading(who)
+        stored = (self._by_name(who) if "@" in who else self._where_met(who)) or self._by_index(who)
         self._met[stored.record.customer.id] = stored.path
         return stored
 
@@ -150,16 +171,12 @@ class FileStore:
             return None
         return found if _matches(found.record.customer, customer_id) else None
 
-    def _by_reading(self, who: str) -> Stored:
-        identities = [
-            (folder / name, customer.id, customer.email)
-            for folder in self._folders.both
-            for name, customer in self._folders.customers(folder)
-            if isinstance(customer, Customer)
-        ]
-        matches = [path for path, customer_id, email in identities if rules.is_meant(customer_id, email, who)]
+    def _by_index(self, who: str) -> Stored:
+        places = self._index.look_up("address" if "@" in who else "id", who)
+        found = [stored for path in places.files if (stored := self._load_moved(path)) is not None]
+        matches = [stored for stored in found if _matches(stored.record.customer, who)]
         if not matches:
-            raise self._unknown(who, [email for _, _, email in identities])
+            raise self._unknown(who)
         if len(matches) > 1:
             raise RecordError(
                 "tell which record is meant",
@@ -167,9 +184,20 @@ class FileStore:
                 cause=f"{len(matches)} files have it",
                 hint="provisioner check shows which; remove the wrong one",
             )
-        return self._folders.load(matches[0])
+        return matches[0]
 
-    def _unknown(self, who: str, emails: list[str]) -> ProvisionerError:
+    def _load_moved(self, path: Path) -> Stored | None:
+        """The record that was seen at `path`, also where it was moved since; None if it is gone or broken."""
+        for place in (path, *self._folders.places(path.name)):
+            try:
+                return self._folders.load(place)
+            except FileNotFoundError:
+                continue
+            except RecordError:
+                return None
+        return None
+
+    def _unknown(self, who: str) -> ProvisionerError:
         """A broken file of this address's name may be the customer's: then that is the error."""
         for name in file_names.names_for(who) if "@" in who else ():
             for path in self._folders.places(name):
@@ -179,7 +207,7 @@ class FileStore:
                     continue
                 except RecordError as problem:
                     return problem
-        near = difflib.get_close_matches(who, emails, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(who, self._index.addresses(), n=1, cutoff=0.8)
         hint = f"did you mean {near[0]}?" if near else "provisioner list shows everybody"
         return UnknownCustomer("find the customer", whom=who, hint=hint)
 

@@ -44,6 +44,9 @@ class Folders:
         except OSError as problem:
             raise refused(problem, "read the records", str(folder)) from None
 
+    def is_archived(self, path: Path) -> bool:
+        return path.parent == self.archive
+
     def places(self, name: str) -> tuple[Path, Path]:
         """Where a file of this name may be."""
         return self.active / name, self.archive / name

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from provisioner.customers.progress import to_do_anew
 from provisioner.customers.record import Customer
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.store import CustomerStore, customers_having
 from provisioner.errors import CloudError, InputError
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
@@ -46,12 +46,10 @@ def _there(cloud: DigitalOcean, customer: Customer, droplet_id: str) -> DropletI
 
 
 def _demand_free(store: CustomerStore, customer: Customer, droplet: DropletInfo) -> None:
-    for archived in (False, True):
-        for listing in store.all(archived=archived):
-            other = listing.customer
-            if other and other.id != customer.id and other.setup.droplet.id == droplet.id:
-                cause = f"droplet {droplet.id} is {other.email}'s"
-                raise InputError("adopt the droplet", whom=customer.email, cause=cause)
+    for other in customers_having(store, "droplet", droplet.id):
+        if other.id != customer.id:
+            cause = f"droplet {droplet.id} is {other.email}'s"
+            raise InputError("adopt the droplet", whom=customer.email, cause=cause)
 
 
 def _host_key(customer: Customer, droplet: DropletInfo, given: str | None) -> str:
