@@ -1,10 +1,12 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from provisioner import cli
 from provisioner.cli.commands import tracking
 from provisioner.cli.context import choose_workspace
 from provisioner.errors import BusyError, ProvisionerError
@@ -182,3 +184,13 @@ def test_a_reader_of_messages_that_leaves_early_is_no_bug(workspace: Workspace, 
 def test_commands_are_documented() -> None:
     for command in (tracking.add, tracking.show, tracking.update, tracking.note, tracking.timeline):
         assert command.__doc__
+
+
+def test_commands_return_their_answers_and_print_none() -> None:
+    folder = Path(cli.__file__).parent
+    files = [path for name in ("commands", "sandbox") for path in (folder / name).glob("*.py")]
+    printing = re.compile(r"\bprint\w*\(|sys\.stdout|echo\(")
+
+    # The demo is a show: what other commands print stands between its own lines.
+    assert {path.name for path in files if printing.search(path.read_text())} <= {"demo.py"}
+    assert len(files) > 15

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from provisioner.cli.output import render
+from provisioner.cli.output.result import Response, Told, Verbatim
 from provisioner.errors import InputError, ProvisionerError
+from provisioner.printable import clean
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context, Parameter
@@ -76,7 +77,7 @@ def register(app: typer.Typer) -> None:
 
 def completion(
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
-) -> None:
+) -> Response:
     """Print a completion script for commands and addresses.
 
     bash: eval "$(provisioner completion bash)" in ~/.bashrc
@@ -88,20 +89,26 @@ def completion(
     if shell not in _SCRIPTS:
         cause, hint = f"there is nothing for {shell}", f"one of {', '.join(_SCRIPTS)}"
         raise InputError("complete in this shell", cause=cause, hint=hint)
-    render.print_text(_SCRIPTS[shell])
+    return Response(Told([Verbatim(_SCRIPTS[shell])]))
 
 
 def complete(
     context: typer.Context,
     words: Annotated[list[str] | None, typer.Argument(metavar="WORD")] = None,
     line: Annotated[str | None, typer.Option(help="The whole line up to the cursor, in their place.")] = None,
-) -> None:
+) -> Response:
     """Answer a shell: what the last of these words may become, each with what it does."""
     typed = list(words or [""]) if line is None else _split(line)[1:] or [""]
     root = context.find_root().command
-    for value, about in candidates(root, typed):
-        if value == render.clean(value) and not any(letter.isspace() for letter in value):
-            render.print_text(f"{value}\t{render.clean(about)}\n" if about else f"{value}\n")
+    return Response(
+        Told(
+            [
+                Verbatim(f"{value}\t{clean(about)}\n" if about else f"{value}\n")
+                for value, about in candidates(root, typed)
+                if value == clean(value) and not any(letter.isspace() for letter in value)
+            ]
+        )
+    )
 
 
 def candidates(root: "Command", words: list[str]) -> Iterator[tuple[str, str]]:

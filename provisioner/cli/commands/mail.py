@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from provisioner.cli.context import current_workspace
-from provisioner.cli.options import Who
+from provisioner.cli.options import Json, Who
 from provisioner.cli.output import render
+from provisioner.cli.output.result import Answer, Block, Response, Verbatim
 from provisioner.errors import InputError
 from provisioner.printable import command
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from provisioner.services.mail import Letter
 
 _Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 _mail = typer.Typer(help="The e-mails to customers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,8 +33,8 @@ def preview(
     name: _Name,
     who: Who,
     html: Annotated[bool, typer.Option("--html", help="The HTML, for a browser.")] = False,
-    as_json: _Json = False,
-) -> None:
+    as_json: Json = False,
+) -> Response:
     """Print an e-mail as this customer would get it now.
 
     Nothing is sent. It contains their personal link, if one exists.
@@ -48,15 +48,11 @@ def preview(
         render.say(
             "The links in it are not made yet: provision makes them as it begins, and sends this e-mail."
         )
-    if as_json:
-        render.print_json("mail", **_document(name, customer, letter), linksMade=is_made)
-    elif html:
-        render.print_text(letter.html)
-    else:
-        render.print_line(f"To: {customer.email}")
-        render.print_line(f"Subject: {letter.subject}")
-        render.print_line()
-        render.print_text(letter.text)
+    shown: list[Block] = [Verbatim(letter.html)]
+    if not html:
+        shown = [f"To: {customer.email}", f"Subject: {letter.subject}", "", Verbatim(letter.text)]
+    content = {**_document(name, customer, letter), "linksMade": is_made}
+    return Response(Answer(shown, content, "mail"), as_json)
 
 
 @_mail.command("send")
@@ -64,8 +60,8 @@ def send(
     name: _Name,
     who: Who,
     again: Annotated[bool, typer.Option("--again", help="Even if it went to this address before.")] = False,
-    as_json: _Json = False,
-) -> None:
+    as_json: Json = False,
+) -> Response | None:
     """Send a customer an e-mail now, for example to a new address.
 
     An e-mail that already went to this address is not sent again. A personal link is created first if the
@@ -82,9 +78,11 @@ def send(
     with store.claim(who, doing=f"send an e-mail to {email}"), _work_on(who) as work:
         letter = send_by_hand(work, name, again=again)
         _say_what_was_sent(name, work.customer, letter)
-        if as_json:
-            shown = letter or _letter(name, work.customer)[0]
-            render.print_json("mail", **_document(name, work.customer, shown), sent=letter is not None)
+        if not as_json:
+            return None
+        shown = letter or _letter(name, work.customer)[0]
+        content = {**_document(name, work.customer, shown), "sent": letter is not None}
+        return Response(Answer((), content, "mail"), as_json=True)
 
 
 @contextmanager

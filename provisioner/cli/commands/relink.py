@@ -1,16 +1,19 @@
 """`relink`: a new link for a customer whose link somebody else used."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
-from provisioner.cli.output import render
+from provisioner.cli.output.result import Response, done
 from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.messaging.channel import Reset
+
+_STOP = "/usr/local/sbin/as-openclaw systemctl --user stop openclaw-gateway"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +31,7 @@ def relink(
         bool,
         typer.Option("--force", help="Even if the setup is complete, or the bot's token was given by hand."),
     ] = False,
-) -> None:
+) -> Response:
     """Revoke a customer's link that somebody else has used.
 
     Everything that resulted from it is revoked too; the next run creates a new link.
@@ -39,23 +42,17 @@ def relink(
     channel = channel_of(store.read(who).customer)
     result = channel.reset(store, who, username, force=force)
     email = result.customer.email
-    if result.changed:
-        _say_what_was(result)
-    else:
-        render.say(f"{email} has no link that could be withdrawn.")
-    render.say(f"Next, to make a new link and send it: {command('provision', email)}")
+    untouched = [f"{email} has no link that could be withdrawn."]
+    lines = _what_was(result) if result.changed else untouched
+    return done(*lines, f"Next, to make a new link and send it: {command('provision', email)}")
 
 
-def _say_what_was(result: "Reset") -> None:
+def _what_was(result: "Reset") -> Iterator[str]:
     email = result.customer.email
-    render.say(f"{result.customer.timeline[-1].details}.")
+    yield f"{result.customer.timeline[-1].details}."
     if result.is_open:
-        render.say("Whoever uses the next one first becomes the customer, unless you say who they are:")
-        render.say(f"  {command('relink', email, options='--username NAME')}")
+        yield "Whoever uses the next one first becomes the customer, unless you say who they are:"
+        yield f"  {command('relink', email, options='--username NAME')}"
     if result.goes_on:
-        render.say(
-            "Their server goes on talking over the old bot until the new one is connected. To stop it now:"
-        )
-        render.say(
-            f"  {command('ssh', email)} -- /usr/local/sbin/as-openclaw systemctl --user stop openclaw-gateway"
-        )
+        yield "Their server goes on talking over the old bot until the new one is connected. To stop it now:"
+        yield f"  {command('ssh', email)} -- {_STOP}"

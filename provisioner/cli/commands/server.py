@@ -57,7 +57,7 @@ def logs(
     from provisioner.cli.output.journal import RunList, TaskOutput, journal_printer
     from provisioner.playbook import logs as journals
 
-    with _Target.of(who).connect() as connection:
+    with _connected(who) as connection:
         known = journals.runs_on(connection)
         if runs:
             return Response(RunList(known), as_json)
@@ -154,6 +154,10 @@ class _Target:
         explain_silence(
             self.settings, lambda: connect_cloud(self.settings, rates, client=client), self.customer
         )
+
+
+def _connected(who: str) -> "Connection":
+    return _Target.of(who).connect()
 
 
 def _chosen(known: "Sequence[Run]", run: str | None, who: str) -> "Run | None":

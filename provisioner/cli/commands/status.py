@@ -44,7 +44,7 @@ def _watch() -> None:
             found = _found()
             # Elsewhere than on a terminal nobody wants to read the same again.
             if render.on_terminal() or found != before:
-                render.print_anew()
+                render.begin_anew()
                 render.respond(Response(found))
                 render.flush()
             before = found

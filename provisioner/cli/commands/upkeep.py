@@ -1,5 +1,6 @@
 """The commands around the records: `init`, `check`, `schema`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,7 @@ import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Json
-from provisioner.cli.output import render
-from provisioner.cli.output.result import Response, done
+from provisioner.cli.output.result import Response, Told, Verbatim, done
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +48,9 @@ def check(
     return Response(CheckResult(current_workspace().store().check(fix=fix)), as_json)
 
 
-def schema() -> None:
+def schema() -> Response:
     """Print the JSON Schema of a customer's file, for editors."""
     from provisioner.customers.record import json_schema
 
-    render.print_schema(json_schema())
+    # As it is: an editor reads it, which wants no envelope.
+    return Response(Told([Verbatim(f"{json.dumps(json_schema(), indent=2)}\n")]))

@@ -93,11 +93,6 @@ def print_json(kind: str, **content: object) -> None:
     _print_as_it_is(_as_json({"version": JSON_VERSION, "kind": kind, **content}))
 
 
-def print_schema(schema: Mapping[str, Any]) -> None:
-    """A JSON Schema as it is: its reader is an editor, which wants no envelope."""
-    _print_as_it_is(json.dumps(schema, indent=2))
-
-
 def print_json_line(line: str, stream: TextIO | None = None) -> None:
     """One event for programs, as a line of JSON that is there already."""
     write_text(f"{clean_json(line)}\n", stream or out())
@@ -159,7 +154,7 @@ def flush() -> None:
     write_text("", err())
 
 
-def print_anew() -> None:
+def begin_anew() -> None:
     """What comes now stands in place of what stands on the terminal."""
     clear_screen(out())
 

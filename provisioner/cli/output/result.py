@@ -114,6 +114,17 @@ class Told(Result):
 
 
 @dataclass(frozen=True)
+class Answer(Told):
+    """The same with a JSON document of this kind."""
+
+    content: Mapping[str, object]
+    kind: str
+
+    def document(self) -> Mapping[str, object]:
+        return self.content
+
+
+@dataclass(frozen=True)
 class Response:
     """A result, and whether it was asked for as JSON."""
 

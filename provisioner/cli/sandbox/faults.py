@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from provisioner.cli.output import render
+from provisioner.cli.options import Json
+from provisioner.cli.output.result import Answer, Response, Told
 from provisioner.cli.sandbox.choice import the_sandbox
 from provisioner.errors import InputError
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 _faults = typer.Typer(help="Inject faults on demand.", no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-
 
 def register(app: typer.Typer) -> None:
     app.add_typer(_faults, name="faults")
@@ -22,25 +21,21 @@ def register(app: typer.Typer) -> None:
 
 
 @_faults.command("list")
-def _list(json: Json = False) -> None:
+def _list(json: Json = False) -> Response:
     """List the active rules, and how often each was applied."""
     faults = the_sandbox().faults()
-    if json:
-        render.print_json("sandboxFaults", faults=[fault.model_dump() for fault in faults])
-        return
-    for fault in faults:
-        render.print_line(_line(fault))
-    if not faults:
-        render.print_line("no faults")
+    content = {"faults": [fault.model_dump() for fault in faults]}
+    return Response(
+        Answer([_line(fault) for fault in faults] or ["no faults"], content, "sandboxFaults"), json
+    )
 
 
 @_faults.command("kinds")
-def _kinds() -> None:
+def _kinds() -> Response:
     """List the kinds of faults and their parameters."""
     from provisioner.sandbox.faults.rules import KINDS
 
-    for kind, meaning in KINDS.items():
-        render.print_line(f"{kind:<18} {meaning}")
+    return Response(Told([f"{kind:<18} {meaning}" for kind, meaning in KINDS.items()]))
 
 
 @_faults.command("add")
@@ -55,7 +50,7 @@ def _add(
     ] = "",
     count: Annotated[int, typer.Option(min=0, help="How often it is applied; 0 for always.")] = 1,
     after: Annotated[int, typer.Option(min=0, help="How many matching requests to let pass first.")] = 0,
-) -> None:
+) -> Response:
     """Add a fault.
 
     For example: provisioner sandbox faults add cloud status status=500 --path /droplets
@@ -79,7 +74,7 @@ def _add(
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "fault"
         raise InputError("add the fault", cause=f"{where}: {first['msg']}") from None
-    render.print_line(_line(fault))
+    return Response(Told([_line(fault)]))
 
 
 @_faults.command("clear")
@@ -93,19 +88,17 @@ def _clear(
 def _counts(
     reset: Annotated[bool, typer.Option("--reset", help="Reset the counts afterwards.")] = False,
     json: Json = False,
-) -> None:
+) -> Response:
     """Count the requests to each service."""
     sandbox = the_sandbox()
     rows = sandbox.requests()
     if reset:
         sandbox.reset_counts()
-    if json:
-        render.print_json("sandboxCounts", requests=[row.model_dump() for row in rows])
-        return
-    for row in rows:
-        render.print_line(
-            f"{row.count:>6}  {row.service:<9} {row.method:<6} {row.status or 'cut':>4}  {row.route}"
-        )
+    lines = [
+        f"{row.count:>6}  {row.service:<9} {row.method:<6} {row.status or 'cut':>4}  {row.route}"
+        for row in rows
+    ]
+    return Response(Answer(lines, {"requests": [row.model_dump() for row in rows]}, "sandboxCounts"), json)
 
 
 def _parameter(text: str) -> tuple[str, Any]:

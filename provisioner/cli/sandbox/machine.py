@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from provisioner.cli.options import Json
 from provisioner.cli.output import render
+from provisioner.cli.output.result import Answer, Block, Response, Told, done
 from provisioner.cli.sandbox import faults, people
 from provisioner.cli.sandbox.choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
 
@@ -21,8 +23,6 @@ sandbox_app = typer.Typer(
 )
 faults.register(sandbox_app)
 people.register(sandbox_app)
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
 @sandbox_app.callback()
@@ -44,7 +44,7 @@ def up(
     ] = False,
     foreground: Annotated[bool, typer.Option(help="Run in the foreground until Ctrl-C.")] = False,
     boot_seconds: Annotated[float, typer.Option(min=0, help="Minimum time until a droplet is active.")] = 0,
-) -> None:
+) -> Response | None:
     """Start the sandbox, and wait until it answers."""
     from provisioner.sandbox.cloud.options import CloudOptions
     from provisioner.sandbox.control.options import Options
@@ -52,50 +52,45 @@ def up(
     options = Options(state=chosen_state(), pretend=pretend, cloud=CloudOptions(boot_seconds=boot_seconds))
     if foreground:
         _stay(options)
-    else:
-        _start(options)
+        return None
+    return _start(options)
 
 
 @sandbox_app.command("down")
-def down() -> None:
+def down() -> Response:
     """Stop the sandbox and clean up after it, also after a crash."""
     from provisioner.sandbox.control.launch import down as stop
     from provisioner.sandbox.control.state import StateFolder
 
     was_up = stop(StateFolder(chosen_state()), render.say)
-    render.say("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
+    return done("the sandbox is down" if was_up else "the sandbox was not up; nothing is left of it")
 
 
 @sandbox_app.command("status")
-def status(json: Json = False) -> None:
+def status(json: Json = False) -> Response:
     """Show droplets, addresses and uptime."""
     found = the_sandbox().status()
-    if json:
-        render.print_json("sandboxStatus", **_as_document(found))
-        return
     kind = "pretend machines" if found.pretend else "real machines"
-    render.print_line(f"up for {found.uptime:.0f} s with {kind}; process {found.pid}, folder {found.state}")
-    render.print_line(f"listens on {', '.join(f'{address}:{found.port}' for address in found.addresses)}")
-    for droplet in found.droplets:
-        render.print_line(
-            f"droplet {droplet.id}  {droplet.status:<7} {droplet.address or '-':<15} {droplet.name}"
-        )
-    if not found.droplets:
-        render.print_line("no droplets")
+    lines: list[Block] = [
+        f"up for {found.uptime:.0f} s with {kind}; process {found.pid}, folder {found.state}",
+        f"listens on {', '.join(f'{address}:{found.port}' for address in found.addresses)}",
+    ]
+    lines += [
+        f"droplet {droplet.id}  {droplet.status:<7} {droplet.address or '-':<15} {droplet.name}"
+        for droplet in found.droplets
+    ] or ["no droplets"]
+    return Response(Answer(lines, _as_document(found), "sandboxStatus"), json)
 
 
 @sandbox_app.command("env")
-def env(json: Json = False) -> None:
+def env(json: Json = False) -> Response:
     """Print the settings that point the product at it, for a shell.
 
     Use it as: eval "$(provisioner sandbox env)"
     """
     settings = the_sandbox().env
-    if json:
-        render.print_json("sandboxEnv", env=settings)
-        return
-    for name, value in settings.items():
-        render.print_line(f"export {name}={shlex.quote(value)}")
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
+    return Response(Answer(lines, {"env": settings}, "sandboxEnv"), json)
 
 
 @sandbox_app.command("prepare")
@@ -110,14 +105,14 @@ def prepare(
 
 
 @sandbox_app.command("image")
-def image() -> None:
+def image() -> Response:
     """Build the droplets' base image, if it is not cached."""
     from provisioner.sandbox.machines import host
     from provisioner.sandbox.machines.cache import DEFAULT_CACHE
     from provisioner.sandbox.machines.image import DEBIAN, ensure
 
     host.require()
-    render.print_line(str(ensure(DEBIAN, DEFAULT_CACHE, render.say)))
+    return Response(Told([str(ensure(DEBIAN, DEFAULT_CACHE, render.say))]))
 
 
 @sandbox_app.command("cloud")
@@ -126,7 +121,7 @@ def cloud(
         list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Settings to change.")
     ] = None,
     json: Json = False,
-) -> None:
+) -> Response:
     """Show or change the cloud's timing and limits.
 
     Among them are boot_seconds, list_lag, droplet_limit and sold_out.
@@ -135,21 +130,18 @@ def cloud(
     if settings:
         sandbox.set_cloud_options(**dict(_setting(text) for text in settings))
     options = sandbox.cloud_options.model_dump()
-    if json:
-        render.print_json("sandboxCloud", cloud=options)
-        return
-    for name, value in options.items():
-        render.print_line(f"{name}={','.join(value) if isinstance(value, tuple) else value}")
+    lines = [
+        f"{name}={','.join(value) if isinstance(value, tuple) else value}" for name, value in options.items()
+    ]
+    return Response(Answer(lines, {"cloud": options}, "sandboxCloud"), json)
 
 
-def _start(options: "Options") -> None:
+def _start(options: "Options") -> Response:
     from provisioner.sandbox.control.launch import up as start
 
-    if start(options, render.say):
-        render.say("the sandbox is up")
-        render.say(f'point the product at it with: eval "$({sandbox_command("env")})"')
-    else:
-        render.say("the sandbox is up already")
+    if not start(options, render.say):
+        return done("the sandbox is up already")
+    return done("the sandbox is up", f'point the product at it with: eval "$({sandbox_command("env")})"')
 
 
 def _stay(options: "Options") -> None:

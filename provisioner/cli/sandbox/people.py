@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.output import render
+from provisioner.cli.options import Json
+from provisioner.cli.output.result import Answer, Response, Told, Verbatim
 from provisioner.cli.sandbox.choice import the_sandbox
 from provisioner.errors import InputError, SandboxError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _phone = typer.Typer(help="The customers' phones.", no_args_is_help=True, rich_markup_mode=None)
 _mailbox = typer.Typer(help="The e-mail that was sent.", rich_markup_mode=None)
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Username = Annotated[str, typer.Argument(help="The person's Telegram username.")]
 
 
@@ -31,28 +31,25 @@ def _botfather(
     username: Annotated[str, typer.Argument(help="Ends in bot.")],
     owner: Annotated[str, typer.Option(help="Whose bot it is; gets a phone if there is none.")] = "operator",
     manages: Annotated[bool, typer.Option("--manages", help="It may manage other bots.")] = False,
-) -> None:
+) -> Response:
     """Make a bot, as BotFather does, and print its token."""
     sandbox = the_sandbox()
     owner = owner.removeprefix("@")
     if owner.lower() not in {(phone.username or "").lower() for phone in sandbox.phones()}:
         sandbox.add_phone(owner)
-    render.print_line(
-        sandbox.create_bot(name, username.removeprefix("@"), owner, can_manage_bots=manages).token
-    )
+    bot = sandbox.create_bot(name, username.removeprefix("@"), owner, can_manage_bots=manages)
+    return Response(Told([bot.token]))
 
 
 @_phone.command("list")
-def _list(json: Json = False) -> None:
+def _list(json: Json = False) -> Response:
     """Everybody who has a phone, and the bots that they talk to."""
     phones = the_sandbox().phones()
-    if json:
-        render.print_json("sandboxPhones", phones=[asdict(phone) for phone in phones])
-        return
-    for phone in phones:
-        render.print_line(
-            f"@{phone.username}  {phone.name}  {' '.join(f'@{bot}' for bot in phone.chats)}".rstrip()
-        )
+    lines = [
+        f"@{phone.username}  {phone.name}  {' '.join(f'@{bot}' for bot in phone.chats)}".rstrip()
+        for phone in phones
+    ]
+    return Response(Answer(lines, {"phones": [asdict(phone) for phone in phones]}, "sandboxPhones"), json)
 
 
 @_phone.command("add")
@@ -70,9 +67,9 @@ def _start(username: Username, bot: Annotated[str, typer.Argument()]) -> None:
 
 
 @_phone.command("open")
-def _open(username: Username, url: Annotated[str, typer.Argument(metavar="LINK")]) -> None:
+def _open(username: Username, url: Annotated[str, typer.Argument(metavar="LINK")]) -> Response:
     """Tap a link, and say what opens."""
-    render.print_line(_seen(the_sandbox().open_link(_plain(username), url)))
+    return Response(Told([_seen(the_sandbox().open_link(_plain(username), url))]))
 
 
 @_phone.command("tap")
@@ -80,9 +77,9 @@ def _tap(
     username: Username,
     bot: Annotated[str, typer.Argument(help="In whose chat.")],
     label: Annotated[str, typer.Argument(help="What the button says.")],
-) -> None:
+) -> Response:
     """Tap a button of a chat, and say what opens."""
-    render.print_line(_seen(the_sandbox().tap(_plain(username), _plain(bot), label)))
+    return Response(Told([_seen(the_sandbox().tap(_plain(username), _plain(bot), label))]))
 
 
 @_phone.command("confirm")
@@ -90,10 +87,10 @@ def _confirm(
     username: Username,
     name: Annotated[str | None, typer.Option(help="Another name than the dialog suggests.")] = None,
     bot: Annotated[str | None, typer.Option(help="Another username than the dialog suggests.")] = None,
-) -> None:
+) -> Response:
     """Tap the Start or Create that is on the screen, and print the bot."""
     chosen = the_sandbox().confirm(_plain(username), name=name, bot=_plain(bot) if bot else None)
-    render.print_line(f"@{chosen.username}")
+    return Response(Told([f"@{chosen.username}"]))
 
 
 @_phone.command("say")
@@ -114,46 +111,39 @@ def _read(
         float, typer.Option(min=0, help="Wait up to so many seconds for an answer to the last message.")
     ] = 0,
     json: Json = False,
-) -> None:
+) -> Response:
     """Show the chat as the person sees it."""
     sandbox = the_sandbox()
     partner = _plain(bot) if bot else _only_chat(sandbox, _plain(username))
     if wait:
         _wait_for_answer(sandbox, _plain(username), partner, wait)
     chat = sandbox.chat(_plain(username), partner)
-    if json:
-        render.print_json("sandboxChat", bot=partner, messages=[asdict(message) for message in chat])
-        return
-    for message in chat:
-        render.print_text(_spoken(message, _plain(username), partner) + "\n")
+    content = {"bot": partner, "messages": [asdict(message) for message in chat]}
+    lines = [Verbatim(_spoken(message, _plain(username), partner) + "\n") for message in chat]
+    return Response(Answer(lines, content, "sandboxChat"), json)
 
 
 @_mailbox.callback(invoke_without_command=True)
-def _letters(context: typer.Context, json: Json = False) -> None:
+def _letters(context: typer.Context, json: Json = False) -> Response | None:
     """List the e-mail that was sent, oldest first."""
     if context.invoked_subcommand:
-        return
+        return None
     letters = the_sandbox().mailbox()
-    if json:
-        render.print_json("sandboxMailbox", mails=[asdict(letter) for letter in letters])
-        return
-    for letter in letters:
-        render.print_line(f"{letter.number}  to {', '.join(letter.recipients)}: {letter.subject}")
-    if not letters:
-        render.print_line("no mail")
+    lines = [f"{letter.number}  to {', '.join(letter.recipients)}: {letter.subject}" for letter in letters]
+    content = {"mails": [asdict(letter) for letter in letters]}
+    return Response(Answer(lines or ["no mail"], content, "sandboxMailbox"), json)
 
 
 @_mailbox.command("show")
-def _show(number: Annotated[int, typer.Argument(min=1)]) -> None:
+def _show(number: Annotated[int, typer.Argument(min=1)]) -> Response:
     """Show one e-mail whole."""
-    render.print_text(_opened(_letter(number)) + "\n")
+    return Response(Told([Verbatim(_opened(_letter(number)) + "\n")]))
 
 
 @_mailbox.command("links")
-def _links(number: Annotated[int, typer.Argument(min=1)]) -> None:
+def _links(number: Annotated[int, typer.Argument(min=1)]) -> Response:
     """Print the links in one e-mail."""
-    for link in _letter(number).links:
-        render.print_line(link)
+    return Response(Told(_letter(number).links))
 
 
 def _letter(number: int) -> "ReceivedEmail":
