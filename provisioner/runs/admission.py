@@ -1,5 +1,6 @@
 """What stands in the way of a run before it begins: for whom it may start, and what is missing for it."""
 
+from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Found
 from provisioner.errors import InputError, ProvisionerError
@@ -17,10 +18,16 @@ def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
         hint = command("restore", customer.email)
         raise InputError(doing, whom=customer.email, cause="the record is archived", hint=hint)
     if customer.status not in workflow.allowed_statuses:
-        again = command("update", customer.email, "status", "pending_setup", options="--force")
         cause = f"the status is {customer.status}"
-        raise InputError(doing, whom=customer.email, cause=cause, hint=f"if they come back: {again}")
+        raise InputError(doing, whom=customer.email, cause=cause, hint=_what_may_start(workflow, customer))
     return customer
+
+
+def _what_may_start(workflow: Workflow, customer: Customer) -> str:
+    if is_gone(customer.status):
+        again = command("update", customer.email, "status", "pending_setup", options="--force")
+        return f"if they come back: {again}"
+    return f"{workflow.name} may start where it is {' or '.join(workflow.allowed_statuses)}"
 
 
 def admitted(workflow: Workflow, found: Found, doing: str) -> Customer:

@@ -72,9 +72,11 @@ class Runner:
             return RunResult(customer, run, None, Done(), self._clock.monotonic() - began)
         demand_nothing_missing(workflow, self._settings, self._services, customer, _DOING)
         with store.claim(who, doing=f"{workflow.name} {customer.email}"):
+            # Somebody may have cancelled them meanwhile.
+            found = store.find(who)
+            admitted(workflow, found, _DOING)
             run = new_run(self._workspace.runs_dir)
-            record = store.read(who)
-            work = CustomerWork(self._workspace, self._settings, self._services, record, self._clock)
+            work = CustomerWork(self._workspace, self._settings, self._services, found.record, self._clock)
             log = RunLog(self._workspace.runs_dir, run)
             listener = redacted(work.redact, tell_all(self._listener, log))
             with closing(log), closing(work), self._around(work):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
@@ -18,6 +19,7 @@ from provisioner.runs import fleet as fleet_module
 from provisioner.runs.fleet import Fleet, JobResult, worst
 from provisioner.runs.progress import Listener, Progress
 from provisioner.runs.workflow import Workflow
+from provisioner.services.digitalocean.fleet import FleetCloud
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
@@ -316,3 +318,21 @@ def test_jobs_can_be_submitted_while_others_are_at_work(stage: Stage) -> None:
     fleet.drain()
     assert again.done()
     assert stage.finished(second)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_many_customers_read_their_droplets_in_common(stage: Stage, together: bool) -> None:
+    settings = Settings(digitalocean_token=SecretStr("t"))
+    clouds: list[object] = []
+
+    def look(work: Work) -> Outcome:
+        clouds.append(work.services.cloud)
+        return finish(work)
+
+    emails = stage.add("first", "second")
+    stage.step.plans = dict.fromkeys(emails, look)
+
+    Fleet(stage.workspace, settings, stage.heard.append, together=together).run_all(emails, stage.workflow)
+
+    assert clouds[0] is clouds[1]
+    assert isinstance(clouds[0], FleetCloud) is together

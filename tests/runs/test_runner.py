@@ -13,6 +13,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import BusyError, CloudError, InputError
 from provisioner.runs.progress import Progress
 from provisioner.runs.runner import Runner
+from provisioner.runs.workflow import Workflow
 from provisioner.settings import Settings
 from provisioner.step import Done, Failed, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
@@ -201,6 +202,34 @@ def test_a_customer_who_has_gone_is_not_set_up(stage: Stage, status: str) -> Non
 
     with pytest.raises(InputError, match=status):
         stage.runner(FakeStep("one")).run(EMAIL)
+
+
+def test_one_who_is_cancelled_before_the_run_has_them_is_not_set_up(stage: Stage) -> None:
+    @dataclass
+    class Cancelled(FakeStep):
+        def needs(self, settings: Settings, customer: Customer) -> list[str]:
+            with stage.workspace.store().edit(EMAIL) as record:
+                record.set("status", "cancelled")
+            return []
+
+    with pytest.raises(InputError, match="cancelled"):
+        stage.runner(Cancelled("one")).run(EMAIL)
+
+    assert stage.events() == ["subscription_created"]
+    assert list(stage.workspace.runs_dir.glob("*.jsonl")) == []
+
+
+def test_a_workflow_starts_only_from_its_statuses(stage: Stage) -> None:
+    upgrade = Workflow("upgrade", (FakeStep("one"),), allowed_statuses=("active",))
+    runner = Runner(stage.workspace, Settings(), stage.heard.append, workflow=upgrade, clock=stage.clock)
+
+    with pytest.raises(InputError, match="the status is pending_setup") as refusal:
+        runner.run(EMAIL)
+    assert refusal.value.hint == "upgrade may start where it is active"
+
+    with stage.workspace.store().edit(EMAIL) as record:
+        record.set("status", "active")
+    assert runner.run(EMAIL).outcome == Done()
 
 
 def test_an_archived_customer_is_not_set_up(stage: Stage) -> None:
