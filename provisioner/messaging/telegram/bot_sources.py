@@ -67,9 +67,9 @@ class ManagedBot:
 
     def _is_made(self, work: Work) -> bool:
         emails_to(work).remind("contact")
-        attend(work)
+        read_updates(work)
         if not work.refresh().setup.messaging.bot_id:
-            manager_of(work).adopt(work.customer.id)
+            manager_of(work).assign_bot(work.customer.id)
         return bool(work.refresh().setup.messaging.bot_id)
 
     def _make_link(self, work: Work) -> None:
@@ -154,14 +154,14 @@ class NothingYet:
         return kind != _TOKEN and (kind != _USERNAME or _username_is_told(work))
 
 
-def attend(work: Work) -> None:
+def read_updates(work: Work) -> None:
     """Take in what customers did at the manager bot.
 
     A Telegram that does not answer now may do so later, and another customer's record that cannot be written
     is no reason to end this run; a bot that cannot be read at all is.
     """
     try:
-        manager_of(work).attend()
+        manager_of(work).read_updates()
     except ProvisionerError as problem:
         if isinstance(problem, TelegramError) and not problem.retry:
             raise

@@ -1,7 +1,8 @@
 """The customer connected to their own bot on their server, and the first message through it."""
 
 from provisioner.errors import ProvisionerError, TelegramError
-from provisioner.messaging.telegram.bot_sources import attend, called, source_of
+from provisioner.messaging.telegram.answers import SERVER_IS_READY
+from provisioner.messaging.telegram.bot_sources import called, read_updates, source_of
 from provisioner.messaging.telegram.email_variables import emails_to
 from provisioner.messaging.telegram.manager import manager_of
 from provisioner.messaging.telegram.pairing_requests import user_id_by_request
@@ -78,7 +79,7 @@ def arrived(work: Work) -> bool:
         return source_of(work.settings, work.customer).arrived(work, waiting.kind)
     emails_to(work).remind("start")
     if _knows_the_manager(work):
-        attend(work)
+        read_updates(work)
     if work.customer.setup.messaging.user_id:
         return _has_started(work)
     return user_id_by_request(work) is not None
@@ -147,8 +148,8 @@ def _say_that_it_is_ready(work: Work) -> None:
     if not _knows_the_manager(work):
         return
     try:
-        attend(work)
-        manager_of(work).tell(work.customer.id, "manager-ready.txt")
+        read_updates(work)
+        manager_of(work).tell(work.customer.id, SERVER_IS_READY)
     except ProvisionerError as problem:
         work.say(problem.summary)
     work.refresh()

@@ -43,9 +43,10 @@ def create_url(link: Link, customer: Customer) -> str:
     )
 
 
-def is_expired(link: Link) -> bool:
-    """Whether it is too late to begin with this link."""
-    return link.expires_at is not None and timestamps.hours_since(link.expires_at) > 0
+def is_expired(link: Link, now: str) -> bool:
+    """Whether it is too late at the moment `now` to begin with this link."""
+    ends, moment = timestamps.moment(link.expires_at or ""), timestamps.moment(now)
+    return ends is not None and moment is not None and moment > ends
 
 
 def was_used(customer: Customer) -> bool:
@@ -59,7 +60,8 @@ def needs_link(customer: Customer) -> bool:
     messaging = customer.setup.messaging
     if messaging.bot_id:
         return False
-    return messaging.link is None or (is_expired(messaging.link) and not messaging.link.used_at)
+    link = messaging.link
+    return link is None or (not link.used_at and is_expired(link, timestamps.now()))
 
 
 def wants_bot(customer: Customer) -> bool:
@@ -74,15 +76,15 @@ def has_code(customer: Customer, code: str) -> bool:
     return bool(link and link.code and hmac.compare_digest(link.code.encode(), code.encode()))
 
 
-def refusal_of(customer: Customer, who: Person) -> Refusal | None:
-    """Why this person may not use the customer's link; None if they may, also for the second time."""
+def refusal_of(customer: Customer, who: Person, now: str) -> Refusal | None:
+    """Why this person may not use the customer's link at the moment `now`; None if they may, also again."""
     messaging = customer.setup.messaging
     link = messaging.link or Link()
     if link.used_at or messaging.user_id:
         if messaging.user_id == who.id:
             return None
         return "used" if link.used_at else "not theirs"
-    if is_expired(link):
+    if is_expired(link, now):
         return "expired"
     known = plain_username(messaging.username)
     return "not theirs" if known and known != plain_username(who.username) else None

@@ -1,7 +1,7 @@
 """The run killed at every point between two effects, with the customer going on meanwhile.
 
-The points are: before and after every call of the Bot API, after every write of a record or of the notebook,
-before and after every e-mail.
+The points are: before and after every call of the Bot API, after every write of a record or of the manager
+bot's state, before and after every e-mail.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,8 @@ import pytest
 
 from provisioner import timestamps
 from provisioner.errors import SettingsError, TaskFailed
-from provisioner.messaging.telegram.manager import ManagerDesk
+from provisioner.messaging.telegram.manager import ManagerBot
+from provisioner.messaging.telegram.state import STATE_FILE
 from provisioner.sandbox.telegram.accounts import Webhook
 from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.services.telegram.client import ReadElsewhere, TelegramBot
@@ -320,8 +321,8 @@ def test_an_expired_link_is_refused_and_the_next_run_sends_a_new_one(stage: Stag
     stage.change(ADA, **{"setup.messaging.link.expiresAt": "2026-01-01T00:00:00Z"})
     stage.start("ada")
 
-    (stage.manager_folder / "notebook.json").unlink(missing_ok=True)
-    _attend(stage)
+    (stage.manager_folder / STATE_FILE).unlink(missing_ok=True)
+    _read_updates(stage)
     assert stage.answers("ada") == ["This link has expired. Write to help@example.com for a new one."]
     stage.run()
 
@@ -448,13 +449,13 @@ def _let_hours_go_by(stage: Stage, hours: float) -> None:
     stage.change(ADA, **{"setup.waiting.since": _hours_ago(hours), "setup.letters": [*told, *others]})
 
 
-def _attend(stage: Stage) -> None:
+def _read_updates(stage: Stage) -> None:
     token = stage.settings.telegram_manager_token
     assert token is not None
     operator = {"operator_name": "StuffPress", "operator_contact": "help@example.com"}
-    ManagerDesk(
+    ManagerBot(
         stage.workspace.store(),
         stage.manager_folder,
         TelegramBot(token.get_secret_value(), stage.settings.telegram_api_root),
         lambda name, variables: render_text(name, {**operator, **variables}),
-    ).attend()
+    ).read_updates()

@@ -1,5 +1,6 @@
 """One reader of the manager bot in a workspace, whatever number of runs wait."""
 
+import json
 import threading
 import time
 from typing import Any
@@ -9,8 +10,8 @@ import pytest
 from provisioner.customers.addresses import fold
 from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram import manager
-from provisioner.messaging.telegram.manager import ManagerDesk
-from provisioner.messaging.telegram.state import Notebook
+from provisioner.messaging.telegram.manager import ManagerBot
+from provisioner.messaging.telegram.state import STATE_FILE, ManagerState
 from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
 from provisioner.services.telegram.updates import BotIdentity, MadeBot, Person
 from provisioner.templates import render_text
@@ -19,11 +20,11 @@ from tests.messaging.conftest import ADA, MANAGER, Stage
 OPERATOR = {"operator_name": "StuffPress", "operator_contact": "help@example.com"}
 
 
-def _desk(stage: Stage) -> ManagerDesk:
+def _manager(stage: Stage) -> ManagerBot:
     token = stage.settings.telegram_manager_token
     assert token is not None
     bot = TelegramBot(token.get_secret_value(), stage.settings.telegram_api_root, patience=0)
-    return ManagerDesk(
+    return ManagerBot(
         stage.workspace.store(),
         stage.manager_folder,
         bot,
@@ -31,13 +32,13 @@ def _desk(stage: Stage) -> ManagerDesk:
     )
 
 
-def _notebook(stage: Stage) -> Notebook:
-    return Notebook(stage.manager_folder / "notebook.json")
+def _state(stage: Stage) -> ManagerState:
+    return ManagerState(stage.manager_folder / STATE_FILE)
 
 
 def _waiting(stage: Stage) -> list[object]:
     """What has not been taken in, and what has not been answered."""
-    return [*stage.world.bot(MANAGER).updates.pending, *_notebook(stage).owed]
+    return [*stage.world.bot(MANAGER).updates.pending, *_state(stage).unsent]
 
 
 def _polls(stage: Stage) -> int:
@@ -50,10 +51,10 @@ def test_while_one_process_reads_nobody_else_does(stage: Stage) -> None:
     stage.start("ada")
     before = _polls(stage)
 
-    with locked(stage.manager_folder / "desk.lock", "read", "the manager bot", 0):
-        _desk(stage).attend()
+    with locked(stage.manager_folder / "reading.lock", "read", "the manager bot", 0):
+        _manager(stage).read_updates()
         assert _polls(stage) == before
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert _polls(stage) > before
     assert stage.customer().setup.messaging.user_id is not None
@@ -62,18 +63,18 @@ def test_while_one_process_reads_nobody_else_does(stage: Stage) -> None:
 def test_many_at_once_deal_with_each_update_once(stage: Stage) -> None:
     stage.sign_up()
     stage.run()
-    desks = [_desk(stage) for _ in range(6)]
+    readers = [_manager(stage) for _ in range(6)]
     stop = threading.Event()
     problems: list[BaseException] = []
 
-    def look(desk: ManagerDesk) -> None:
+    def look(reader: ManagerBot) -> None:
         try:
             while not stop.is_set():
-                desk.attend()
+                reader.read_updates()
         except BaseException as problem:
             problems.append(problem)
 
-    threads = [threading.Thread(target=look, args=(desk,)) for desk in desks]
+    threads = [threading.Thread(target=look, args=(reader,)) for reader in readers]
     for thread in threads:
         thread.start()
     stage.start("ada")
@@ -99,7 +100,7 @@ def test_a_look_that_was_a_moment_ago_is_not_repeated(stage: Stage, monkeypatch:
     monkeypatch.setattr(manager, "REST_SECONDS", 3600)
 
     for _ in range(5):
-        _desk(stage).attend()
+        _manager(stage).read_updates()
 
     assert _polls(stage) == before
 
@@ -110,14 +111,14 @@ def test_runs_that_wait_for_a_bot_keep_nobody_from_looking(
     stage.sign_up(telegram=None)
     stage.run()
     stage.create("ada", username="whose_is_this_bot")
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     (stage.manager_folder / "looked").unlink()
     monkeypatch.setattr(manager, "REST_SECONDS", 3600)
     before = _polls(stage)
 
     for _ in range(3):
-        _desk(stage).adopt(ADA)
-    _desk(stage).attend()
+        _manager(stage).assign_bot(ADA)
+    _manager(stage).read_updates()
 
     assert _polls(stage) > before
 
@@ -126,7 +127,7 @@ def test_a_manager_token_that_was_revoked_is_named(stage: Stage) -> None:
     stage.world.revoke(MANAGER)
 
     with pytest.raises(BotTokenRefused):
-        _desk(stage).attend()
+        _manager(stage).read_updates()
 
 
 def test_somebody_who_blocked_the_bot_stops_nobody_else(stage: Stage) -> None:
@@ -136,22 +137,40 @@ def test_somebody_who_blocked_the_bot_stops_nobody_else(stage: Stage) -> None:
     stage.phones.block("ada", MANAGER)
     stage.phones.press_start("grace", MANAGER)
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert len(stage.answers("grace")) == 1
     assert stage.customer().setup.messaging.user_id is not None
 
 
-def test_the_notebook_keeps_what_nobody_is_known_for(stage: Stage) -> None:
-    path = stage.manager_folder / "notebook.json"
+def test_the_state_keeps_what_nobody_is_known_for(stage: Stage) -> None:
+    path = stage.manager_folder / STATE_FILE
     made = MadeBot(5, Person("7", "ada"), BotIdentity("9", "ada_bot", "Ada"))
-    Notebook(path).keep(made)
-    Notebook(path).keep(made)
+    ManagerState(path).keep(made)
+    ManagerState(path).keep(made)
 
-    assert [(one.who, one.bot.id) for one in Notebook(path).unclaimed] == [(made.who, "9")]
-    Notebook(path).drop("9")
-    assert Notebook(path).unclaimed == []
+    assert [(one.who, one.bot.id) for one in ManagerState(path).unclaimed] == [(made.who, "9")]
+    ManagerState(path).drop("9")
+    assert ManagerState(path).unclaimed == []
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_an_older_version_has_left_is_read_and_goes_on_under_the_new_names(stage: Stage) -> None:
+    path = stage.manager_folder / STATE_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    at = "2026-11-27T10:00:00Z"
+    answer = {"to": "7", "what": "manager-bot.txt", "customer_id": "c", "since": at}
+    made = {"user_id": "7", "username": "ada", "bot_id": "9", "bot_username": "a_bot", "since": at}
+    older = {"handled": [5], "unclaimed": [made], "owed": [answer], "given": [{**answer, "at": at}]}
+    path.with_name("notebook.json").write_text(json.dumps(older))
+
+    state = ManagerState(path)
+    assert (len(state.unsent), len(state.promised), state.is_handled(5)) == (1, 1, True)
+    state.drop("9")
+
+    assert ManagerState(path).unclaimed == []
+    assert len(ManagerState(path).unsent) == 1
+    assert "owed" not in path.read_text()
 
 
 def test_a_stranger_who_presses_often_leaves_one_event(stage: Stage) -> None:
@@ -159,7 +178,7 @@ def test_a_stranger_who_presses_often_leaves_one_event(stage: Stage) -> None:
     stage.run()
     for _ in range(4):
         stage.start("mallory")
-        _desk(stage).attend()
+        _manager(stage).read_updates()
 
     assert stage.events(fold(ADA)).count("link_refused") == 1
 
@@ -176,7 +195,7 @@ def test_who_used_their_link_is_not_told_of_the_bot_of_another_record_with_their
     before = len(stage.answers("ada"))
 
     stage.phones.press_start("ada", MANAGER)
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     said = " ".join(stage.answers("ada")[before:])
     assert bot.username in said
@@ -203,7 +222,7 @@ def test_what_is_said_anywhere_but_in_a_persons_own_chat_is_passed_over_in_silen
         message = {"message_id": number, "date": 1795740000, "text": text, "from": sender, "chat": chat}
         stage.world.bot(MANAGER).updates.push("message", message)
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     messaging = stage.customer().setup.messaging
     assert (messaging.user_id, messaging.username) == (None, None)
@@ -212,7 +231,7 @@ def test_what_is_said_anywhere_but_in_a_persons_own_chat_is_passed_over_in_silen
     assert {call.method for call in list(stage.world.calls)[calls:]} == {"getUpdates"}
     assert stage.world.bot(MANAGER).updates.pending == []
     stage.start("ada")
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert stage.customer().setup.messaging.user_id == str(stage.world.user("ada").id)
 
 

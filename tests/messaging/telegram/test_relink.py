@@ -142,22 +142,22 @@ def test_the_old_link_is_good_for_nothing(stage: Stage, known: str | None) -> No
 
 
 @pytest.mark.parametrize("kind", ["start=", "newbot"])
-def test_a_sitting_that_has_read_the_old_link_does_not_take_it_any_more(
+def test_a_batch_that_has_read_the_old_link_does_not_take_it_any_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     stage.sign_up(telegram=None)
     stage.run()
-    everybody = manager._Sitting._everybody
+    everybody = manager._UpdateBatch._everybody
 
-    def meanwhile(sitting: manager._Sitting) -> Iterator[Customer]:
+    def meanwhile(batch: manager._UpdateBatch) -> Iterator[Customer]:
         """With the records read and Mallory's update to come."""
-        yield from everybody(sitting)
-        monkeypatch.setattr(manager._Sitting, "_everybody", everybody)
+        yield from everybody(batch)
+        monkeypatch.setattr(manager._UpdateBatch, "_everybody", everybody)
         _relink(stage)
         with stage.workspace.store().edit(ADA) as record:
             record.set("setup.messaging.link", {"code": "new-code", "suggested": "new_one_bot"})
 
-    monkeypatch.setattr(manager._Sitting, "_everybody", meanwhile)
+    monkeypatch.setattr(manager._UpdateBatch, "_everybody", meanwhile)
     if kind == "newbot":
         stage.create("mallory")
     else:

@@ -1,6 +1,6 @@
-"""Sending what the manager bot owes. Nobody's taking in waits for it, and no person's trouble for another's.
+"""Sending the manager bot's answers; no reading of updates waits for it, nor any person for another one.
 
-An answer is taken off the notebook before it is sent, and put back where it certainly was not: after Telegram
+An answer is taken off the list before it is sent, and put back where it certainly was not: after Telegram
 has asked for a pause, or could not be reached. It is tried a few times within a day, and then dropped. Killed
 in between, or without knowing whether it arrived, nothing is said twice; what may be lost is an answer.
 """
@@ -13,9 +13,9 @@ from provisioner.customers.store import CustomerStore
 from provisioner.errors import BusyError, ProvisionerError, TelegramError, UnknownCustomer
 from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram import replies
-from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Owed, next_due
+from provisioner.messaging.telegram.answers import STRANGER, WHERE_THEY_ARE, Answer, next_due
 from provisioner.messaging.telegram.replies import Reply
-from provisioner.messaging.telegram.state import Notebook
+from provisioner.messaging.telegram.state import ManagerState
 from provisioner.services.telegram.client import (
     AccountGone,
     BotTokenRefused,
@@ -38,13 +38,16 @@ _MENDING_SECONDS = 120.0
 
 
 @dataclass
-class Answering:
-    """What one manager bot owes. `lock` is the notebook's; under `ours` one process at a time answers."""
+class AnswerSender:
+    """Sends what one manager bot has to answer.
+
+    `lock` is the state's; under `sending` one process at a time sends.
+    """
 
     store: CustomerStore
-    notebook_path: Path
+    state_path: Path
     lock: Path
-    ours: Path
+    sending: Path
     bot: TelegramBot
     text: Callable[[str, Mapping[str, object]], str]
 
@@ -55,7 +58,7 @@ class Answering:
         are sent.
         """
         try:
-            with locked(self.ours, _DOING, "the manager bot", 0):
+            with locked(self.sending, _DOING, "the manager bot", 0):
                 problem = self._round(self.bot.impatient(_CALL_SECONDS))
         except BusyError:
             # They, or who comes next, send ours too.
@@ -66,42 +69,42 @@ class Answering:
     def _round(self, bot: TelegramBot) -> ProvisionerError | None:
         troubles, problem = 0, None
         for _ in range(_MOST_IN_A_ROUND):
-            owed = self._taken()
-            if owed is None:
+            answer = self._taken()
+            if answer is None:
                 break
             try:
-                reply = self._worded(owed)
+                reply = self._worded(answer)
             except ProvisionerError as wrong:
-                self._put_back(owed, _MENDING_SECONDS)
+                self._put_back(answer, _MENDING_SECONDS)
                 problem = problem or wrong
                 continue
-            troubles += reply is not None and not self._sent(owed, reply, bot)
+            troubles += reply is not None and not self._sent(answer, reply, bot)
             if troubles >= _MOST_TROUBLES:
                 break
         return problem
 
-    def _taken(self) -> Owed | None:
-        """The next answer, off the notebook; those that are over go with it."""
-        if not Notebook(self.notebook_path).owed:
+    def _taken(self) -> Answer | None:
+        """The next answer, off the list; those that are over go with it."""
+        if not ManagerState(self.state_path).unsent:
             return None
         with locked(self.lock, _DOING, "the manager bot", _LOCK_SECONDS):
-            notebook = Notebook(self.notebook_path)
-            notebook.forget_owed(one for one in notebook.owed if one.is_over)
-            owed = next_due(notebook.owed)
-            if owed is not None:
-                notebook.take(owed)
-            return owed
+            state = ManagerState(self.state_path)
+            state.forget_unsent(one for one in state.unsent if one.is_over)
+            answer = next_due(state.unsent)
+            if answer is not None:
+                state.take(answer)
+            return answer
 
-    def _sent(self, owed: Owed, reply: Reply, bot: TelegramBot) -> bool:
+    def _sent(self, answer: Answer, reply: Reply, bot: TelegramBot) -> bool:
         """Send it, or put it back; False if that may be Telegram's trouble rather than this person's."""
         try:
             bot.send(reply.to, reply.text, reply.keyboard)
         except TelegramBusy as busy:
-            self._put_back(owed, _PAUSE_SECONDS if busy.wait is None else busy.wait)
+            self._put_back(answer, _PAUSE_SECONDS if busy.wait is None else busy.wait)
             return False
         except BotTokenRefused:
             # Whoever reads the bot's messages next says it.
-            self._put_back(owed, _PAUSE_SECONDS)
+            self._put_back(answer, _PAUSE_SECONDS)
             return False
         except (ChatClosed, AccountGone):
             return True
@@ -110,20 +113,20 @@ class Answering:
             return False
         return True
 
-    def _worded(self, owed: Owed) -> Reply | None:
+    def _worded(self, answer: Answer) -> Reply | None:
         """The answer in words, as things are now; None if there is nothing to say any more."""
-        if owed.to_stranger:
-            return replies.to_stranger(Person(owed.to), owed.what.removeprefix(STRANGER), self.text)
+        if answer.to_stranger:
+            return replies.to_stranger(Person(answer.to), answer.what.removeprefix(STRANGER), self.text)
         try:
-            customer = self.store.read(owed.customer_id).customer
+            customer = self.store.read(answer.customer_id).customer
         except UnknownCustomer:
             return None
-        if customer.setup.messaging.user_id != owed.to:
+        if customer.setup.messaging.user_id != answer.to:
             return None
-        if owed.what == WHERE_THEY_ARE:
+        if answer.what == WHERE_THEY_ARE:
             return replies.where_they_are(customer, self.text)
-        return replies.about(customer, owed.what, self.text)
+        return replies.about(customer, answer.what, self.text)
 
-    def _put_back(self, owed: Owed, pause: float) -> None:
+    def _put_back(self, answer: Answer, pause: float) -> None:
         with locked(self.lock, _DOING, "the manager bot", _LOCK_SECONDS):
-            Notebook(self.notebook_path).put_back(owed.after(pause))
+            ManagerState(self.state_path).put_back(answer.after(pause))

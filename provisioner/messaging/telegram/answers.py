@@ -1,4 +1,4 @@
-"""The answers that the manager bot owes, and how many anybody gets.
+"""The answers that the manager bot has to send, and how many anybody gets.
 
 Each person is told the same thing once as long as it has not been sent. Beyond that there is a limit for
 each person, and one for all strangers together: what a stranger writes brings no more than a handful of
@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from provisioner import timestamps
 
+BOT_IS_YOURS: Final = "manager-bot.txt"
+SERVER_IS_READY: Final = "manager-ready.txt"
+ONCE: Final = (BOT_IS_YOURS, SERVER_IS_READY)
+"""What a customer reads once only."""
 WHERE_THEY_ARE: Final = "where they are"
 STRANGER: Final = "stranger: "
 """In front of why somebody is none of ours."""
@@ -21,7 +25,7 @@ LONGEST_HOURS = 24.0
 """Nobody waits for an answer any longer."""
 
 
-class Owed(BaseModel):
+class Answer(BaseModel):
     """One answer: to whom, and about what. Its words are made when it is sent."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,13 +51,13 @@ class Owed(BaseModel):
     def is_due(self) -> bool:
         return not self.not_before or timestamps.hours_since(self.not_before) >= 0
 
-    def after(self, pause: float) -> "Owed":
+    def after(self, pause: float) -> "Answer":
         """The same after a try that was refused, not before `pause` seconds have gone by."""
         until = timestamps.in_hours((pause + 1) / 3600) if pause else ""
         return self.model_copy(update={"tries": self.tries + 1, "not_before": until})
 
 
-class Given(BaseModel):
+class Promise(BaseModel):
     """An answer that somebody was promised lately."""
 
     model_config = ConfigDict(frozen=True)
@@ -75,34 +79,34 @@ _ALL_STRANGERS = _Limit(20, 1)
 """For each reason: who floods us with words keeps nobody from hearing that their link has expired."""
 
 
-def is_permitted(answer: Owed, owed: Iterable[Owed], given: Iterable[Given]) -> bool:
-    """Whether the answer may be promised, after all that was and is still owed."""
+def is_permitted(answer: Answer, unsent: Iterable[Answer], promised: Iterable[Promise]) -> bool:
+    """Whether the answer may be promised, after all that was, and that is not sent yet."""
     if any(
-        (one.to, one.what, one.customer_id) == (answer.to, answer.what, answer.customer_id) for one in owed
+        (one.to, one.what, one.customer_id) == (answer.to, answer.what, answer.customer_id) for one in unsent
     ):
         return False
     if answer.to_stranger:
-        strangers = [one for one in given if one.what.startswith(STRANGER)]
+        strangers = [one for one in promised if one.what.startswith(STRANGER)]
         to_them = [one for one in strangers if one.to == answer.to]
         alike = [one for one in strangers if one.what == answer.what]
         return _leaves_room(_EACH_STRANGER, to_them) and _leaves_room(_ALL_STRANGERS, alike)
     if answer.what == WHERE_THEY_ARE:
-        alike = [one for one in given if (one.to, one.what) == (answer.to, answer.what)]
+        alike = [one for one in promised if (one.to, one.what) == (answer.to, answer.what)]
         return _leaves_room(_EACH_CUSTOMER, alike)
     # A template that is sent as something happens is sent once for that.
     return True
 
 
-def next_due(owed: Iterable[Owed]) -> Owed | None:
+def next_due(unsent: Iterable[Answer]) -> Answer | None:
     """The answer whose turn it is: customers first, and to each person in the order of what happened."""
     waits: set[str] = set()
-    due: list[Owed] = []
-    for one in owed:
+    due: list[Answer] = []
+    for one in unsent:
         if one.to not in waits and one.is_due:
             due.append(one)
         waits.add(one.to)
     return min(due, key=lambda one: one.to_stranger, default=None)
 
 
-def _leaves_room(limit: _Limit, given: Iterable[Given]) -> bool:
-    return sum(timestamps.hours_since(one.at) < limit.hours for one in given) < limit.most
+def _leaves_room(limit: _Limit, promised: Iterable[Promise]) -> bool:
+    return sum(timestamps.hours_since(one.at) < limit.hours for one in promised) < limit.most

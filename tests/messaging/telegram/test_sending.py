@@ -11,12 +11,19 @@ from provisioner.customers.files.file_names import plain_name
 from provisioner.customers.files.file_store import FileStore
 from provisioner.errors import InputError, RecordError, TelegramError
 from provisioner.filesystem.locks import locked
-from provisioner.messaging.telegram import owed
-from provisioner.messaging.telegram.owed import STRANGER, WHERE_THEY_ARE, Given, Owed, is_permitted, next_due
-from provisioner.messaging.telegram.state import Notebook
+from provisioner.messaging.telegram import answers
+from provisioner.messaging.telegram.answers import (
+    STRANGER,
+    WHERE_THEY_ARE,
+    Answer,
+    Promise,
+    is_permitted,
+    next_due,
+)
+from provisioner.messaging.telegram.state import STATE_FILE, ManagerState
 from provisioner.services.telegram.client import TelegramBot, TelegramBusy
 from tests.messaging.conftest import ADA, MANAGER, Stage
-from tests.messaging.telegram.test_manager import _desk, _notebook
+from tests.messaging.telegram.test_manager import _manager, _state
 
 GRACE = "grace@example.com"
 NOW = "2026-11-27T10:00:00Z"
@@ -71,16 +78,16 @@ def test_a_stranger_who_cannot_be_answered_delays_nobody(
     stage.phones.press_start("grace", MANAGER)
     stage.phones.say("mallory", MANAGER, "me again")
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert stage.customer().setup.messaging.bot_id == str(bot.id)
     assert len(stage.answers("grace")) == 1
     assert stage.world.bot(MANAGER).updates.pending == []
     sends = [call for call in stage.world.calls if call.method == "sendMessage"]
     stage.create("grace", username="whose_is_this_bot")
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert len([one for one in stage.world.calls if one.method == "sendMessage"]) == len(sends)
-    assert len(_notebook(stage).unclaimed) == 1, "the next ones are taken in as well"
+    assert len(_state(stage).unclaimed) == 1, "the next ones are taken in as well"
 
 
 def test_who_was_to_be_answered_after_a_pause_is_then(
@@ -91,16 +98,16 @@ def test_who_was_to_be_answered_after_a_pause_is_then(
     stage.start("ada")
     with monkeypatch.context() as patched:
         _failing_for(stage, patched, _pause)
-        _desk(stage).attend()
-    _desk(stage).attend()
+        _manager(stage).read_updates()
+    _manager(stage).read_updates()
     assert stage.answers("ada") == [], "the pause is not over"
 
     later(102 / 3600)
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert len(stage.answers("ada")) == 1
     assert stage.events().count("link_used") == 1
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert len(stage.answers("ada")) == 1
 
 
@@ -118,11 +125,11 @@ def test_an_answer_is_tried_a_few_times_and_then_dropped(
     monkeypatch.setattr(TelegramBot, "send", no)
     stage.phones.press_start("mallory", MANAGER)
     for _ in range(20):
-        _desk(stage).attend()
+        _manager(stage).read_updates()
         later(0.1)
 
-    assert len(tries) == owed.MOST_TRIES
-    assert _notebook(stage).owed == ()
+    assert len(tries) == answers.MOST_TRIES
+    assert _state(stage).unsent == ()
 
 
 def test_a_thousand_messages_of_a_stranger_get_a_handful_of_answers(
@@ -137,17 +144,17 @@ def test_a_thousand_messages_of_a_stranger_get_a_handful_of_answers(
     for number in range(500):
         stage.phones.say("mallory", MANAGER, f"word {number}")
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert stage.world.bot(MANAGER).updates.pending == []
     assert len(stage.answers("ada")) == 1
     for number in range(5):
         stage.phones.say("mallory", MANAGER, f"word {number}")
-        _desk(stage).attend()
+        _manager(stage).read_updates()
 
     assert len(stage.answers("mallory")) == 3
     later(25)
     stage.phones.say("mallory", MANAGER, "a day later")
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert len(stage.answers("mallory")) == 4
 
 
@@ -160,9 +167,9 @@ def test_a_flood_is_taken_in_over_several_looks(stage: Stage, monkeypatch: pytes
         stage.phones.say("mallory", MANAGER, f"word {number}")
     stage.start("ada")
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert len(stage.world.bot(MANAGER).updates.pending) == 51
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert stage.world.bot(MANAGER).updates.pending == []
     assert stage.customer().setup.messaging.user_id == str(stage.world.user("ada").id)
@@ -177,20 +184,20 @@ def test_many_strangers_together_have_a_limit_too(stage: Stage, later: Callable[
         stage.phones.press_start(f"stranger{number}", MANAGER)
     stage.start("ada")
     for _ in range(3):
-        _desk(stage).attend()
+        _manager(stage).read_updates()
 
     answered = sum(bool(stage.answers(f"stranger{number}")) for number in range(40))
     assert answered == 20
     assert stage.answers("ada")[0].startswith("This link has expired."), "who has a link is heard"
     later(1.1)
     stage.phones.say("stranger39", MANAGER, "and I?")
-    _desk(stage).attend()
+    _manager(stage).read_updates()
     assert len(stage.answers("stranger39")) == 1
 
 
 def test_a_customer_is_answered_often_but_not_without_end() -> None:
-    answer = Owed(to="1", what=WHERE_THEY_ARE, customer_id="a", since=NOW)
-    given = [Given(to="1", what=WHERE_THEY_ARE, at=timestamps.now()) for _ in range(20)]
+    answer = Answer(to="1", what=WHERE_THEY_ARE, customer_id="a", since=NOW)
+    given = [Promise(to="1", what=WHERE_THEY_ARE, at=timestamps.now()) for _ in range(20)]
 
     assert is_permitted(answer, (), given[:19])
     assert not is_permitted(answer, (), given)
@@ -204,12 +211,12 @@ def test_while_another_process_answers_this_one_takes_in(stage: Stage) -> None:
     stage.sign_up()
     stage.run()
     stage.start("ada")
-    with locked(stage.manager_folder / "answering.lock", "answer", "the manager bot", 0):
-        _desk(stage).attend()
+    with locked(stage.manager_folder / "sending.lock", "answer", "the manager bot", 0):
+        _manager(stage).read_updates()
         assert stage.customer().setup.messaging.user_id == str(stage.world.user("ada").id)
         assert stage.answers("ada") == []
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert len(stage.answers("ada")) == 1
 
@@ -231,11 +238,11 @@ def test_a_telegram_that_answers_nobody_is_left_alone_after_a_few(
         stage.phones.press_start(f"stranger{number}", MANAGER)
     stage.start("ada")
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert len(tries) == 3
     assert tries[0] == str(stage.world.user("ada").id), "customers come first"
-    assert len(_notebook(stage).owed) == 7
+    assert len(_state(stage).unsent) == 7
 
 
 def test_a_customer_whose_record_cannot_be_written_keeps_nobody_waiting(
@@ -259,17 +266,17 @@ def test_a_customer_whose_record_cannot_be_written_keeps_nobody_waiting(
         patched.setattr(FileStore, "edit", editing)
         for _ in range(2):
             with pytest.raises(RecordError):
-                _desk(stage).attend()
+                _manager(stage).read_updates()
             assert len(stage.answers("grace")) == 1
     assert stage.customer(GRACE).setup.messaging.user_id == str(stage.world.user("grace").id)
     assert stage.world.bot(MANAGER).updates.pending == []
-    assert len(_notebook(stage).later) == 1
+    assert len(_state(stage).postponed) == 1
 
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert stage.customer(ADA).setup.messaging.user_id == str(stage.world.user("ada").id)
     assert len(stage.answers("ada")) == 1
-    assert _notebook(stage).later == []
+    assert _state(stage).postponed == []
     assert stage.run(GRACE).outcome is not None
 
 
@@ -289,22 +296,22 @@ def test_whoever_may_be_in_a_record_that_cannot_be_read_is_no_stranger_until_it_
     stage.start("grace", GRACE)
     for _ in range(2):
         with pytest.raises(RecordError, match="could not read the record"):
-            _desk(stage).attend()
+            _manager(stage).read_updates()
     assert (stage.answers("ada"), stage.answers("mallory")) == ([], [])
     assert len(stage.answers("grace")) == 1, "nobody else waits"
     assert stage.world.bot(MANAGER).updates.pending == []
-    assert [update.who.id for update in _notebook(stage).later] == [
+    assert [update.who.id for update in _state(stage).postponed] == [
         str(ada.id),
         str(stage.world.user("mallory").id),
     ], "what somebody says several times waits once"
 
     file.write_bytes(whole)
-    _desk(stage).attend()
+    _manager(stage).read_updates()
 
     assert stage.customer(ADA).setup.messaging.user_id == str(ada.id)
     assert ["tap “Create my assistant”" in text for text in stage.answers("ada")] == [True]
     assert len(stage.answers("mallory")) == 1
-    assert _notebook(stage).later == []
+    assert _state(stage).postponed == []
 
 
 def test_another_customers_record_is_no_reason_to_end_a_run(
@@ -344,24 +351,24 @@ def test_a_text_that_is_wrong_is_named_and_the_others_are_said(stage: Stage) -> 
 
     assert len(stage.answers("ada")) == 1
     assert "manager-stranger.txt" in stage.said()
-    assert len(_notebook(stage).owed) == 1
+    assert len(_state(stage).unsent) == 1
 
 
-def test_a_notebook_that_is_broken_is_named(stage: Stage) -> None:
-    path = stage.manager_folder / "notebook.json"
+def test_a_state_that_is_broken_is_named(stage: Stage) -> None:
+    path = stage.manager_folder / STATE_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"handled": ["x"]')
 
-    with pytest.raises(RecordError, match=r"notebook\.json") as broken:
-        Notebook(path)
+    with pytest.raises(RecordError, match=r"state\.json") as broken:
+        ManagerState(path)
 
     assert "remove it" in (broken.value.hint or "")
 
 
 def test_each_person_is_answered_in_the_order_of_what_happened() -> None:
-    first = Owed(to="1", what="manager-bot.txt", customer_id="a", since=NOW)
-    second = Owed(to="1", what=WHERE_THEY_ARE, customer_id="a", since=NOW)
-    stranger = Owed(to="2", what=UNKNOWN, since=NOW)
+    first = Answer(to="1", what="manager-bot.txt", customer_id="a", since=NOW)
+    second = Answer(to="1", what=WHERE_THEY_ARE, customer_id="a", since=NOW)
+    stranger = Answer(to="2", what=UNKNOWN, since=NOW)
 
     assert next_due([stranger, first, second]) == first
     assert next_due([stranger, first.after(3600), second]) == stranger
@@ -372,23 +379,23 @@ def test_each_person_is_answered_in_the_order_of_what_happened() -> None:
 @pytest.mark.parametrize(("ago", "permitted"), [(23.9, False), (24.1, True)])
 def test_what_a_stranger_heard_counts_for_a_day(ago: float, permitted: bool) -> None:
     at = timestamps.in_hours(-ago)
-    given = [Given(to="1", what=UNKNOWN, at=at), *(Given(to="1", what=UNKNOWN, at=at) for _ in range(2))]
+    given = [Promise(to="1", what=UNKNOWN, at=at), *(Promise(to="1", what=UNKNOWN, at=at) for _ in range(2))]
 
-    assert is_permitted(Owed(to="1", what=UNKNOWN, since=NOW), (), given) is permitted
-    assert is_permitted(Owed(to="2", what=UNKNOWN, since=NOW), (), given)
+    assert is_permitted(Answer(to="1", what=UNKNOWN, since=NOW), (), given) is permitted
+    assert is_permitted(Answer(to="2", what=UNKNOWN, since=NOW), (), given)
 
 
-def test_what_is_still_owed_is_not_owed_twice() -> None:
-    one = Owed(to="1", what=WHERE_THEY_ARE, customer_id="a", since=NOW)
+def test_what_is_not_sent_yet_is_not_promised_twice() -> None:
+    one = Answer(to="1", what=WHERE_THEY_ARE, customer_id="a", since=NOW)
 
     assert not is_permitted(one, [one.after(5)], ())
     assert is_permitted(one, [one.model_copy(update={"customer_id": "b"})], ())
 
 
-def test_a_wrong_text_in_a_desk_alone_is_raised(stage: Stage) -> None:
-    desk = _desk(stage)
-    desk._answering.text = lambda *_: (_ for _ in ()).throw(InputError("write a text"))
+def test_a_wrong_text_in_a_manager_alone_is_raised(stage: Stage) -> None:
+    reader = _manager(stage)
+    reader._sender.text = lambda *_: (_ for _ in ()).throw(InputError("write a text"))
     stage.phones.press_start("mallory", MANAGER)
 
     with pytest.raises(InputError, match="write a text"):
-        desk.attend()
+        reader.read_updates()
