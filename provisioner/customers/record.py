@@ -116,7 +116,7 @@ class Handoff(_Part):
     ) = None
 
 
-class Letter(_Part):
+class SentEmail(_Part):
     """An e-mail to the customer; noted before it is sent, so that none goes out twice."""
 
     reason: str
@@ -151,7 +151,7 @@ class Setup(_Part):
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     waiting: WaitingFor | None = None
-    letters: tuple[Letter, ...] = ()
+    letters: tuple[SentEmail, ...] = ()
 
 
 class Note(_Part):

@@ -27,11 +27,11 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
             problem = f"the run {ended} in the step {status.step}, and nobody is at it{text}"
             found.note("run", status.customer.email, problem, status.command or "")
         if status.state != "running":
-            _look_at_letters(status.customer, found)
+            _look_at_emails(status.customer, found)
     return here, archived
 
 
-def _look_at_letters(customer: Customer, found: Findings) -> None:
+def _look_at_emails(customer: Customer, found: Findings) -> None:
     """A run that died around the sending of one does not send it again, as it may have gone out."""
     channel = known_channel(customer)
     for name in uncertain(customer, channel.emails.needless(customer) if channel else ()):

@@ -12,16 +12,15 @@ from typing import Any
 
 from provisioner import timestamps
 from provisioner.customers.addresses import fold
-from provisioner.customers.record import Customer
-from provisioner.customers.record import Letter as SentLetter
+from provisioner.customers.record import Customer, SentEmail
 from provisioner.errors import InputError, MailError
 from provisioner.messaging.names import spoken_name
-from provisioner.services.mail import Letter, MailUncertain
+from provisioner.services.mail import Email, MailUncertain
 from provisioner.step import Work
 
-LETTERS = ("contact", "ready", "reminder", "handover", "cancelled")
+EMAILS = ("contact", "ready", "reminder", "handover", "cancelled")
 _TOLD_BY = {"contact": "contact", "start": "ready"}
-"""Which letter told the customer what they are reminded of."""
+"""Which e-mail told the customer what they are reminded of."""
 
 _LABELLED = re.compile(r"(?P<label>[^\n]{1,80}): (?P<link>https://\S+)")
 _LINK = re.compile(r"https://[^\s<>\"]+[^\s<>\".,;:!?)]")
@@ -36,8 +35,8 @@ _BUTTON = (
 )
 
 
-def compose(words: str) -> Letter:
-    """The letter that a rendered template says.
+def compose(words: str) -> Email:
+    """The e-mail that a rendered template says.
 
     Its first line is "Subject: …". Paragraphs are separated by empty lines; one that is "label: https://…"
     is a button in the HTML. Everything else in it is text, whatever it looks like.
@@ -48,7 +47,7 @@ def compose(words: str) -> Letter:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", rest.strip())]
     text = "\n\n".join(paragraphs) + "\n"
     body = "\n".join(_paragraph(part) for part in paragraphs)
-    return Letter(" ".join(first.removeprefix("Subject: ").split()), text, _PAGE.format(body=body))
+    return Email(" ".join(first.removeprefix("Subject: ").split()), text, _PAGE.format(body=body))
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,20 @@ class Emails:
     work: Work
     of_channel: Callable[[Customer], Mapping[str, object]]
 
-    def letter(self, name: str) -> Letter:
-        """The letter `name` for this customer, in the operator's words where they have changed it."""
+    def compose(self, name: str) -> Email:
+        """The e-mail `name` for this customer, in the operator's words where they have changed it."""
         customer = self.work.customer
         variables = {**particulars(customer), **self.of_channel(customer)}
         return compose(self.work.text(f"{name}.mail", variables))
 
     def send(self, name: str, reason: str | None = None) -> bool:
-        """Send the letter `name`, unless one went there for this reason; whether it is known to be sent.
+        """Send the e-mail `name`, unless one went there for this reason; whether it is known to be sent.
 
-        What goes wrong is said and does not stop the setup: a letter that certainly was not sent is tried
+        What goes wrong is said and does not stop the setup: an e-mail that certainly was not sent is tried
         again by the next run.
         """
         reason = reason or name
-        known = known_letter(self.work.customer, reason)
+        known = known_email(self.work.customer, reason)
         if known is not None:
             return known.sent_at is not None
         if self.work.services.mail is None:
@@ -86,40 +85,40 @@ class Emails:
             return False
         return True
 
-    def send_now(self, name: str, reason: str) -> Letter:
-        """Send the letter whatever went out before, and note it; there has to be a mail server.
+    def send_now(self, name: str, reason: str) -> Email:
+        """Send the e-mail whatever went out before, and note it; there has to be a mail server.
 
         MailError if it certainly was not sent, which is then as if it had not been begun; MailUncertain if
         it may have been.
         """
         work, mailer, to = self.work, self.work.services.mail, self.work.customer.email
         assert mailer is not None, "whoever asks has looked before"
-        letter = self.letter(name)
+        email = self.compose(name)
         elsewhere = _sent_elsewhere(work.customer, reason)
         begun = {"reason": reason, "to": to, "begunAt": timestamps.now()}
         before = [_document(one) for one in work.customer.setup.letters]
-        work.write({"setup.letters": _letters_with(work.customer, begun, reason)})
+        work.write({"setup.letters": _emails_with(work.customer, begun, reason)})
         try:
-            mailer.send(to, letter)
+            mailer.send(to, email)
         except MailUncertain:
             raise
         except MailError:
             work.write({"setup.letters": before})
             raise
-        sent = _letters_with(work.customer, {**begun, "sentAt": timestamps.now()}, reason)
+        sent = _emails_with(work.customer, {**begun, "sentAt": timestamps.now()}, reason)
         earlier = f" (an earlier one went to {elsewhere})" if elsewhere else ""
-        work.record(f"{name}_sent", f"E-mail to {to}: {letter.subject}{earlier}", {"setup.letters": sent})
-        return letter
+        work.record(f"{name}_sent", f"E-mail to {to}: {email.subject}{earlier}", {"setup.letters": sent})
+        return email
 
     def remind(self, of_what: str) -> None:
         """Remind a customer who has been waited for since long, once for each time that the settings name.
 
-        They are given that time from the letter that told them, which may be newer than the wait.
+        They are given that time from the e-mail that told them, which may be newer than the wait.
         """
         waiting = self.work.customer.setup.waiting
         if waiting is None or not waiting.since:
             return
-        told = known_letter(self.work.customer, _TOLD_BY[of_what])
+        told = known_email(self.work.customer, _TOLD_BY[of_what])
         since = [moment for moment in (waiting.since, told and told.sent_at) if moment]
         waited = min(timestamps.hours_since(moment) for moment in since)
         due = [hours for hours in self.work.settings.messaging.reminder_hours if hours <= waited]
@@ -134,7 +133,7 @@ class Emails:
 
 
 def particulars(customer: Customer) -> dict[str, object]:
-    """What a letter may say about any customer; what is not known is empty."""
+    """What an e-mail may say about any customer; what is not known is empty."""
     return {
         "first_name": spoken_name(customer.name),
         "server_address": customer.setup.droplet.ip or "",
@@ -146,21 +145,21 @@ def without(customer: Customer, *reasons: str) -> list[dict[str, Any]]:
     return [_document(one) for one in customer.setup.letters if not one.reason.startswith(reasons)]
 
 
-def known_letter(customer: Customer, reason: str) -> SentLetter | None:
-    """What was noted of a letter for this reason to the customer's address of today."""
+def known_email(customer: Customer, reason: str) -> SentEmail | None:
+    """What was noted of an e-mail for this reason to the customer's address of today."""
     return next(
         (one for one in customer.setup.letters if one.reason == reason and _is_to(one, customer)), None
     )
 
 
 def was_sent(customer: Customer, reason: str) -> bool:
-    """Whether a letter for this reason is known to be sent to the customer's address of today."""
-    known = known_letter(customer, reason)
+    """Whether an e-mail for this reason is known to be sent to the customer's address of today."""
+    known = known_email(customer, reason)
     return known is not None and known.sent_at is not None
 
 
 def uncertain(customer: Customer, needless: Container[str] = ()) -> list[str]:
-    """The letters that may not have gone out, and that the customer still needs; each once.
+    """The e-mails that may not have gone out, and that the customer still needs; each once.
 
     `needless` are the names of those that the customer does not need any more, of whatever channel.
     """
@@ -171,26 +170,26 @@ def uncertain(customer: Customer, needless: Container[str] = ()) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in needless]
 
 
-def _is_to(letter: SentLetter, customer: Customer) -> bool:
-    """Older records do not say where a letter went: it is taken for the address that the customer has."""
-    return letter.to is None or fold(letter.to) == fold(customer.email)
+def _is_to(email: SentEmail, customer: Customer) -> bool:
+    """Older records do not say where an e-mail went: it is taken for the address that the customer has."""
+    return email.to is None or fold(email.to) == fold(customer.email)
 
 
 def _sent_elsewhere(customer: Customer, reason: str) -> str | None:
-    """The address to which the last letter for this reason went, if that is not the customer's any more."""
+    """The address to which the last e-mail for this reason went, if that is not the customer's any more."""
     others = [one for one in customer.setup.letters if one.reason == reason and not _is_to(one, customer)]
     return others[-1].to if others else None
 
 
-def _letters_with(customer: Customer, letter: Mapping[str, str], reason: str) -> list[Mapping[str, Any]]:
-    """The field `setup.letters` with this letter in the place of the one for its reason and address."""
-    letters = customer.setup.letters
-    others = [_document(one) for one in letters if one.reason != reason or not _is_to(one, customer)]
-    return [*others, letter]
+def _emails_with(customer: Customer, email: Mapping[str, str], reason: str) -> list[Mapping[str, Any]]:
+    """The field `setup.letters` with this email in the place of the one for its reason and address."""
+    noted = customer.setup.letters
+    others = [_document(one) for one in noted if one.reason != reason or not _is_to(one, customer)]
+    return [*others, email]
 
 
-def _document(letter: SentLetter) -> dict[str, Any]:
-    document: dict[str, Any] = letter.model_dump(by_alias=True, exclude_none=True)
+def _document(email: SentEmail) -> dict[str, Any]:
+    document: dict[str, Any] = email.model_dump(by_alias=True, exclude_none=True)
     return document
 
 

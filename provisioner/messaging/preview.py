@@ -3,38 +3,38 @@
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, SettingsError
-from provisioner.messaging.emails import LETTERS, Emails, known_letter, particulars
+from provisioner.messaging.emails import EMAILS, Emails, known_email, particulars
 from provisioner.messaging.registry import channel_of
 from provisioner.printable import command
-from provisioner.services.mail import Letter
+from provisioner.services.mail import Email
 from provisioner.settings import Settings
 from provisioner.step import Work
 
 _ENDS = {"handover": "handed_over", "cancelled": "cancelled"}
 
 
-def demand_letter(name: str, doing: str) -> None:
-    """InputError if there is no such letter."""
-    if name not in LETTERS:
-        raise InputError(doing, cause=f"there is no {name}", hint=f"one of {', '.join(LETTERS)}")
+def demand_email(name: str, doing: str) -> None:
+    """InputError if there is no such e-mail."""
+    if name not in EMAILS:
+        raise InputError(doing, cause=f"there is no {name}", hint=f"one of {', '.join(EMAILS)}")
 
 
 def shown(customer: Customer, settings: Settings) -> tuple[dict[str, object], bool]:
-    """What a letter says when the next run sends it, and whether its links are made; looking makes none."""
+    """What an e-mail says when the next run sends it, and whether its links are made; looking makes none."""
     of_channel, is_made = channel_of(customer).emails.preview(settings, customer)
     return {**particulars(customer), **of_channel}, is_made
 
 
-def send_by_hand(work: Work, name: str, *, again: bool = False) -> Letter | None:
-    """Send a letter now, with the personal link that it needs; None if it went to this address before.
+def send_by_hand(work: Work, name: str, *, again: bool = False) -> Email | None:
+    """Send an e-mail now, with the personal link that it needs; None if it went to this address before.
 
     `again` sends it all the same. One of which it is not known whether it was sent is sent. InputError for a
-    letter that would not be true; MailError as `Emails.send_now`.
+    e-mail that would not be true; MailError as `Emails.send_now`.
     """
-    demand_letter(name, "send the e-mail")
+    demand_email(name, "send the e-mail")
     _demand_mail(work.settings)
     _demand_truth(name, work.customer)
-    known = known_letter(work.customer, name)
+    known = known_email(work.customer, name)
     if known is not None and known.sent_at and not again:
         return None
     channel = channel_of(work.customer)
@@ -60,7 +60,7 @@ def _demand_truth(name: str, customer: Customer) -> None:
 
 
 def _why_untrue(name: str, customer: Customer) -> str:
-    """What the letter says that is not so; empty if it may be sent."""
+    """What the e-mail says that is not so; empty if it may be sent."""
     if name in _ENDS:
         wanted = _ENDS[name]
         return "" if customer.status == wanted else f"the status is {customer.status}, not {wanted}"

@@ -1,4 +1,4 @@
-"""E-mail over SMTP. A letter is handed over once: after a lost answer it is never tried again.
+"""E-mail over SMTP. An e-mail is handed over once: after a lost answer it is never tried again.
 
 `SMTP_URL` is `smtp://user:password@host:587`, encrypted with STARTTLS where the server offers it and always
 before a password is sent to another machine, or `smtps://…` for TLS from the first byte (port 465).
@@ -34,7 +34,7 @@ _SENDING = "send the e-mail"
 
 
 @dataclass(frozen=True)
-class Letter:
+class Email:
     """One e-mail: the same words as plain text and as HTML."""
 
     subject: str
@@ -43,7 +43,7 @@ class Letter:
 
 
 class MailUncertain(MailError):
-    """The connection was lost after the letter was handed over; it may have been sent."""
+    """The connection was lost after the e-mail was handed over; it may have been sent."""
 
 
 class Mailer:
@@ -60,13 +60,13 @@ class Mailer:
             reraise=True,
         )
 
-    def send(self, to: str, letter: Letter) -> None:
-        """Send one letter to one address.
+    def send(self, to: str, email: Email) -> None:
+        """Send one e-mail to one address.
 
         MailError if it was certainly not sent, with `retry` set where it may be later; MailUncertain if that
         cannot be told.
         """
-        self._retrying(lambda: self._once(to, letter))
+        self._retrying(lambda: self._once(to, email))
 
     def probe(self, seconds: float = CALL_SECONDS) -> None:
         """Connect, encrypt and log in as `send` does, and leave; nothing is sent, and nothing tried again.
@@ -77,7 +77,7 @@ class Mailer:
         with self._explained(doing), self._connection(seconds) as server:
             self._log_in(server, doing)
 
-    def _once(self, to: str, letter: Letter) -> None:
+    def _once(self, to: str, email: Email) -> None:
         with self._explained(_SENDING, to), self._connection(CALL_SECONDS) as server:
             self._log_in(server, _SENDING)
             name, sender = parseaddr(self._sender)
@@ -85,7 +85,7 @@ class Mailer:
             utf8 = not (sender.isascii() and whom.isascii())
             if utf8 and not server.has_extn("smtputf8"):
                 raise _not_in_ascii(to)
-            message = _message((name, sender), whom, letter).as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
+            message = _message((name, sender), whom, email).as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
             _ask(server.mail(sender, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else []), to)
             _ask(server.rcpt(whom), to)
             try:
@@ -132,7 +132,7 @@ class Mailer:
             server = smtplib.SMTP(host, self._port, timeout=seconds)
         try:
             yield server
-            # The letter is on its way: a server that does not say goodbye changes nothing.
+            # The e-mail is on its way: a server that does not say goodbye changes nothing.
             _say_goodbye(server)
         finally:
             server.close()
@@ -188,21 +188,21 @@ def _not_in_ascii(to: str | None, doing: str = _SENDING) -> MailError:
     return MailError(doing, whom=to, cause=cause, hint=hint)
 
 
-def _message(sender: tuple[str, str], to: str, letter: Letter) -> EmailMessage:
-    """The letter as it is sent; MailError if a line of its head would be several."""
+def _message(sender: tuple[str, str], to: str, email: Email) -> EmailMessage:
+    """The e-mail as it is sent; MailError if a line of its head would be several."""
     message = EmailMessage()
     try:
         message["From"] = _address(sender[1], sender[0])
         message["To"] = _address(to)
-        message["Subject"] = letter.subject
+        message["Subject"] = email.subject
     except ValueError as problem:
         cause = f"the head of the e-mail cannot be written: {problem}"
         raise MailError(_SENDING, whom=to, cause=cause) from None
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = make_msgid(domain=sender[1].rpartition("@")[2] or None)
     # Paragraphs are lines, and longer than a mail server takes them.
-    message.set_content(letter.text, cte="quoted-printable")
-    message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+    message.set_content(email.text, cte="quoted-printable")
+    message.add_alternative(email.html, subtype="html", cte="quoted-printable")
     return message
 
 

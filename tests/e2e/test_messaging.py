@@ -22,9 +22,9 @@ class Customer:
 
     def open_mail(self, subject: str, *, link: str) -> None:
         """Tap the first link with these characters in the e-mail about `subject`."""
-        letter = self._sandbox.wait_for_mail(EMAIL, subject, timeout=120)
-        assert letter is not None, [one.subject for one in self._sandbox.mailbox()]
-        self._sandbox.open_link(PHONE, next(one for one in letter.links if link in one))
+        mail = self._sandbox.wait_for_mail(EMAIL, subject, timeout=120)
+        assert mail is not None, [one.subject for one in self._sandbox.mailbox()]
+        self._sandbox.open_link(PHONE, next(one for one in mail.links if link in one))
         self.taps += 1
 
     def confirm(self) -> BotAccount:

@@ -10,7 +10,7 @@ from provisioner.messaging.emails import compose
 from provisioner.messaging.telegram.channel import TelegramEmails
 from provisioner.messaging.telegram.email_variables import emails_to
 from provisioner.services.factory import Services
-from provisioner.services.mail import Letter, Mailer, MailUncertain
+from provisioner.services.mail import Email, Mailer, MailUncertain
 from provisioner.settings import OperatorSettings, Settings
 from tests.steps.support import MemoryWork, new_record
 
@@ -27,13 +27,13 @@ class Outbox(Mailer):
 
     def __init__(self, problem: Exception | None = None) -> None:
         super().__init__("smtp://127.0.0.1:25", "StuffPress <help@example.com>")
-        self.sent: list[tuple[str, Letter]] = []
+        self.sent: list[tuple[str, Email]] = []
         self.problem = problem
 
-    def send(self, to: str, letter: Letter) -> None:
+    def send(self, to: str, email: Email) -> None:
         if self.problem is not None:
             raise self.problem
-        self.sent.append((to, letter))
+        self.sent.append((to, email))
 
 
 def _work(outbox: Outbox | None, **messaging: Any) -> MemoryWork:
@@ -43,48 +43,48 @@ def _work(outbox: Outbox | None, **messaging: Any) -> MemoryWork:
 
 
 def test_both_forms_say_the_same_and_links_are_links() -> None:
-    letter = emails_to(_work(None, link=LINK)).letter("contact")
+    email = emails_to(_work(None, link=LINK)).compose("contact")
 
     create = "https://t.me/newbot/stuffpress_bot/ada_k3v9x2m7qp_bot?name=Ada%27s%20Moltbot"
     start = "https://t.me/stuffpress_bot?start=c0de"
-    assert letter.subject == "Your assistant is being set up: two taps are yours"
-    assert letter.text.startswith("Hello Ada,\n\nthank you for choosing StuffPress.")
-    assert f"Create my assistant: {create}\n" in letter.text
-    assert f"Set it up step by step: {start}\n" in letter.text
-    assert "until 2026-12-01" in letter.text
+    assert email.subject == "Your assistant is being set up: two taps are yours"
+    assert email.text.startswith("Hello Ada,\n\nthank you for choosing StuffPress.")
+    assert f"Create my assistant: {create}\n" in email.text
+    assert f"Set it up step by step: {start}\n" in email.text
+    assert "until 2026-12-01" in email.text
     for link in (create, start):
-        assert f'href="{link}"' in letter.html
-    assert ">Create my assistant</a>" in letter.html
-    assert "help@example.com" in letter.html
+        assert f'href="{link}"' in email.html
+    assert ">Create my assistant</a>" in email.html
+    assert "help@example.com" in email.html
 
 
-def test_without_a_link_the_contact_letter_asks_for_the_username() -> None:
-    letter = emails_to(_work(None)).letter("contact")
+def test_without_a_link_the_contact_email_asks_for_the_username() -> None:
+    email = emails_to(_work(None)).compose("contact")
 
-    assert letter.subject == "Your assistant is being set up"
-    assert "your Telegram username" in letter.text
-    assert "t.me" not in letter.text
+    assert email.subject == "Your assistant is being set up"
+    assert "your Telegram username" in email.text
+    assert "t.me" not in email.text
 
 
-@pytest.mark.parametrize("name", emails.LETTERS)
-def test_every_letter_is_whole_in_every_state(name: str) -> None:
+@pytest.mark.parametrize("name", emails.EMAILS)
+def test_every_email_is_whole_in_every_state(name: str) -> None:
     states: tuple[dict[str, Any], ...] = ({}, {"link": LINK}, {"botUsername": "ada_bot", "botId": "8"})
     for messaging in states:
-        letter = emails_to(_work(None, **messaging)).letter(name)
-        assert letter.subject
-        assert "\n" not in letter.subject
-        assert "\n\n\n" not in letter.text
-        assert "{" not in letter.text
-        assert "None" not in letter.text
-        assert letter.text.rstrip().endswith("StuffPress")
+        email = emails_to(_work(None, **messaging)).compose(name)
+        assert email.subject
+        assert "\n" not in email.subject
+        assert "\n\n\n" not in email.text
+        assert "{" not in email.text
+        assert "None" not in email.text
+        assert email.text.rstrip().endswith("StuffPress")
 
 
 def test_text_that_looks_like_html_stays_text() -> None:
-    letter = compose('Subject: x\n\nHello <b>Ada</b> & "you",\n\nsee https://example.com/?a=1&b=2.')
+    email = compose('Subject: x\n\nHello <b>Ada</b> & "you",\n\nsee https://example.com/?a=1&b=2.')
 
-    assert "Hello &lt;b&gt;Ada&lt;/b&gt; &amp; &quot;you&quot;" in letter.html
-    assert '<a href="https://example.com/?a=1&amp;b=2">' in letter.html
-    assert "<b>Ada</b>" in letter.text
+    assert "Hello &lt;b&gt;Ada&lt;/b&gt; &amp; &quot;you&quot;" in email.html
+    assert '<a href="https://example.com/?a=1&amp;b=2">' in email.html
+    assert "<b>Ada</b>" in email.text
 
 
 def test_a_template_without_a_subject_is_refused() -> None:
@@ -92,7 +92,7 @@ def test_a_template_without_a_subject_is_refused() -> None:
         compose("Hello")
 
 
-def test_a_letter_goes_out_once_for_each_reason_and_is_an_event() -> None:
+def test_an_email_goes_out_once_for_each_reason_and_is_an_event() -> None:
     outbox = Outbox()
     work = _work(outbox)
 
@@ -155,7 +155,7 @@ def _dying_at(event: str) -> Any:
     return die
 
 
-def test_letters_that_may_not_have_gone_out_are_known_as_long_as_they_matter() -> None:
+def test_emails_that_may_not_have_gone_out_are_known_as_long_as_they_matter() -> None:
     record = new_record()
     begun = [{"reason": reason, "begunAt": "2026-11-25T10:00:00Z"} for reason in _BEGUN]
     sent = {"reason": "handover", "begunAt": "2026-11-25T10:00:00Z", "sentAt": "2026-11-25T10:00:01Z"}

@@ -19,10 +19,10 @@ from cryptography.x509.oid import NameOID
 
 from provisioner.errors import MailError, SettingsError
 from provisioner.sandbox.mail.mailbox import Mailbox
-from provisioner.services.mail import Letter, Mailer, MailUncertain
+from provisioner.services.mail import Email, Mailer, MailUncertain
 
 SENDER = "StuffPress <support@example.com>"
-LETTER = Letter("Grüße, 日本", f"Hällo\n{'long ' * 400}\n.\nend\n", "<p>Hällo</p>")
+EMAIL = Email("Grüße, 日本", f"Hällo\n{'long ' * 400}\n.\nend\n", "<p>Hällo</p>")
 USER, PASSWORD = "stuff", "p@ss:word/1"
 LOGIN = "stuff:p%40ss%3Aword%2F1"
 
@@ -37,15 +37,15 @@ def _mailbox(**options: Any) -> Iterator[Mailbox]:
         mailbox.stop()
 
 
-def test_a_letter_arrives_in_both_forms() -> None:
+def test_an_email_arrives_in_both_forms() -> None:
     with _mailbox(credentials=(USER, PASSWORD)) as mailbox:
-        Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER).send("ada@example.com", LETTER)
+        Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER).send("ada@example.com", EMAIL)
 
         (mail,) = mailbox.messages
     assert (mail.sender, mail.recipients) == ("support@example.com", ("ada@example.com",))
     assert (mail.subject, mail.text.split(), (mail.html or "").split()) == (
-        LETTER.subject,
-        LETTER.text.split(),
+        EMAIL.subject,
+        EMAIL.text.split(),
         ["<p>Hällo</p>"],
     )
     assert mail.headers["from"] == SENDER
@@ -57,7 +57,7 @@ def test_a_wrong_password_is_told_without_being_quoted() -> None:
     with _mailbox(credentials=(USER, "another")) as mailbox:
         mailer = Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER)
         with pytest.raises(MailError, match="does not accept the user and password") as refusal:
-            mailer.send("ada@example.com", LETTER)
+            mailer.send("ada@example.com", EMAIL)
 
     assert not refusal.value.retry
     assert PASSWORD not in f"{vars(refusal.value)} {refusal.value!r} {refusal.value.__cause__!r}"
@@ -69,10 +69,10 @@ def test_starttls_is_used_where_it_is_offered(tmp_path: Path, monkeypatch: pytes
     with _mailbox(credentials=(USER, PASSWORD), tls=context) as mailbox:
         mailer = Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER)
         with pytest.raises(MailError, match="certificate is not good") as refusal:
-            mailer.send("ada@example.com", LETTER)
+            mailer.send("ada@example.com", EMAIL)
         assert not refusal.value.retry
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-        mailer.send("ada@example.com", LETTER)
+        mailer.send("ada@example.com", EMAIL)
 
         assert len(mailbox.messages) == 1
 
@@ -81,7 +81,7 @@ def test_a_password_is_not_sent_in_the_clear_to_another_machine(monkeypatch: pyt
     with _mailbox() as mailbox:
         monkeypatch.setattr("provisioner.services.mail._is_this_machine", lambda _: False)
         with pytest.raises(MailError, match="offers no encryption"):
-            Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER).send("ada@example.com", LETTER)
+            Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER).send("ada@example.com", EMAIL)
 
         assert mailbox.messages == []
 
@@ -91,16 +91,16 @@ def test_a_password_is_not_sent_in_the_clear_to_another_machine(monkeypatch: pyt
 )
 def test_a_refusal_says_whether_trying_again_can_help(answer: str, retry: bool, tries: int) -> None:
     with _talking(rcpt=answer) as server, pytest.raises(MailError) as refusal:
-        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", LETTER)
+        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", EMAIL)
 
     assert answer in (refusal.value.cause or "")
     assert refusal.value.retry is retry
     assert server.connections == tries
 
 
-def test_a_connection_that_breaks_after_the_letter_leaves_it_uncertain_and_is_not_tried_again() -> None:
+def test_a_connection_that_breaks_after_the_email_leaves_it_uncertain_and_is_not_tried_again() -> None:
     with _talking(after_data=None) as server, pytest.raises(MailUncertain) as problem:
-        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", LETTER)
+        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", EMAIL)
 
     assert not problem.value.retry
     assert server.connections == 1
@@ -108,7 +108,7 @@ def test_a_connection_that_breaks_after_the_letter_leaves_it_uncertain_and_is_no
 
 def test_an_address_that_the_server_cannot_be_told_is_an_error_and_not_tried_again() -> None:
     with _talking() as server, pytest.raises(MailError, match="outside ASCII") as problem:
-        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("jürgen@example.com", LETTER)
+        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("jürgen@example.com", EMAIL)
 
     assert not problem.value.retry
     assert server.connections == 1
@@ -116,7 +116,7 @@ def test_an_address_that_the_server_cannot_be_told_is_an_error_and_not_tried_aga
 
 def test_a_domain_outside_ascii_is_told_as_mail_servers_know_it() -> None:
     with _mailbox() as mailbox:
-        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER).send("ada@bücher.example", LETTER)
+        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER).send("ada@bücher.example", EMAIL)
 
     (mail,) = mailbox.messages
     assert mail.recipients == ("ada@xn--bcher-kva.example",)
@@ -125,11 +125,11 @@ def test_a_domain_outside_ascii_is_told_as_mail_servers_know_it() -> None:
 
 def test_a_name_outside_ascii_is_told_to_a_server_that_takes_it() -> None:
     with _mailbox() as mailbox:
-        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER).send("jürgen@bücher.example", LETTER)
+        Mailer(f"smtp://127.0.0.1:{mailbox.port}", SENDER).send("jürgen@bücher.example", EMAIL)
 
     (mail,) = mailbox.messages
     assert mail.recipients == ("jürgen@xn--bcher-kva.example",)
-    assert mail.subject == LETTER.subject
+    assert mail.subject == EMAIL.subject
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_no_line_is_smuggled_into_the_head(sender: str, subject: str) -> None:
     with _mailbox() as mailbox:
         mailer = Mailer(f"smtp://127.0.0.1:{mailbox.port}", sender)
         with contextlib.suppress(MailError):
-            mailer.send("ada@example.com", Letter(subject, "hello\n", "<p>hello</p>"))
+            mailer.send("ada@example.com", Email(subject, "hello\n", "<p>hello</p>"))
 
     assert all("eve" not in str(mail.recipients) and "bcc" not in mail.headers for mail in mailbox.messages)
 
 
 def test_a_goodbye_that_fails_does_not_matter() -> None:
     with _talking(quit=None) as server:
-        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", LETTER)
+        Mailer(f"smtp://127.0.0.1:{server.port}", SENDER, pause=0).send("ada@example.com", EMAIL)
 
     assert server.connections == 1
 
@@ -160,12 +160,12 @@ def test_nobody_there_can_be_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(MailError, match=r"did not answer") as problem:
-        Mailer(f"smtp://127.0.0.1:{port}", SENDER, pause=0).send("ada@example.com", LETTER)
+        Mailer(f"smtp://127.0.0.1:{port}", SENDER, pause=0).send("ada@example.com", EMAIL)
 
     assert problem.value.retry
 
 
-def test_a_probe_logs_in_as_a_letter_would_and_sends_nothing() -> None:
+def test_a_probe_logs_in_as_an_email_would_and_sends_nothing() -> None:
     with _mailbox(credentials=(USER, PASSWORD)) as mailbox:
         Mailer(f"smtp://{LOGIN}@127.0.0.1:{mailbox.port}", SENDER).probe()
         with pytest.raises(MailError, match=r"log in .* does not accept the user and password"):

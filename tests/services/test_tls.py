@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import MailError, TelegramError
-from provisioner.services.mail import Letter, Mailer
+from provisioner.services.mail import Email, Mailer
 from provisioner.services.telegram.client import TelegramBot
 from tests.services.test_mail import self_signed
 
@@ -55,7 +55,7 @@ def test_a_mail_server_without_a_good_certificate_hears_nothing(tmp_path: Path) 
     with _stranger(tmp_path) as stranger:
         mailer = Mailer(f"smtps://user:password@127.0.0.1:{stranger.port}", "a@example.com", pause=0)
         with pytest.raises(MailError, match="certificate is not good"):
-            mailer.send("ada@example.com", Letter("x", "x\n", "<p>x</p>"))
+            mailer.send("ada@example.com", Email("x", "x\n", "<p>x</p>"))
 
     assert [words for words in stranger.heard if words] == []
 

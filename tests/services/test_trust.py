@@ -14,7 +14,7 @@ from provisioner.errors import MailError, TelegramError
 from provisioner.services.mail import Mailer
 from provisioner.services.telegram import transport
 from provisioner.services.telegram.client import TelegramBot
-from tests.services.test_mail import LETTER, SENDER, self_signed
+from tests.services.test_mail import EMAIL, SENDER, self_signed
 
 TOKEN = "7:" + "A" * 35
 
@@ -77,7 +77,7 @@ def test_a_mail_servers_certificate_has_to_be_vouched_for_before_anything_is_sai
     with encrypted(tmp_path) as (port, _):
         mailer = Mailer(f"smtps://user:secret@127.0.0.1:{port}", SENDER, pause=0)
         with pytest.raises(MailError, match="certificate is not good") as refusal:
-            mailer.send("ada@example.com", LETTER)
+            mailer.send("ada@example.com", EMAIL)
     assert not refusal.value.retry
 
 

@@ -16,7 +16,7 @@ from provisioner.printable import command
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
     from provisioner.runs.work import CustomerWork
-    from provisioner.services.mail import Letter
+    from provisioner.services.mail import Email
 
 _Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
 
@@ -39,19 +39,19 @@ def preview(
 
     Nothing is sent. It contains their personal link, if one exists.
     """
-    from provisioner.messaging.preview import demand_letter
+    from provisioner.messaging.preview import demand_email
 
-    demand_letter(name, "preview the e-mail")
+    demand_email(name, "preview the e-mail")
     customer = current_workspace().store().read(who).customer
-    letter, is_made = _letter(name, customer)
+    message, is_made = _composed(name, customer)
     if not is_made:
         render.say(
             "The links in it are not made yet: provision makes them as it begins, and sends this e-mail."
         )
-    shown: list[Block] = [Verbatim(letter.html)]
+    shown: list[Block] = [Verbatim(message.html)]
     if not html:
-        shown = [f"To: {customer.email}", f"Subject: {letter.subject}", "", Verbatim(letter.text)]
-    content = {**_document(name, customer, letter), "linksMade": is_made}
+        shown = [f"To: {customer.email}", f"Subject: {message.subject}", "", Verbatim(message.text)]
+    content = {**_document(name, customer, message), "linksMade": is_made}
     return Response(Answer(shown, content, "mail"), as_json)
 
 
@@ -76,12 +76,12 @@ def send(
         hint = command("restore", email)
         raise InputError("send the e-mail", whom=email, cause="the record is archived", hint=hint)
     with store.claim(who, doing=f"send an e-mail to {email}"), _work_on(who) as work:
-        letter = send_by_hand(work, name, again=again)
-        _say_what_was_sent(name, work.customer, letter)
+        message = send_by_hand(work, name, again=again)
+        _say_what_was_sent(name, work.customer, message)
         if not as_json:
             return None
-        shown = letter or _letter(name, work.customer)[0]
-        content = {**_document(name, work.customer, shown), "sent": letter is not None}
+        shown = message or _composed(name, work.customer)[0]
+        content = {**_document(name, work.customer, shown), "sent": message is not None}
         return Response(Answer((), content, "mail"), as_json=True)
 
 
@@ -99,20 +99,20 @@ def _work_on(who: str) -> "Iterator[CustomerWork]":
         yield work
 
 
-def _say_what_was_sent(name: str, customer: "Customer", letter: "Letter | None") -> None:
-    from provisioner.messaging.emails import known_letter
+def _say_what_was_sent(name: str, customer: "Customer", message: "Email | None") -> None:
+    from provisioner.messaging.emails import known_email
 
-    if letter is not None:
-        render.say(f"Sent “{letter.subject}” to {customer.email}.")
+    if message is not None:
+        render.say(f"Sent “{message.subject}” to {customer.email}.")
         return
-    known = known_letter(customer, name)
+    known = known_email(customer, name)
     assert known is not None, "that is why nothing was sent"
     render.say(f"{name} went to {customer.email} at {known.sent_at}; nothing was sent. To send it once more:")
     render.say(f"  {command('mail', 'send', name, customer.email, options='--again')}")
 
 
-def _letter(name: str, customer: "Customer") -> "tuple[Letter, bool]":
-    """The letter as it would be sent now, and whether its links are made."""
+def _composed(name: str, customer: "Customer") -> "tuple[Email, bool]":
+    """The e-mail as it would be sent now, and whether its links are made."""
     from provisioner.messaging.emails import compose
     from provisioner.messaging.preview import shown
     from provisioner.settings import load_settings
@@ -128,11 +128,11 @@ def _letter(name: str, customer: "Customer") -> "tuple[Letter, bool]":
     return compose(words), is_made
 
 
-def _document(name: str, customer: "Customer", letter: "Letter") -> dict[str, Any]:
+def _document(name: str, customer: "Customer", message: "Email") -> dict[str, Any]:
     return {
         "name": name,
         "to": customer.email,
-        "subject": letter.subject,
-        "text": letter.text,
-        "html": letter.html,
+        "subject": message.subject,
+        "text": message.text,
+        "html": message.html,
     }

@@ -152,9 +152,9 @@ class _Customer(threading.Thread):
         sandbox = self._stage.sandbox
         if not self._until(lambda: sandbox.wait_for_mail(EMAIL, subject, timeout=0) is not None):
             raise SandboxError("wait for the e-mail", whom=subject, cause="it did not come")
-        letter = sandbox.wait_for_mail(EMAIL, subject)
-        assert letter is not None, "it is there"
-        sandbox.open_link(PHONE, next(one for one in letter.links if link in one))
+        mail = sandbox.wait_for_mail(EMAIL, subject)
+        assert mail is not None, "it is there"
+        sandbox.open_link(PHONE, next(one for one in mail.links if link in one))
         return sandbox.confirm(PHONE).username
 
     def _setup_is_complete(self) -> bool:
@@ -176,8 +176,8 @@ def _show(stage: Stage, bot: str) -> None:
     _heading("The setup block of her record")
     render.print_document({"setup": mask_record(stage.store.read(EMAIL).data)["setup"]})
     _heading("Her e-mails")
-    for letter in stage.sandbox.mailbox():
-        render.print_line(letter.subject)
+    for mail in stage.sandbox.mailbox():
+        render.print_line(mail.subject)
     _heading(f"The chat on her phone, with @{bot}")
     for message in stage.sandbox.chat(PHONE, bot):
         who = "Ada" if message.sender == "user" else "Moltbot"

@@ -124,33 +124,33 @@ def _read(
 
 
 @_mailbox.callback(invoke_without_command=True)
-def _letters(context: typer.Context, json: Json = False) -> Response | None:
+def _mails(context: typer.Context, json: Json = False) -> Response | None:
     """List the e-mail that was sent, oldest first."""
     if context.invoked_subcommand:
         return None
-    letters = the_sandbox().mailbox()
-    lines = [f"{letter.number}  to {', '.join(letter.recipients)}: {letter.subject}" for letter in letters]
-    content = {"mails": [asdict(letter) for letter in letters]}
+    mails = the_sandbox().mailbox()
+    lines = [f"{mail.number}  to {', '.join(mail.recipients)}: {mail.subject}" for mail in mails]
+    content = {"mails": [asdict(mail) for mail in mails]}
     return Response(Answer(lines or ["no mail"], content, "sandboxMailbox"), json)
 
 
 @_mailbox.command("show")
 def _show(number: Annotated[int, typer.Argument(min=1)]) -> Response:
     """Show one e-mail whole."""
-    return Response(Told([Verbatim(_opened(_letter(number)) + "\n")]))
+    return Response(Told([Verbatim(_opened(_received(number)) + "\n")]))
 
 
 @_mailbox.command("links")
 def _links(number: Annotated[int, typer.Argument(min=1)]) -> Response:
     """Print the links in one e-mail."""
-    return Response(Told(_letter(number).links))
+    return Response(Told(_received(number).links))
 
 
-def _letter(number: int) -> "ReceivedEmail":
-    letters = the_sandbox().mailbox()
-    if number > len(letters):
-        raise InputError("show the e-mail", whom=str(number), cause=f"there are {len(letters)}")
-    return letters[number - 1]
+def _received(number: int) -> "ReceivedEmail":
+    mails = the_sandbox().mailbox()
+    if number > len(mails):
+        raise InputError("show the e-mail", whom=str(number), cause=f"there are {len(mails)}")
+    return mails[number - 1]
 
 
 def _wait_for_answer(sandbox: "Sandbox", username: str, bot: str, seconds: float) -> None:
@@ -185,14 +185,14 @@ def _seen(screen: "Screen") -> str:
     return f"the web page {screen.url}" if screen.kind == "page" else "the chat"
 
 
-def _opened(letter: "ReceivedEmail") -> str:
+def _opened(mail: "ReceivedEmail") -> str:
     head = [
-        f"From: {letter.sender}",
-        f"To: {', '.join(letter.recipients)}",
-        f"Subject: {letter.subject}",
-        f"Date: {letter.date}",
+        f"From: {mail.sender}",
+        f"To: {', '.join(mail.recipients)}",
+        f"Subject: {mail.subject}",
+        f"Date: {mail.date}",
     ]
-    return "\n".join([*head, "", letter.text or letter.html or ""])
+    return "\n".join([*head, "", mail.text or mail.html or ""])
 
 
 def _plain(username: str) -> str:

@@ -26,7 +26,7 @@ class BotSource(Protocol):
         """What can be done before the server is there."""
 
     def prepare(self, work: Work) -> None:
-        """Have in the record what the contact letter says."""
+        """Have in the record what the contact e-mail says."""
 
     def bot(self, work: Work) -> Waiting | None:
         """Have the bot and its token in the record; or what is waited for."""

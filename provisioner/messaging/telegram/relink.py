@@ -29,7 +29,7 @@ _CLEARED: dict[str, object] = {
     "setup.handoff.completedAt": None,
 }
 """What was told, sent or connected is so for whoever had the link: the customer gets all of it yet."""
-_LETTERS = ("contact", "ready", "reminder")
+_EMAILS = ("contact", "ready", "reminder")
 _USES = ("link_used", "bot_created")
 
 
@@ -92,7 +92,7 @@ def _changes(record: Record, username: str | None, had: Person | None) -> dict[s
     """The fields that have to change; what a record does not have, or has already, is left out."""
     customer = record.customer
     changes = {path: value for path, value in _CLEARED.items() if record.get(path) not in (None, value)}
-    kept = emails.without(customer, *_LETTERS)
+    kept = emails.without(customer, *_EMAILS)
     if len(kept) < len(customer.setup.letters):
         changes["setup.letters"] = kept
     if customer.setup.waiting is not None:

@@ -443,9 +443,9 @@ def _correct_address(stage: Stage, old: str, new: str) -> None:
 
 def _let_hours_go_by(stage: Stage, hours: float) -> None:
     """Since the wait began, and since the e-mail that told them."""
-    letters = stage.workspace.store().read(ADA).get("setup.letters")
-    told = [{**letter, "sentAt": _hours_ago(hours)} for letter in letters if letter["reason"] == "contact"]
-    others = [letter for letter in letters if letter["reason"] != "contact"]
+    noted = stage.workspace.store().read(ADA).get("setup.letters")
+    told = [{**email, "sentAt": _hours_ago(hours)} for email in noted if email["reason"] == "contact"]
+    others = [email for email in noted if email["reason"] != "contact"]
     stage.change(ADA, **{"setup.waiting.since": _hours_ago(hours), "setup.letters": [*told, *others]})
 
 

@@ -286,10 +286,10 @@ def test_mail_arrives_in_the_mailbox(options: Options) -> None:
             smtp.sendmail(
                 "owner@example.com", ["jane@example.com"], "Subject: Welcome\r\n\r\nYour bot is live.\r\n"
             )
-        letter = sandbox.wait_for_mail("jane@example.com", "Welcome")
-        assert letter is not None
-        assert letter == sandbox.mailbox()[0]
-        assert letter.text.strip() == "Your bot is live."
+        mail = sandbox.wait_for_mail("jane@example.com", "Welcome")
+        assert mail is not None
+        assert mail == sandbox.mailbox()[0]
+        assert mail.text.strip() == "Your bot is live."
         sandbox.clear_mailbox()
         assert sandbox.wait_for_mail("jane@example.com", timeout=0.05) is None
 

@@ -26,7 +26,7 @@ def mailbox() -> Iterator[Mailbox]:
     box.stop()
 
 
-def letter(to: str = "ada@example.com", subject: str = "Grüße ✓") -> EmailMessage:
+def an_email(to: str = "ada@example.com", subject: str = "Grüße ✓") -> EmailMessage:
     message = EmailMessage()
     message["From"] = "StuffPress <hello@example.org>"
     message["To"] = to
@@ -43,7 +43,7 @@ def send(box: Mailbox, message: EmailMessage) -> None:
 
 
 def test_a_mail_is_read_whole(mailbox: Mailbox) -> None:
-    send(mailbox, letter())
+    send(mailbox, an_email())
     (mail,) = mailbox.messages
     assert (mail.sender, mail.recipients) == ("hello@example.org", ("ada@example.com",))
     assert mail.subject == "Grüße ✓"
@@ -67,9 +67,9 @@ def test_plain_mail_has_no_html(mailbox: Mailbox) -> None:
 def test_waiting_for_a_mail(mailbox: Mailbox) -> None:
     async def wait() -> str:
         waiting = asyncio.create_task(mailbox.wait_for("ADA@example.com", "ready", timeout=20))
-        await asyncio.to_thread(send, mailbox, letter(subject="Welcome"))
-        await asyncio.to_thread(send, mailbox, letter(to="bob@example.com", subject="Ready"))
-        await asyncio.to_thread(send, mailbox, letter(subject="Your server is READY"))
+        await asyncio.to_thread(send, mailbox, an_email(subject="Welcome"))
+        await asyncio.to_thread(send, mailbox, an_email(to="bob@example.com", subject="Ready"))
+        await asyncio.to_thread(send, mailbox, an_email(subject="Your server is READY"))
         mail = await waiting
         return mail.subject if mail else ""
 
@@ -83,7 +83,7 @@ def test_waiting_for_a_mail(mailbox: Mailbox) -> None:
 def test_any_login_is_taken_when_none_is_set(mailbox: Mailbox) -> None:
     with smtplib.SMTP(mailbox.host, mailbox.port, timeout=10) as client:
         client.login("user", "password")
-        client.send_message(letter())
+        client.send_message(an_email())
     assert len(mailbox.messages) == 1
 
 
@@ -108,12 +108,12 @@ def test_a_taken_port_is_told(mailbox: Mailbox) -> None:
 
 
 def test_it_can_stop_and_start_again(mailbox: Mailbox) -> None:
-    send(mailbox, letter())
+    send(mailbox, an_email())
     mailbox.stop()
     mailbox.stop()
     assert len(mailbox.messages) == 1
     mailbox.start()
-    send(mailbox, letter())
+    send(mailbox, an_email())
     assert len(mailbox.messages) == 2
 
 
@@ -151,7 +151,7 @@ def test_starttls_when_it_has_a_certificate(tmp_path: Path) -> None:
         with smtplib.SMTP("localhost", box.port, timeout=10) as client:
             client.starttls(context=ssl.create_default_context(cafile=str(path)))
             client.login("user", "password")
-            client.send_message(letter())
+            client.send_message(an_email())
     finally:
         box.stop()
     assert len(box.messages) == 1
