@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from provisioner.customers.addresses import checked_address
 from provisioner.customers.fields import find_field
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.rules import check_id, check_move, check_setup_move
+from provisioner.customers.stated import checked_value
 from provisioner.secrets import MASK, is_secret_path
 
 _MOVES = {"status": check_move, "setup.status": check_setup_move}
@@ -33,8 +33,8 @@ def change_field(record: Record, path: str, word: str, *, force: bool = False) -
     new = find_field(Customer, record.data, path).parse(word, old)
     if path in _MOVES and not force:
         _MOVES[path](str(_typed(record, path)), str(new))
-    if path == "email":
-        new = checked_address(word)
+    if isinstance(new, str):
+        new = checked_value(path, new)
     if path == "id":
         check_id(record.customer, str(new))
     record.set(path, new)

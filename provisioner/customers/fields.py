@@ -2,13 +2,13 @@
 
 import difflib
 import functools
-import math
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, FiniteFloat, StrictBool, StrictInt, TypeAdapter, ValidationError
+from pydantic import Field as Limits
 
 from provisioner.errors import InputError
 
@@ -178,43 +178,33 @@ def _parse_text(_: Field, word: str) -> str:
     return word
 
 
-def _parse_flag(field: Field, word: str) -> bool:
-    if word not in ("true", "false"):
-        raise InputError(f"set {field.path} to {word}", cause="it is either true or false")
-    return word == "true"
-
-
-def _parse_number(field: Field, word: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise InputError(f"set {field.path} to {word}", cause="it must be a whole number") from None
-
-
-def _parse_free_number(field: Field, word: str) -> int | float:
-    try:
-        return _parse_number(field, word)
-    except InputError:
-        pass
-    try:
-        value = float(word)
-    except ValueError:
-        raise InputError(f"set {field.path} to {word}", cause="it holds a number") from None
-    if not math.isfinite(value):
-        raise InputError(f"set {field.path} to {word}", cause="it holds a number that JSON can say")
-    return value
-
-
 def _parse_choice(field: Field, word: str) -> str:
     if word not in field.choices:
         raise InputError(f"set {field.path} to {word}", cause=f"it is one of {', '.join(field.choices)}")
     return word
 
 
-_PARSERS = {
+@dataclass(frozen=True)
+class _Json:
+    """Parses a word as JSON of one type, so that `yes` is no flag and `1_000` no number."""
+
+    type: Any
+    wanted: str
+
+    def __call__(self, field: Field, word: str) -> object:
+        try:
+            return TypeAdapter[object](self.type).validate_json(word)
+        except ValidationError:
+            raise InputError(f"set {field.path} to {word}", cause=self.wanted) from None
+
+
+_WHOLE = Annotated[StrictInt, Limits(gt=-(2**53), lt=2**53)]
+"""Larger ones are not the same number for every program that reads JSON."""
+
+_PARSERS: Mapping[str, Callable[[Field, str], object]] = {
     "text": _parse_text,
-    "flag": _parse_flag,
-    "number": _parse_number,
-    "free number": _parse_free_number,
     "choice": _parse_choice,
+    "flag": _Json(StrictBool, "it is either true or false"),
+    "number": _Json(_WHOLE, "it must be a whole number"),
+    "free number": _Json(_WHOLE | FiniteFloat, "it holds a number that JSON can say"),
 }

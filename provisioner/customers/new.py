@@ -1,6 +1,5 @@
 """A new customer's record, as the owner's template has it."""
 
-import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Any
 from provisioner import timestamps
 from provisioner.customers.addresses import checked_address
 from provisioner.customers.record import Record
-from provisioner.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,6 @@ def new_record(sign_up: SignUp) -> Record:
     )
     record.add_event("subscription_created", f"Customer signed up via {sign_up.source.capitalize()}")
     return record
-
-
-def checked_subscription(text: str) -> str:
-    """Stripe's id of a subscription; InputError for what is none."""
-    if not re.fullmatch(r"sub_[A-Za-z0-9_]{1,250}", text):
-        cause = "Stripe's ids of subscriptions are sub_ with letters and digits behind it"
-        raise InputError("use the subscription", whom=text, cause=cause)
-    return text
 
 
 def new_id() -> str:

@@ -18,6 +18,11 @@ from tests.customers.examples import documented, from_old_script
         ("setup.messaging.username", "true", "true"),
         ("subscription.amount", "9999", 9999),
         ("subscription.currentPeriodEnd", "2026-02-29T05:54:00.123Z", "2026-02-29T05:54:00.123Z"),
+        ("setup.droplet.ip", "64.23.123.46", "64.23.123.46"),
+        ("setup.droplet.ip", "2001:DB8::1", "2001:db8::1"),
+        ("setup.messaging.userId", "4711", "4711"),
+        ("subscription.stripeCustomerId", "cus_Na6dX7aXxi11N4", "cus_Na6dX7aXxi11N4"),
+        ("subscription.amount", "0", 0),
         ("name", "Zoë  O'Neil", "Zoë  O'Neil"),
         ("status", "handed_over", "handed_over"),
         ("email", "New@EXAMPLE.com", "New@example.com"),
@@ -52,6 +57,30 @@ def test_a_word_takes_the_type_of_its_field(path: str, word: str, value: object)
         ("email", "null", "cannot be null"),
         ("id", "cust_2", "never changes"),
         ("droplet.id", "x", "find a field"),
+        ("setup.droplet.id", "abc", "ids of droplets are digits"),
+        ("setup.droplet.id", "", "ids of droplets are digits"),
+        ("setup.droplet.id", "12 34", "ids of droplets are digits"),
+        ("setup.droplet.id", "-5", "ids of droplets are digits"),
+        ("setup.droplet.id", "\u0661\u0662", "ids of droplets are digits"),
+        ("setup.droplet.id", "5\n", "ids of droplets are digits"),
+        ("setup.moltbot.dropletId", "abc", "ids of droplets are digits"),
+        ("setup.messaging.dropletId", "abc", "ids of droplets are digits"),
+        ("setup.handoff.dropletId", "abc", "ids of droplets are digits"),
+        ("setup.handoff.answeredOn", "abc", "ids of droplets are digits"),
+        ("setup.droplet.ip", "64.23.123", "is an IP address"),
+        ("setup.droplet.ip", "example.com", "is an IP address"),
+        ("setup.droplet.hostKey", "abc", "ssh_host_ed25519_key.pub"),
+        ("setup.droplet.nextHostKey", "ssh-rsa AAAA", "ssh_host_ed25519_key.pub"),
+        ("subscription.stripeSubscriptionId", "cus_1", "ids of subscriptions are sub_"),
+        ("subscription.stripePriceId", "89.99", "ids of prices are price_"),
+        ("subscription.stripeCustomerId", "sub_1", "ids of customers are cus_"),
+        ("subscription.currency", "US dollars", "three small letters"),
+        ("subscription.amount", "-1", "not be negative"),
+        ("subscription.amount", "1_000", "whole number"),
+        ("subscription.amount", "\u0661", "whole number"),
+        ("subscription.amount", "true", "whole number"),
+        ("subscription.amount", "9" * 17, "whole number"),
+        ("subscription.amount", "9" * 5000, "whole number"),
     ],
 )
 def test_a_wrong_word_is_refused_and_changes_nothing(path: str, word: str, says: str) -> None:
@@ -142,3 +171,13 @@ def test_what_is_waited_for_can_be_cleared() -> None:
 def test_every_field_of_the_schema_has_a_kind_that_update_knows() -> None:
     kinds = {field.kind for field in schema_fields(Customer)}
     assert kinds == {"text", "flag", "number", "choice", "group", "list"}
+
+
+def test_what_an_old_record_has_is_read_and_can_be_cleared() -> None:
+    data = from_old_script()
+    data["setup"]["droplet"] |= {"id": "by hand", "ip": "host.example.com"}
+    record = Record(data)
+    change_field(record, "name", "x")
+    assert record.get("setup.droplet.id") == "by hand"
+    change_field(record, "setup.droplet.id", "null")
+    assert record.get("setup.droplet.id") is None

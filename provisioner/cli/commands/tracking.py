@@ -59,7 +59,8 @@ def add(
     ] = False,
 ) -> Response:
     """Add a new customer."""
-    from provisioner.customers.new import SignUp, checked_subscription, new_record
+    from provisioner.customers.new import SignUp, new_record
+    from provisioner.customers.stated import checked_subscription
     from provisioner.messaging.telegram.usernames import stated_username
 
     if "@" in subscription_id and "@" not in email:
@@ -195,11 +196,9 @@ def _typed_in() -> str:
 
 
 def _check_subscription(store: "CustomerStore", who: str, word: str, *, force: bool) -> None:
-    from provisioner.customers.new import checked_subscription
     from provisioner.customers.rules import refuse_shared_subscription
     from provisioner.customers.store import customers_having
 
-    checked_subscription(word)
     if not force:
         customer = store.read(who).customer
         holders = customers_having(store, "subscription", word)

@@ -3,11 +3,13 @@
 Each part is loaded when it is used: most commands need none that speaks with Telegram.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from provisioner import timestamps
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
+from provisioner.errors import InputError
 from provisioner.messaging.channel import Accepted, Channel, ChannelCheck, ChannelEmails, Reset
 from provisioner.messaging.telegram.links import needs_link
 from provisioner.messaging.telegram.usernames import stated_username
@@ -17,6 +19,7 @@ from provisioner.step import Outcome, Waiting, Work
 
 _TOKEN = "setup.messaging.botToken"
 _USERNAME = "setup.messaging.username"
+_IDS = ("setup.messaging.userId", "setup.messaging.botId")
 NO_LINK_YET = "https://t.me/THIS-IS-NO-LINK-YET"
 """Stands in a preview for what the run has yet to make."""
 
@@ -113,6 +116,9 @@ class Telegram(Channel):
     ) -> Accepted:
         if field == _USERNAME:
             return Accepted(stated_username(word))
+        if field in _IDS and not re.fullmatch(r"[0-9]{1,20}", word):
+            cause = "Telegram's ids are digits; a name belongs in the username"
+            raise InputError(f"set {field} to {word}", whom=customer.email, cause=cause)
         if field == _TOKEN:
             return _accepted_token(word, customer, store, settings())
         return Accepted(word)

@@ -86,6 +86,7 @@ def test_a_username_is_written_as_telegram_shows_it(invoke: Invoke) -> None:
         assert shown_username(invoke) == written
     invoke("update", EMAIL, "setup.messaging.platform", "discord")
     assert invoke("update", EMAIL, "setup.messaging.username", "zoe.l").code == 0
+    assert invoke("update", EMAIL, "setup.messaging.userId", "zoe#1").code == 0
     assert shown_username(invoke) == "zoe.l"
 
 
@@ -186,6 +187,11 @@ def test_update_reads_a_secret_from_standard_input(invoke: Invoke, active: Path)
         ("subscription.amount", "-5", "negative"),
         ("notes.4.note", "x", "no index 4"),
         ("setup.droplet", "x", "group"),
+        ("setup.droplet.id", "abc", "ids of droplets are digits"),
+        ("setup.droplet.ip", "64.23.123.300", "an IP address"),
+        ("setup.messaging.userId", "@zoe", "ids are digits"),
+        ("setup.messaging.botId", "zoes_bot", "ids are digits"),
+        ("subscription.stripeSubscriptionId", "cus_1", "sub_"),
     ],
 )
 def test_update_refuses_and_writes_nothing(

@@ -101,10 +101,10 @@ class Commands(RuleBasedStateMachine):
     def update(self, who: str, value: str) -> None:
         def change() -> None:
             with self.store.edit(who) as record:
-                change_field(record, "setup.droplet.id", value)
+                change_field(record, "setup.droplet.region", value)
 
         if self._succeeds(who, change):
-            self.model[who.lower()]["droplet"] = None if value == "null" else value
+            self.model[who.lower()]["region"] = None if value == "null" else value
             self.model[who.lower()]["events"].append("field_updated")
 
     @rule(who=spelled, archived=st.booleans())
@@ -154,7 +154,7 @@ class Commands(RuleBasedStateMachine):
                     "status": customer.status,
                     "notes": [note.note for note in customer.notes],
                     "events": [event.event for event in customer.timeline],
-                    "droplet": customer.setup.droplet.id,
+                    "region": customer.setup.droplet.region,
                     "archived": archived,
                 }
                 moments = [event.timestamp for event in customer.timeline]
@@ -163,12 +163,11 @@ class Commands(RuleBasedStateMachine):
 
 
 def _entry(status: str, events: list[str]) -> dict[str, Any]:
-    old = status == "in_progress"
     return {
         "status": status,
         "notes": [],
         "events": events,
-        "droplet": "123456789" if old else None,
+        "region": None,
         "archived": False,
     }
 
