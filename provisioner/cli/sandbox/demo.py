@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -211,7 +211,7 @@ To end it: provisioner sandbox down; rm -r {here}
 @contextmanager
 def _sandbox(*, keep: bool) -> Iterator["Sandbox"]:
     from provisioner.sandbox.control.client import Sandbox
-    from provisioner.sandbox.control.launch import down, up
+    from provisioner.sandbox.control.launch import down, lifeline, up
     from provisioner.sandbox.control.options import Options
     from provisioner.sandbox.control.state import folder_named
     from provisioner.sandbox.machines.prepare import prepare
@@ -220,13 +220,15 @@ def _sandbox(*, keep: bool) -> Iterator["Sandbox"]:
     prepare(render.say)
     options = Options(state=folder_named(SANDBOX))
     down(options.folder)
-    try:
-        up(options, render.say)
-        yield Sandbox(options.state)
-    finally:
-        if not keep:
-            render.say("taking the sandbox down")
-            down(options.folder, render.say)
+    # A demo that is killed takes its sandbox with it.
+    with nullcontext() if keep else lifeline() as alive:
+        try:
+            up(options, render.say, lifeline=alive)
+            yield Sandbox(options.state)
+        finally:
+            if not keep:
+                render.say("taking the sandbox down")
+                down(options.folder, render.say)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud.options import CloudOptions
-from provisioner.sandbox.control.launch import down, up
+from provisioner.sandbox.control.launch import down, lifeline, up
 from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.control.socket_http import NoResponse, NotListening, ask
 from provisioner.sandbox.control.state import StateFolder
@@ -272,12 +272,12 @@ def running_sandbox(folder: Path | None = None, *, pretend: bool = True, **cloud
 
     `folder` becomes its state folder (a temporary one without it, or when its path is too long for a socket);
     `cloud` are fields of `CloudOptions`. Afterwards it is stopped, and SandboxError is raised if anything of
-    it is left.
+    it is left. When this process dies before, it stops by itself.
     """
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as temporary, lifeline() as alive:
         state = folder if folder is not None and len(os.fsencode(folder)) < 80 else Path(temporary)
         options = Options(state=state, pretend=pretend, cloud=CloudOptions(**cloud))
-        up(options, say=lambda _line: None)
+        up(options, say=lambda _line: None, lifeline=alive)
         try:
             yield Sandbox(state)
         finally:

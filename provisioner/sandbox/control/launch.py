@@ -31,10 +31,22 @@ _MOMENT: Final = 2.0
 _ANSWER_WITHIN: Final = 5.0
 
 
-def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
+@contextlib.contextmanager
+def lifeline() -> Iterator[int]:
+    """A pipe for `up`: the sandbox stops by itself after the block, and when this process dies inside it."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def up(options: Options, say: Say, *, within: float = UP_WITHIN, lifeline: int | None = None) -> bool:
     """Start the sandbox in the background and wait until it answers; False if it was up already.
 
-    Raises SandboxError with the reason, and where the log is.
+    It stays up until somebody stops it, or until the writing end of the pipe `lifeline` is closed. Raises
+    SandboxError with the reason, and where the log is.
     """
     folder = options.folder
     require_parts()
@@ -44,7 +56,7 @@ def up(options: Options, say: Say, *, within: float = UP_WITHIN) -> bool:
     deadline = time.monotonic() + within
     while not _served(folder, deadline):
         with contextlib.suppress(_BeatenToIt):
-            _start(options, say, deadline - time.monotonic())
+            _start(options, say, deadline - time.monotonic(), lifeline)
             return True
     return False
 
@@ -79,11 +91,11 @@ def _answers(folder: StateFolder) -> bool:
     return False
 
 
-def _start(options: Options, say: Say, within: float) -> None:
+def _start(options: Options, say: Say, within: float, lifeline: int | None) -> None:
     ours, theirs = os.pipe()
     try:
         try:
-            process = _spawn(options, theirs)
+            process = _spawn(options, theirs, lifeline)
         finally:
             os.close(theirs)
         try:
@@ -137,13 +149,14 @@ def is_up(folder: StateFolder) -> bool:
     return False
 
 
-def _spawn(options: Options, reports: int) -> "subprocess.Popen[bytes]":
+def _spawn(options: Options, reports: int, lifeline: int | None) -> "subprocess.Popen[bytes]":
+    inherited = [reports] if lifeline is None else [reports, lifeline]
     command = [
         sys.executable,
         "-m",
         "provisioner.sandbox.control.server",
         options.model_dump_json(),
-        str(reports),
+        *map(str, inherited),
     ]
     descriptor = os.open(options.folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -152,7 +165,7 @@ def _spawn(options: Options, reports: int) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
-            pass_fds=(reports,),
+            pass_fds=inherited,
             # Ctrl-C in the terminal that started it is not meant for it.
             start_new_session=True,
             cwd="/",

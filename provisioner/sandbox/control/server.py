@@ -1,8 +1,8 @@
 """The sandbox's one process: takes the folder, opens its sockets, serves, and leaves nothing when it ends.
 
-`python -m provisioner.sandbox.control.server OPTIONS FD`, with the options as JSON, is what `launch` starts.
-It tells its progress on the file descriptor, one JSON object a line: `{"say": ...}`, then `{"ready": true}`
-or `{"error": ...}`.
+`python -m provisioner.sandbox.control.server OPTIONS FD [LIFELINE]`, with the options as JSON, is what
+`launch` starts. It tells its progress on the file descriptor, one JSON object a line: `{"say": ...}`, then
+`{"ready": true}` or `{"error": ...}`. It stops when the other end of the pipe LIFELINE is closed.
 """
 
 import asyncio
@@ -62,8 +62,11 @@ class Reporter:
             self._fd = None
 
 
-def serve(options: Options, reporter: Reporter) -> None:
-    """Be the sandbox until told to stop. Raises SandboxError when it cannot start or cannot clean up."""
+def serve(options: Options, reporter: Reporter, lifeline: int | None = None) -> None:
+    """Be the sandbox until told to stop, or until the pipe `lifeline` is closed.
+
+    Raises SandboxError when it cannot start or cannot clean up.
+    """
     folder = options.folder
     folder.prepare()
     held = folder.hold()
@@ -75,10 +78,10 @@ def serve(options: Options, reporter: Reporter) -> None:
         folder.write_pid(held)
         folder.begin_log()
         folder.sweep()
-        _serve(folder, options, reporter)
+        _serve(folder, options, reporter, lifeline)
 
 
-def _serve(folder: StateFolder, options: Options, reporter: Reporter) -> None:
+def _serve(folder: StateFolder, options: Options, reporter: Reporter, lifeline: int | None) -> None:
     assembly = Assembly(options, reporter.say)
     try:
         wanted = folder.ports()
@@ -86,7 +89,7 @@ def _serve(folder: StateFolder, options: Options, reporter: Reporter) -> None:
         assembly.http_port = http[0].getsockname()[1]
         assembly.start_mailbox(wanted.smtp)
         folder.keep_ports(Ports(assembly.http_port, assembly.mailbox.port))
-        asyncio.run(_run(assembly, http, _bind_control(folder), reporter))
+        asyncio.run(_run(assembly, http, _bind_control(folder), reporter, lifeline))
     finally:
         _uninterrupted()
         log.info("stopping")
@@ -96,12 +99,14 @@ def _serve(folder: StateFolder, options: Options, reporter: Reporter) -> None:
 
 
 async def _run(
-    assembly: Assembly, http: list[socket.socket], control: socket.socket, reporter: Reporter
+    assembly: Assembly,
+    http: list[socket.socket],
+    control: socket.socket,
+    reporter: Reporter,
+    lifeline: int | None,
 ) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _stop_when_told(stop, lifeline)
     public = _Server(assembly.app(reporter.say))
     private = _Server(control_app(assembly, stop.set))
     running = [
@@ -116,6 +121,22 @@ async def _run(
     assembly.telegram.close()
     public.should_exit = private.should_exit = True
     await asyncio.gather(*running)
+
+
+def _stop_when_told(stop: asyncio.Event, lifeline: int | None) -> None:
+    """By a signal, or because the process is gone that this sandbox was for."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if lifeline is None:
+        return
+
+    def alone() -> None:
+        loop.remove_reader(lifeline)
+        log.info("the process that it was for is gone")
+        stop.set()
+
+    loop.add_reader(lifeline, alone)
 
 
 class _Server(uvicorn.Server):
@@ -214,10 +235,11 @@ def _log_to_stderr() -> None:
 
 def main() -> int:
     _log_to_stderr()
-    options, fd = Options.model_validate_json(sys.argv[1]), int(sys.argv[2])
-    reporter = Reporter(fd)
+    options = Options.model_validate_json(sys.argv[1])
+    reports, *lifeline = map(int, sys.argv[2:])
+    reporter = Reporter(reports)
     try:
-        serve(options, reporter)
+        serve(options, reporter, *lifeline)
     except SandboxError as error:
         reporter.failed(error)
         return 1

@@ -22,6 +22,7 @@ from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.control.server import bind
 from provisioner.sandbox.control.state import StateFolder, folder_named
 from provisioner.settings import ALLOW_PLAINTEXT
+from tests.sandbox.elsewhere import started_elsewhere
 
 
 def say(_line: str) -> None:
@@ -154,6 +155,15 @@ def test_a_signal_ends_it_cleanly(options: Options, number: int) -> None:
     launch.up(options, say)
     pid = Sandbox(options.state).status().pid
     os.kill(pid, number)
+    until(lambda: gone(pid))
+    assert not options.folder.control.exists()
+    assert "stopped" in options.folder.log.read_text()
+
+
+def test_it_ends_with_the_process_that_it_was_for(options: Options) -> None:
+    with started_elsewhere(options.state) as starter:
+        pid = Sandbox(options.state).status().pid
+        starter.kill()
     until(lambda: gone(pid))
     assert not options.folder.control.exists()
     assert "stopped" in options.folder.log.read_text()

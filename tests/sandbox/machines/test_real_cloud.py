@@ -16,6 +16,7 @@ from provisioner.sandbox.control import launch
 from provisioner.sandbox.control.client import Sandbox, running_sandbox
 from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.machines.names import Names
+from tests.sandbox.elsewhere import started_elsewhere
 
 pytestmark = pytest.mark.sandbox
 
@@ -160,6 +161,18 @@ def test_services_are_there_where_droplets_look_for_them(sandbox: Sandbox) -> No
     assert env["DIGITALOCEAN_END_POINT"] == f"http://{loopback}:{status.port}/v2/"
     answer = httpx.get(f"{env['TELEGRAM_API_ROOT']}/bot1:x/getMe", verify=False, trust_env=False)
     assert answer.status_code == 401
+
+
+def test_when_the_process_that_it_was_for_is_killed_nothing_is_left(tmp_path: Path) -> None:
+    options = Options(state=tmp_path / "box")
+    with started_elsewhere(options.state, pretend=False) as starter:
+        with cloud_of(Sandbox(options.state)).http as http:
+            droplet = Cloud(http).create("orphan")
+        eventually(lambda: answers(public(droplet)))
+        starter.kill()
+    eventually(lambda: not launch.is_up(options.folder))
+    assert left_of(options.folder.sandbox_id) == []
+    assert not options.folder.has_machines
 
 
 @pytest.mark.parametrize("again", ["up", "down"])
