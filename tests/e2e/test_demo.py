@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1200)]
 # Somebody may be playing with the real one.
 _UNDER_ANOTHER_NAME = """
 import sys
-from provisioner.cli import demo, main
+from provisioner.cli import main
+from provisioner.cli.sandbox import demo
 demo.SANDBOX, sys.argv = {name!r}, ["provisioner", "demo"]
 main.run()
 """
