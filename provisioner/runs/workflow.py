@@ -1,8 +1,8 @@
 """What is done for customers, each as a named list of steps. No step knows another."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from provisioner.customers.lifecycle import Status
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
 from provisioner.step import Step
@@ -18,7 +18,7 @@ class Workflow:
 
     name: str
     steps: tuple[Step, ...]
-    allowed_statuses: Collection[str]
+    allowed_statuses: tuple[Status, ...]
 
     def until(self, last: str | None) -> "Workflow":
         """The same, but no further than this step; InputError if it has none of that name."""
