@@ -4,7 +4,6 @@ One that was noted and not sent may have gone out before a crash: it is not sent
 address was corrected gets at the new one what they still need.
 """
 
-import html
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
@@ -17,37 +16,28 @@ from provisioner.errors import InputError, MailError
 from provisioner.messaging.names import spoken_name
 from provisioner.services.mail import Email, MailUncertain
 from provisioner.step import Work
+from provisioner.templates import render_text
 
 EMAILS = ("contact", "ready", "reminder", "handover", "cancelled")
 _TOLD_BY = {"contact": "contact", "start": "ready"}
 """Which e-mail told the customer what they are reminded of."""
 
 _LABELLED = re.compile(r"(?P<label>[^\n]{1,80}): (?P<link>https://\S+)")
-_LINK = re.compile(r"https://[^\s<>\"]+[^\s<>\".,;:!?)]")
-_PAGE = (
-    '<!doctype html>\n<html><head><meta charset="utf-8"></head>'
-    '<body style="font:16px/1.5 sans-serif;max-width:36em;margin:2em auto;padding:0 1em;color:#222">\n'
-    "{body}\n</body></html>\n"
-)
-_BUTTON = (
-    '<p><a href="{link}" style="display:inline-block;padding:.6em 1.2em;border-radius:.4em;'
-    'background:#1f6feb;color:#fff;text-decoration:none">{label}</a></p>'
-)
 
 
 def compose(words: str) -> Email:
     """The e-mail that a rendered template says.
 
     Its first line is "Subject: …". Paragraphs are separated by empty lines; one that is "label: https://…"
-    is a button in the HTML. Everything else in it is text, whatever it looks like.
+    is a button in the HTML. Everything else in it is text, in which web and e-mail addresses are links.
     """
     first, _, rest = words.partition("\n")
     if not first.startswith("Subject: "):
         raise InputError("write an e-mail", cause="the template does not begin with a line “Subject: …”")
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", rest.strip())]
     text = "\n\n".join(paragraphs) + "\n"
-    body = "\n".join(_paragraph(part) for part in paragraphs)
-    return Email(" ".join(first.removeprefix("Subject: ").split()), text, _PAGE.format(body=body))
+    html = render_text("email.html", {"paragraphs": [_paragraph(part) for part in paragraphs]})
+    return Email(" ".join(first.removeprefix("Subject: ").split()), text, f"{html}\n")
 
 
 @dataclass(frozen=True)
@@ -193,19 +183,7 @@ def _document(email: SentEmail) -> dict[str, Any]:
     return document
 
 
-def _paragraph(text: str) -> str:
+def _paragraph(text: str) -> dict[str, str]:
+    """A paragraph as the HTML template takes it: a button, or text."""
     labelled = _LABELLED.fullmatch(text)
-    if labelled:
-        link, label = html.escape(labelled["link"]), html.escape(labelled["label"])
-        return _BUTTON.format(link=link, label=label)
-    return f"<p>{_linked(text)}</p>"
-
-
-def _linked(text: str) -> str:
-    """The text escaped, with web addresses in it made links."""
-    parts, end = [], 0
-    for found in _LINK.finditer(text):
-        link = html.escape(found[0])
-        parts += [html.escape(text[end : found.start()]), f'<a href="{link}">{link}</a>']
-        end = found.end()
-    return "".join([*parts, html.escape(text[end:])]).replace("\n", "<br>\n")
+    return labelled.groupdict() if labelled else {"text": text}

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 _LONGEST_SPOKEN = 40
-_LINK_LIKE = re.compile(r"[@/:\\<>]|[^\W\d_]\.[^\W\d_]{2,}")
+_LINK_LIKE = re.compile(r"[@/:\\<>]|\S[.\u3002\uff0e\uff61]\w*[^\W\d_]\w")
 """What a mail program or Telegram would make a link of, which would then be ours."""
 
 
