@@ -1,11 +1,8 @@
-"""Locks that the kernel frees when their holder dies: `flock` on files that are never removed."""
+"""Locks that say who holds them, on files that are never removed."""
 
-import fcntl
 import json
 import os
-import random
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,10 +11,10 @@ from pathlib import Path
 from provisioner import timestamps
 from provisioner.errors import BusyError
 from provisioner.filesystem import durable
+from provisioner.filesystem.flock import take
 
 # A look at who holds a lock takes it for a moment, shared: a claim gives that moment time to pass.
 A_LOOK_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def locked(path: Path, doing: str, whom: str, wait_seconds: float) -> Iterator[N
     with durable.explained("lock the record", whom):
         handle = _open(path)
     try:
-        if not _take(handle, wait_seconds):
+        if not take(handle, wait_seconds):
             raise BusyError(
                 doing,
                 whom=None if whom in doing else whom,
@@ -67,11 +64,7 @@ def holder_of(path: Path) -> Holder | None:
     except OSError as problem:
         raise durable.refused(problem, "see who holds the record", path.name) from problem
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _read_holder(handle)
-    else:
-        return None
+        return None if take(handle, 0, shared=True) else _read_holder(handle)
     finally:
         os.close(handle)
 
@@ -79,20 +72,6 @@ def holder_of(path: Path) -> Holder | None:
 def _open(path: Path) -> int:
     path.parent.mkdir(mode=durable.PRIVATE_FOLDER, parents=True, exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, durable.PRIVATE_FILE)
-
-
-def _take(handle: int, wait_seconds: float) -> bool:
-    """Polled, because a blocking `flock` has no deadline."""
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(random.uniform(0.0005, _LONGEST_PAUSE_SECONDS))
-        else:
-            return True
 
 
 def _sign(handle: int, doing: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox import file_locks
+from provisioner.filesystem.flock import hold
 
 SYSTEM_FOLDER: Final = Path("/var/lib/provisioner-sandbox")
 ALREADY_UP: Final = "it is up already"
@@ -83,7 +83,7 @@ class StateFolder:
 
         None when another process has it, and still has it after `wait` seconds.
         """
-        return file_locks.hold(self._lock, wait=wait)
+        return hold(self._lock, wait=wait)
 
     def write_pid(self, held: IO[str]) -> None:
         held.seek(0)

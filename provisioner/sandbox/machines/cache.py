@@ -1,6 +1,5 @@
 """The cache of what takes long to make: each entry is a folder that is complete or is not there."""
 
-import fcntl
 import shutil
 import tempfile
 import time
@@ -8,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from provisioner.filesystem.flock import take
 
 Say = Callable[[str], None]
 
@@ -37,11 +38,9 @@ def build_once(target: Path, make: Callable[[Path], None], what: str, say: Say) 
 @contextmanager
 def _only_builder(target: Path, what: str, say: Say) -> Iterator[None]:
     with (target.parent / f".{target.name}.lock").open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(held.fileno(), 0):
             say(f"another process is building {what}; waiting for it")
-            fcntl.flock(held, fcntl.LOCK_EX)
+            take(held.fileno())
         yield
 
 

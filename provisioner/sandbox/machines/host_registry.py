@@ -4,7 +4,6 @@ The registry lies where a restart of the host empties it; a claim counts while t
 says where each sandbox with machines has its files too, so that a later one can clean up after one that died.
 """
 
-import fcntl
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from provisioner.errors import SandboxError
+from provisioner.filesystem.flock import take
 from provisioner.sandbox.machines import host
 
 FOLDER: Final = Path("/run/provisioner-sandbox")
@@ -49,7 +49,7 @@ def opened(folder: Path = FOLDER) -> Iterator[HostRegistry]:
     """The registry, for one process at a time; saved at the end, unless the block raises."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        take(lock.fileno())
         path = folder / "book.json"
         registry = HostRegistry(path, **json.loads(path.read_text())) if path.exists() else HostRegistry(path)
         yield registry

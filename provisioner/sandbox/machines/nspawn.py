@@ -10,7 +10,7 @@ from threading import Lock
 from typing import IO, Final
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox import file_locks
+from provisioner.filesystem.flock import hold
 from provisioner.sandbox.faults import servers
 from provisioner.sandbox.faults.rules import FaultBook
 from provisioner.sandbox.machines import (
@@ -221,7 +221,7 @@ def sweep(state: Path, sandbox_id: str) -> None:
 
 def _hold(state: Path, *, wait: float = 0) -> IO[str]:
     """Be the process behind the machines whose files are there; SandboxError if another one stays it."""
-    held = file_locks.hold(state / "machines.lock", wait=wait)
+    held = hold(state / "machines.lock", wait=wait)
     if held is None:
         hint = "end that process, then run the same command again"
         raise SandboxError("take over the sandbox's machines", whom=str(state), cause=_HELD, hint=hint)

@@ -8,7 +8,6 @@ Moments are those of the machine's monotonic clock, which all its processes shar
 forward would forget what was sent, and one that is set back would hold everybody up.
 """
 
-import fcntl
 import hashlib
 import os
 import random
@@ -19,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.filesystem.flock import take
 from provisioner.services.digitalocean.errors import RateLimit
 
 MINUTE_SECONDS = 61.0
@@ -78,7 +78,7 @@ class RateBudget:
             yield _Ledger(b"")
             return
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            take(handle)
             ledger = _Ledger(os.pread(handle, 1 << 20, 0))
             yield ledger
             _write(handle, ledger.as_bytes())
