@@ -42,7 +42,7 @@ def parse_playbook(name: str, path: Path) -> Playbook:
     with located(path):
         playbook = _playbook(name, path, _text_of(path))
     # The import is only paid by those who have texts to check.
-    from provisioner.playbook.templating import check_task
+    from provisioner.playbook.check import check_task
 
     for task in playbook.tasks:
         with located(path, task.place):

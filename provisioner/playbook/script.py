@@ -8,19 +8,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from provisioner.playbook.mistakes import Mistake, located
-from provisioner.playbook.model import (
-    ContentTask,
-    CopyTask,
-    DirectoryTask,
-    FileTask,
-    Playbook,
-    RunTask,
-    Task,
-)
-from provisioner.playbook.templating import Texts, read_copy, read_template, secret_alone
+from provisioner.playbook.model import DirectoryTask, Playbook, RunTask, Task
+from provisioner.playbook.templating import RenderedFile, RenderedRun, Secret, with_values
 
-_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _REFERENCE = re.compile(r'"\$(value_[0-9]+|secret_[A-Za-z_][A-Za-z0-9_]*)"')
 # Tests that bash does by itself, without a process and without a lasting effect.
 _WORDS = r"[^;&|`$()<>\\\n]+"
@@ -65,25 +55,20 @@ def server_text(name: str) -> str:
 
 def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:
     """The script that applies this playbook with these values; PlaybookError if a value is unfit."""
-    with located(playbook.path):
-        texts = Texts(playbook, variables)
-    tasks: list[Task] = []
-    files: dict[str, bytes] = {}
-    blocks = []
-    for task in playbook.tasks:
-        with located(playbook.path, task.place):
-            if not texts.wanted(task):
-                continue
-            tasks.append(task)
-            block = _Block(playbook, texts, task, len(tasks))
-            blocks.append(block.text())
-            files |= block.files
-    values = [f"{name}={shlex.quote(value)}" for value, name in texts.values.items()]
+    rendered = with_values(playbook, variables)
+    numbered = list(enumerate(rendered.tasks, start=1))
+    tasks = [one.task for one in rendered.tasks]
+    values = [f"{name}={shlex.quote(value)}" for name, value in rendered.values.items()]
+    blocks = ["\n".join(_block(one, number)) for number, one in numbered]
     return Script(
         playbook=playbook.name,
         tasks=tuple(task.name for task in tasks),
         text="\n".join([*values, *blocks]),
-        files=files,
+        files={
+            str(number): one.content
+            for number, one in numbered
+            if isinstance(one, RenderedFile) and one.content is not None
+        },
         secrets=playbook.secrets,
         longest=sum(map(_longest, tasks)),
     )
@@ -94,119 +79,65 @@ def _longest(task: Task) -> float:
     return guard + (task.timeout + 5) * (task.retries + 1) + task.delay * task.retries
 
 
-class _Block:
-    """The lines of one task."""
+def _block(one: RenderedRun | RenderedFile, number: int) -> Iterator[str]:
+    """A call of `task`, one assignment for each word that is not at its default, a call of `perform`."""
+    task = one.task
+    yield f"task {number} {shlex.quote(json.dumps(task.name))}"
+    if task.timeout != 300:
+        yield f"timeout={task.timeout:g}"
+    if task.retries:
+        yield f"retries={task.retries} delay={task.delay:g}"
+    yield from _run(one) if isinstance(one, RenderedRun) else _file(one, number)
+    yield "perform"
+    yield ""
 
-    def __init__(self, playbook: Playbook, texts: Texts, task: Task, number: int) -> None:
-        self._playbook = playbook
-        self._texts = texts
-        self._task = task
-        self._number = number
-        self.files: dict[str, bytes] = {}
 
-    def text(self) -> str:
-        """A call of `task`, one assignment for each word that is not at its default, a call of `perform`."""
-        task = self._task
-        lines = [f"task {self._number} {shlex.quote(json.dumps(task.name))}"]
-        lines += self._common()
-        match task:
-            case RunTask():
-                lines += self._run(task)
-            case DirectoryTask():
-                lines += self._directory(task)
-            case _:
-                lines += self._file(task)
-        return "\n".join([*lines, "perform", ""])
+def _run(run: RenderedRun) -> Iterator[str]:
+    yield f"text={shlex.quote(run.shell)}"
+    references = dict.fromkeys(_REFERENCE.findall(f"{run.unless}\n{run.shell}"))
+    if references:
+        yield f"values=({' '.join(map(_pair, references))})"
+    if run.user is not None:
+        yield f"user={shlex.quote(run.user)}"
+    if run.cwd is not None:
+        yield f"cwd={shlex.quote(run.cwd)}"
+    if run.env:
+        yield f"environment=({' '.join(_variable(*item) for item in run.env.items())})"
+    if run.creates is not None:
+        yield f"creates={shlex.quote(run.creates)}"
+    if run.unless:
+        yield f"unless={shlex.quote(run.unless)}"
+        if run.user is None and run.cwd is None and _is_plain_test(run.unless):
+            yield "plain=1"
+    yield from _result(run.task)
 
-    def _common(self) -> Iterator[str]:
-        task = self._task
-        if task.timeout != 300:
-            yield f"timeout={task.timeout:g}"
-        if task.retries:
-            yield f"retries={task.retries} delay={task.delay:g}"
 
-    def _run(self, task: RunTask) -> Iterator[str]:
-        shell = self._texts.shell("run", task.source)
-        unless = self._texts.shell("unless", task.unless) if task.unless else ""
-        yield f"text={shlex.quote(shell)}"
-        references = dict.fromkeys(_REFERENCE.findall(f"{unless}\n{shell}"))
-        if references:
-            yield f"values=({' '.join(map(_pair, references))})"
-        if task.user:
-            yield f"user={shlex.quote(self._account('user', task.user))}"
-        if task.cwd:
-            yield f"cwd={shlex.quote(self._plain('cwd', task.cwd))}"
-        environment = {**self._playbook.env, **task.env}
-        if environment:
-            yield f"environment=({' '.join(self._variable(*item) for item in environment.items())})"
-        if task.creates:
-            yield f"creates={shlex.quote(self._plain('creates', task.creates))}"
-        if unless:
-            yield f"unless={shlex.quote(unless)}"
-            if task.user is None and task.cwd is None and _is_plain_test(unless):
-                yield "plain=1"
-        yield from self._result(task)
+def _result(task: RunTask) -> Iterator[str]:
+    if task.registered:
+        yield f"register={task.registered}"
+    if not task.changes:
+        yield "changes=0"
+    if task.secret:
+        yield "quiet=1"
 
-    def _result(self, task: RunTask) -> Iterator[str]:
-        if task.registered:
-            yield f"register={task.registered}"
-        if not task.changes:
-            yield "changes=0"
-        if task.secret:
-            yield "quiet=1"
 
-    def _variable(self, name: str, text: str) -> str:
-        secret = secret_alone(text)
-        if secret is None:
-            return shlex.quote(f"{name}={self._plain('env', text)}")
-        return f'"{name}=${{secrets[{secret}]}}"'
+def _variable(name: str, value: str | Secret) -> str:
+    if isinstance(value, Secret):
+        return f'"{name}=${{secrets[{value.name}]}}"'
+    return shlex.quote(f"{name}={value}")
 
-    def _directory(self, task: DirectoryTask) -> Iterator[str]:
-        yield f"dest={shlex.quote(self._path('directory', task.source))} folder_only=1"
-        yield from self._owner(task, task.mode or "755")
 
-    def _file(self, task: FileTask) -> Iterator[str]:
-        content = self._content(task)
-        with_secrets = b"\0" in content and task.kind != "copy"
-        self.files[str(self._number)] = content
-        dest = self._path("dest", task.dest)
-        yield f"dest={shlex.quote(dest)} source={self._number}"
-        if with_secrets:
-            yield "with_secrets=1"
-        mode = task.mode or ("600" if with_secrets else "644")
-        if with_secrets and int(mode, 8) & 0o007:
-            raise Mistake(f"mode {mode} would let everybody read a secret", word="mode")
-        yield from self._owner(task, mode)
-        if task.keep:
-            yield f"keep_theirs={sha256(dest.encode()).hexdigest()[:32]}"
-
-    def _owner(self, task: FileTask | DirectoryTask, mode: str) -> Iterator[str]:
-        owner = self._account("owner", task.owner or task.user or "root")
-        yield f"user={shlex.quote(self._account('user', task.user or owner))}"
-        yield f"owner={shlex.quote(owner)} access={mode}"
-        if task.group:
-            yield f"group_name={shlex.quote(self._account('group', task.group))}"
-
-    def _content(self, task: FileTask) -> bytes:
-        if isinstance(task, CopyTask):
-            return read_copy(self._playbook, task)
-        text = task.source if isinstance(task, ContentTask) else read_template(self._playbook, task)
-        return self._texts.file(task.kind, text).encode("utf-8")
-
-    def _plain(self, word: str, text: str) -> str:
-        return self._texts.plain(word, text)
-
-    def _path(self, word: str, text: str) -> str:
-        path = self._plain(word, text)
-        if not path.startswith("/") or path.endswith("/"):
-            raise Mistake(f"{word} is an absolute path, not {path!r}", word=word)
-        return path
-
-    def _account(self, word: str, text: str) -> str:
-        name = self._plain(word, text)
-        if not _ACCOUNT.fullmatch(name):
-            raise Mistake(f"{name!r} is no account's name", word=word)
-        return name
+def _file(file: RenderedFile, number: int) -> Iterator[str]:
+    source = "folder_only=1" if file.content is None else f"source={number}"
+    yield f"dest={shlex.quote(file.dest)} {source}"
+    if file.with_secrets:
+        yield "with_secrets=1"
+    yield f"user={shlex.quote(file.user)}"
+    yield f"owner={shlex.quote(file.owner)} access={file.mode}"
+    if file.group:
+        yield f"group_name={shlex.quote(file.group)}"
+    if not isinstance(file.task, DirectoryTask) and file.task.keep:
+        yield f"keep_theirs={sha256(file.dest.encode()).hexdigest()[:32]}"
 
 
 def _is_plain_test(unless: str) -> bool:

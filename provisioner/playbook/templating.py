@@ -1,18 +1,19 @@
-"""The Jinja texts of a playbook: checked before anything runs, and rendered so that no value becomes code."""
+"""The texts of a playbook with values in them, so that no value becomes code."""
 
 import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 from provisioner.playbook.datum import datum
-from provisioner.playbook.mistakes import Mistake
+from provisioner.playbook.mistakes import Mistake, located
 from provisioner.playbook.model import (
     ContentTask,
     CopyTask,
     DirectoryTask,
+    FileTask,
     Playbook,
     RunTask,
     Task,
@@ -20,35 +21,73 @@ from provisioner.playbook.model import (
 )
 from provisioner.textfiles import UnreadableText, text_at
 
-_JINJA = re.compile(r"\{[{%#]")
+JINJA = re.compile(r"\{[{%#]")
 _SECRET_ALONE = re.compile(r"\{\{\s*secret\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
-_SHELL_WORDS = ("run", "unless")
-_PLAIN_WORDS = ("user", "creates", "cwd", "dest", "owner", "group", "directory")
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
-def check_task(playbook: Playbook, task: Task) -> None:
-    """Mistake for the first text with an undeclared name, or a value where it could become code."""
-    for word, text in _texts_of(playbook, task):
-        if word == "when" or _JINJA.search(text):
-            # A template is a file of its own, whose lines are counted by themselves.
-            with _in_template(task.source) if word == "template" else nullcontext():
-                _check(playbook, word, text)
+@dataclass(frozen=True)
+class Secret:
+    """The secret of this name, where a text would stand."""
+
+    name: str
 
 
-def secret_alone(text: str) -> str | None:
-    """The name of the secret that is all there is in this text."""
-    found = _SECRET_ALONE.fullmatch(text.strip())
-    return found[1] if found else None
+@dataclass(frozen=True)
+class RenderedRun:
+    """What a run task does; `shell` and `unless` refer to values and secrets as shell variables."""
+
+    task: RunTask
+    shell: str
+    unless: str
+    user: str | None
+    cwd: str | None
+    creates: str | None
+    env: Mapping[str, str | Secret]
 
 
-class Texts:
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file, or a directory (`content` is None); secrets stand in the content as names between NUL bytes."""
+
+    task: FileTask | DirectoryTask
+    dest: str
+    content: bytes | None = field(repr=False)
+    with_secrets: bool
+    user: str
+    owner: str
+    group: str | None
+    mode: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The tasks that are wanted; `values` are those that shell texts refer to, by their variables' names."""
+
+    tasks: tuple[RenderedRun | RenderedFile, ...]
+    values: Mapping[str, str]
+
+
+def with_values(playbook: Playbook, variables: Mapping[str, object]) -> Rendered:
+    """All texts of the playbook, rendered; PlaybookError if a value is unfit."""
+    with located(playbook.path):
+        renderer = _Renderer(playbook, variables)
+    tasks: list[RenderedRun | RenderedFile] = []
+    for task in playbook.tasks:
+        with located(playbook.path, task.place):
+            if renderer.wanted(task):
+                tasks.append(renderer.task(task))
+    return Rendered(tuple(tasks), {name: value for value, name in renderer.values.items()})
+
+
+class _Renderer:
     """Renders one playbook's texts with one set of values."""
 
     def __init__(self, playbook: Playbook, variables: Mapping[str, object]) -> None:
-        self._secrets = playbook.secrets
+        self._playbook = playbook
         self._variables = _complete(playbook, variables)
         self.values: dict[str, str] = {}
-        """What shell texts refer to: the value to the name of its shell variable."""
+        """The value to the name of its shell variable."""
 
     def wanted(self, task: Task) -> bool:
         """What the task's `when` says."""
@@ -57,23 +96,91 @@ class Texts:
         rendered = self._render("when", "{% if " + task.when + " %}yes{% endif %}", {})
         return rendered == "yes"
 
-    def plain(self, word: str, text: str) -> str:
+    def task(self, task: Task) -> RenderedRun | RenderedFile:
+        match task:
+            case RunTask():
+                return self._run(task)
+            case DirectoryTask():
+                dest = self._path("directory", task.source)
+                return self._owned(task, dest, None, task.mode or "755", with_secrets=False)
+            case _:
+                return self._file(task)
+
+    def _run(self, task: RunTask) -> RenderedRun:
+        return RenderedRun(
+            task=task,
+            shell=self._shell("run", task.source),
+            unless=self._shell("unless", task.unless or ""),
+            user=self._account("user", task.user) if task.user else None,
+            cwd=self._plain("cwd", task.cwd) if task.cwd else None,
+            creates=self._plain("creates", task.creates) if task.creates else None,
+            env={name: self._env(text) for name, text in {**self._playbook.env, **task.env}.items()},
+        )
+
+    def _env(self, text: str) -> str | Secret:
+        alone = _SECRET_ALONE.fullmatch(text.strip())
+        return Secret(alone[1]) if alone else self._plain("env", text)
+
+    def _file(self, task: FileTask) -> RenderedFile:
+        content = self._content(task)
+        with_secrets = b"\0" in content and not isinstance(task, CopyTask)
+        mode = task.mode or ("600" if with_secrets else "644")
+        if with_secrets and int(mode, 8) & 0o007:
+            raise Mistake(f"mode {mode} would let everybody read a secret", word="mode")
+        return self._owned(task, self._path("dest", task.dest), content, mode, with_secrets=with_secrets)
+
+    def _content(self, task: FileTask) -> bytes:
+        if isinstance(task, CopyTask):
+            return read_copy(self._playbook, task)
+        text = task.source if isinstance(task, ContentTask) else read_template(self._playbook, task)
+        if "\0" in text:
+            raise Mistake("the template has a NUL in it", word=task.kind)
+        secrets = {name: f"\0{name}\0" for name in self._playbook.secrets}
+        return self._render(task.kind, text, {"quote": shlex.quote}, secrets).encode("utf-8")
+
+    def _owned(
+        self,
+        task: FileTask | DirectoryTask,
+        dest: str,
+        content: bytes | None,
+        mode: str,
+        *,
+        with_secrets: bool,
+    ) -> RenderedFile:
+        owner = self._account("owner", task.owner or task.user or "root")
+        return RenderedFile(
+            task=task,
+            dest=dest,
+            content=content,
+            with_secrets=with_secrets,
+            user=self._account("user", task.user or owner),
+            owner=owner,
+            group=self._account("group", task.group) if task.group else None,
+            mode=mode,
+        )
+
+    def _path(self, word: str, text: str) -> str:
+        path = self._plain(word, text)
+        if not path.startswith("/") or path.endswith("/"):
+            raise Mistake(f"{word} is an absolute path, not {path!r}", word=word)
+        return path
+
+    def _account(self, word: str, text: str) -> str:
+        name = self._plain(word, text)
+        if not _ACCOUNT.fullmatch(name):
+            raise Mistake(f"{name!r} is no account's name", word=word)
+        return name
+
+    def _plain(self, word: str, text: str) -> str:
         """A text that is no shell text: a path, a name, the value of an environment variable."""
         rendered = self._render(word, text, {"quote": shlex.quote})
         if "\0" in rendered:
             raise Mistake(f"{word} has a NUL in it", word=word)
         return rendered
 
-    def file(self, word: str, text: str) -> str:
-        """A file's content; a secret stands in it as its name between two NUL bytes."""
-        if "\0" in text:
-            raise Mistake("the template has a NUL in it", word=word)
-        secrets = {name: f"\0{name}\0" for name in self._secrets}
-        return self._render(word, text, {"quote": shlex.quote}, secrets)
-
-    def shell(self, word: str, text: str) -> str:
+    def _shell(self, word: str, text: str) -> str:
         """A shell text; values and secrets stand in it as references to shell variables."""
-        secrets = {name: f'"$secret_{name}"' for name in self._secrets}
+        secrets = {name: f'"$secret_{name}"' for name in self._playbook.secrets}
         return self._render(word, text, {"quote": self._refer}, secrets)
 
     def _refer(self, value: object) -> str:
@@ -86,11 +193,11 @@ class Texts:
     def _render(
         self, word: str, text: str, filters: Mapping[str, Any], secrets: Mapping[str, str] | None = None
     ) -> str:
-        if not _JINJA.search(text):
+        if not JINJA.search(text):
             return text
         from jinja2 import TemplateError
 
-        environment = _environment()
+        environment = jinja()
         environment.filters.update(filters)
         try:
             return str(environment.from_string(text).render(self._variables, secret=secrets or {}))
@@ -139,25 +246,6 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _texts_of(playbook: Playbook, task: Task) -> Iterator[tuple[str, str]]:
-    """Every text of a task with its word; a template file's content under "template"."""
-    if task.when is not None:
-        yield "when", task.when
-    match task:
-        case RunTask() | ContentTask() | DirectoryTask():
-            yield task.kind, task.source
-        case TemplateTask():
-            yield "template", read_template(playbook, task)
-        case CopyTask():
-            read_copy(playbook, task)
-    for word in ("user", "creates", "unless", "cwd", "dest", "owner", "group"):
-        text = getattr(task, word, None)
-        if text is not None:
-            yield word, text
-    for text in (*playbook.env.values(), *(task.env.values() if isinstance(task, RunTask) else ())):
-        yield "env", text
-
-
 def read_template(playbook: Playbook, task: TemplateTask) -> str:
     """The template's text; Mistake if there is none."""
     try:
@@ -176,7 +264,8 @@ def read_copy(playbook: Playbook, task: CopyTask) -> bytes:
         raise Mistake(str(problem), word="copy") from None
 
 
-def _environment() -> Any:
+def jinja() -> Any:
+    """Jinja as playbooks use it."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -187,62 +276,3 @@ def _environment() -> Any:
     environment.filters["quote"] = shlex.quote
     environment.filters["datum"] = datum
     return environment
-
-
-@contextmanager
-def _in_template(source: str) -> Iterator[None]:
-    try:
-        yield
-    except Mistake as mistake:
-        raise Mistake(f"{source}, line {mistake.line}: {mistake.cause}", word="template") from None
-
-
-def _check(playbook: Playbook, word: str, text: str) -> None:
-    from jinja2 import TemplateSyntaxError, meta
-
-    environment = _environment()
-    try:
-        tree = environment.parse("{% if " + text + " %}{% endif %}" if word == "when" else text)
-    except TemplateSyntaxError as problem:
-        raise Mistake(problem.message or "not Jinja", word=word, line=problem.lineno) from None
-    known = {*playbook.variables, "secret", *environment.globals}
-    unknown = sorted(meta.find_undeclared_variables(tree) - known)
-    if unknown:
-        raise Mistake(f"“{unknown[0]}” is not declared in variables", word=word, line=1)
-    for cause, line in _misuses(playbook, word, tree):
-        raise Mistake(cause, word=word, line=line)
-
-
-def _misuses(playbook: Playbook, word: str, tree: Any) -> Iterator[tuple[str, int]]:
-    """Where a value could become code, or a secret could get into a text."""
-    from jinja2 import nodes
-
-    rightly: set[int] = set()
-    for output in tree.find_all(nodes.Output):
-        for child in output.nodes:
-            secret = _secret_of(child)
-            if secret is not None:
-                rightly.add(id(child.node))
-                if secret not in playbook.secrets:
-                    yield f"“{secret}” is not declared in secrets", child.lineno
-                elif word in _PLAIN_WORDS or word == "when":
-                    yield f"a secret may not stand in “{word}”", child.lineno
-            elif word in _SHELL_WORDS and not _harmless(child):
-                yield "a value in a shell text ends in “| quote”", child.lineno
-    for name in tree.find_all(nodes.Name):
-        if name.name == "secret" and id(name) not in rightly:
-            yield "a secret stands alone, as {{ secret.NAME }}, without a filter or a condition", name.lineno
-
-
-def _secret_of(node: Any) -> str | None:
-    from jinja2 import nodes
-
-    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "secret":
-        return str(node.attr)
-    return None
-
-
-def _harmless(node: Any) -> bool:
-    from jinja2 import nodes
-
-    return isinstance(node, nodes.TemplateData) or (isinstance(node, nodes.Filter) and node.name == "quote")
