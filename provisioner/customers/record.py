@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from pydantic.alias_generators import to_camel
 
 from provisioner import timestamps
@@ -17,6 +17,8 @@ Moment = Annotated[
 
 
 CLOCK_SET_BACK = "clock_set_back"
+_OLDER_EMAILS = "letters"
+"""What older versions called `setup.emails`."""
 
 
 class _Part(BaseModel):
@@ -151,7 +153,7 @@ class Setup(_Part):
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     waiting: WaitingFor | None = None
-    letters: tuple[SentEmail, ...] = ()
+    emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", _OLDER_EMAILS))
 
 
 class Note(_Part):
@@ -197,7 +199,7 @@ class Record:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         """`data` is what the store holds; InputError with every field that is wrong."""
-        self._data: dict[str, Any] = dict(data)
+        self._data: dict[str, Any] = _with_present_names(data)
         self._customer: Customer | None = _check(self._data)
 
     @property
@@ -207,7 +209,7 @@ class Record:
 
     @data.setter
     def data(self, data: Mapping[str, Any]) -> None:
-        changed = dict(data)
+        changed = _with_present_names(data)
         self._customer = _check(changed, "change the record")
         self._data = changed
 
@@ -278,6 +280,21 @@ def _latest(customer: Customer) -> str | None:
         events = events[corrected[-1] :]
         notes = [moment for moment in notes if not timestamps.went_back(moment)]
     return max([*events, *notes], key=timestamps.order, default=None)
+
+
+def _with_present_names(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with what older versions have noted under `setup.letters` in `setup.emails`."""
+    setup = data.get("setup")
+    if not isinstance(setup, dict) or _OLDER_EMAILS not in setup:
+        return dict(data)
+    older, emails = setup[_OLDER_EMAILS], setup.get("emails", [])
+    if isinstance(older, list) and isinstance(emails, list):
+        emails = [*older, *(one for one in emails if one not in older)]
+    elif "emails" not in setup:
+        emails = older
+    others = {key: value for key, value in setup.items() if key != "emails"}
+    renamed = {("emails" if key == _OLDER_EMAILS else key): value for key, value in others.items()}
+    return {**data, "setup": {**renamed, "emails": emails}}
 
 
 def json_schema() -> dict[str, Any]:

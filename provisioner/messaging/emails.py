@@ -86,18 +86,18 @@ class Emails:
         email = self.compose(name)
         elsewhere = _sent_elsewhere(work.customer, reason)
         begun = {"reason": reason, "to": to, "begunAt": timestamps.now()}
-        before = [_document(one) for one in work.customer.setup.letters]
-        work.write({"setup.letters": _emails_with(work.customer, begun, reason)})
+        before = [_document(one) for one in work.customer.setup.emails]
+        work.write({"setup.emails": _emails_with(work.customer, begun, reason)})
         try:
             mailer.send(to, email)
         except MailUncertain:
             raise
         except MailError:
-            work.write({"setup.letters": before})
+            work.write({"setup.emails": before})
             raise
         sent = _emails_with(work.customer, {**begun, "sentAt": timestamps.now()}, reason)
         earlier = f" (an earlier one went to {elsewhere})" if elsewhere else ""
-        work.record(f"{name}_sent", f"E-mail to {to}: {email.subject}{earlier}", {"setup.letters": sent})
+        work.record(f"{name}_sent", f"E-mail to {to}: {email.subject}{earlier}", {"setup.emails": sent})
         return email
 
     def remind(self, of_what: str) -> None:
@@ -118,8 +118,8 @@ class Emails:
     def forget(self, *reasons: str) -> None:
         """As if nothing had gone out for these reasons, or those that begin with them."""
         kept = without(self.work.customer, *reasons)
-        if len(kept) < len(self.work.customer.setup.letters):
-            self.work.write({"setup.letters": kept})
+        if len(kept) < len(self.work.customer.setup.emails):
+            self.work.write({"setup.emails": kept})
 
 
 def particulars(customer: Customer) -> dict[str, object]:
@@ -131,14 +131,14 @@ def particulars(customer: Customer) -> dict[str, object]:
 
 
 def without(customer: Customer, *reasons: str) -> list[dict[str, Any]]:
-    """The field `setup.letters` without those for these reasons, or for those that begin with them."""
-    return [_document(one) for one in customer.setup.letters if not one.reason.startswith(reasons)]
+    """The field `setup.emails` without those for these reasons, or for those that begin with them."""
+    return [_document(one) for one in customer.setup.emails if not one.reason.startswith(reasons)]
 
 
 def known_email(customer: Customer, reason: str) -> SentEmail | None:
     """What was noted of an e-mail for this reason to the customer's address of today."""
     return next(
-        (one for one in customer.setup.letters if one.reason == reason and _is_to(one, customer)), None
+        (one for one in customer.setup.emails if one.reason == reason and _is_to(one, customer)), None
     )
 
 
@@ -155,7 +155,7 @@ def uncertain(customer: Customer, needless: Container[str] = ()) -> list[str]:
     """
     if customer.setup.status == "complete":
         return []
-    begun = [one for one in customer.setup.letters if one.sent_at is None and _is_to(one, customer)]
+    begun = [one for one in customer.setup.emails if one.sent_at is None and _is_to(one, customer)]
     names = (one.reason.split()[0] for one in begun)
     return [name for name in dict.fromkeys(names) if name not in needless]
 
@@ -167,13 +167,13 @@ def _is_to(email: SentEmail, customer: Customer) -> bool:
 
 def _sent_elsewhere(customer: Customer, reason: str) -> str | None:
     """The address to which the last e-mail for this reason went, if that is not the customer's any more."""
-    others = [one for one in customer.setup.letters if one.reason == reason and not _is_to(one, customer)]
+    others = [one for one in customer.setup.emails if one.reason == reason and not _is_to(one, customer)]
     return others[-1].to if others else None
 
 
 def _emails_with(customer: Customer, email: Mapping[str, str], reason: str) -> list[Mapping[str, Any]]:
-    """The field `setup.letters` with this email in the place of the one for its reason and address."""
-    noted = customer.setup.letters
+    """The field `setup.emails` with this email in the place of the one for its reason and address."""
+    noted = customer.setup.emails
     others = [_document(one) for one in noted if one.reason != reason or not _is_to(one, customer)]
     return [*others, email]
 

@@ -138,7 +138,7 @@ class Aftermath:
             if len(said) != len(set(said)):
                 yield f"somebody was told a thing twice: {said}"
         if self.managed:
-            begun = {letter.reason for letter in customer.setup.letters if letter.sent_at is None}
+            begun = {email.reason for email in customer.setup.emails if email.sent_at is None}
             excused = any(life.code not in (0, 3) or _UNCERTAIN in life.said for life in self.lives)
             for name in _missing(person):
                 if name not in begun or not excused:

@@ -139,7 +139,7 @@ _paths = st.sampled_from(
     [
         *("id", "email", "name", "signupDate", "status", "subscription", "setup", "notes", "timeline"),
         *("setup.status", "setup.waiting", "setup.waiting.since", "setup.waiting.for", "setup.droplet"),
-        *("setup.droplet.id", "setup.messaging", "setup.messaging.botToken", "setup.letters", "zebra"),
+        *("setup.droplet.id", "setup.messaging", "setup.messaging.botToken", "setup.emails", "zebra"),
         *("notes.0", "notes.0.timestamp", "timeline.0.timestamp", "timeline.1.event", "metadata.x"),
     ]
 )

@@ -305,3 +305,32 @@ def test_the_document_is_validated_once_for_each_change(monkeypatch: pytest.Monk
     record.data = {**record.data, "name": "z"}
     assert record.customer.name == "z"
     assert len(checks) == 4
+
+
+OLDER = {"reason": "contact", "to": "a@example.com", "sentAt": "2026-01-30T05:54:00Z"}
+NEWER = {"reason": "ready", "to": "a@example.com", "begunAt": "2026-01-31T05:54:00Z"}
+
+
+def test_emails_that_an_older_version_noted_are_sent_emails_under_the_present_name() -> None:
+    setup = {"status": "in_progress", "letters": [OLDER], "zebra": 1}
+    record = Record({**documented(), "setup": setup})
+
+    assert [(one.reason, one.sent_at) for one in record.customer.setup.emails] == [
+        ("contact", "2026-01-30T05:54:00Z")
+    ]
+    assert record.data["setup"] == {"status": "in_progress", "emails": [OLDER], "zebra": 1}
+    assert list(record.data["setup"]) == ["status", "emails", "zebra"], "each stays in its place"
+    assert setup["letters"] == [OLDER], "what was handed in stays as it is"
+    record.set("setup.emails", [*record.get("setup.emails"), NEWER])
+    assert record.data["setup"]["emails"] == [OLDER, NEWER]
+
+
+def test_what_two_versions_have_noted_in_turn_is_together() -> None:
+    record = Record({**documented(), "setup": {"emails": [NEWER, OLDER], "letters": [OLDER]}})
+    assert record.data["setup"] == {"emails": [OLDER, NEWER]}
+
+
+@pytest.mark.parametrize("wrong", ["x", None, {"reason": "contact"}, [{"to": "a@example.com"}]])
+def test_emails_of_an_older_version_that_are_no_emails_are_named(wrong: object) -> None:
+    with pytest.raises(InputError, match=r"setup\.(emails|letters)"):
+        Record({**documented(), "setup": {"letters": wrong}})

@@ -144,7 +144,7 @@ def test_without_a_mail_server_nothing_is_noted() -> None:
 
     assert emails_to(work).send("ready") is False
     assert work.events == []
-    assert work.customer.setup.letters == ()
+    assert work.customer.setup.emails == ()
 
 
 def _dying_at(event: str) -> Any:
@@ -159,7 +159,7 @@ def test_emails_that_may_not_have_gone_out_are_known_as_long_as_they_matter() ->
     record = new_record()
     begun = [{"reason": reason, "begunAt": "2026-11-25T10:00:00Z"} for reason in _BEGUN]
     sent = {"reason": "handover", "begunAt": "2026-11-25T10:00:00Z", "sentAt": "2026-11-25T10:00:01Z"}
-    record.set("setup.letters", [*begun, sent])
+    record.set("setup.emails", [*begun, sent])
 
     assert emails.uncertain(record.customer) == ["contact", "reminder", "ready"]
 

@@ -93,8 +93,8 @@ def _changes(record: Record, username: str | None, had: Person | None) -> dict[s
     customer = record.customer
     changes = {path: value for path, value in _CLEARED.items() if record.get(path) not in (None, value)}
     kept = emails.without(customer, *_EMAILS)
-    if len(kept) < len(customer.setup.letters):
-        changes["setup.letters"] = kept
+    if len(kept) < len(customer.setup.emails):
+        changes["setup.emails"] = kept
     if customer.setup.waiting is not None:
         # Whatever it is, it is about messages: nothing else waits for anybody.
         changes["setup.waiting"] = None

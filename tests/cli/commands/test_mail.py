@@ -113,7 +113,7 @@ def test_a_letter_is_sent_by_hand_once_to_each_address(
         f"E-mail to {ADA}: {subject}",
         f"E-mail to {new}: {subject} (an earlier one went to {ADA})",
     ]
-    assert [letter.to for letter in customer.setup.letters] == [ADA, new]
+    assert [email.to for email in customer.setup.emails] == [ADA, new]
 
 
 def test_the_link_that_a_letter_needs_is_made_first(
@@ -173,7 +173,7 @@ def test_what_cannot_be_sent_says_why(
     monkeypatch.setenv("SMTP_URL", "smtp://127.0.0.1:9")
     failed = invoke("mail", "send", "contact", ADA)
     assert failed.code == 1
-    assert workspace.store().read(ADA).customer.setup.letters == ()
+    assert workspace.store().read(ADA).customer.setup.emails == ()
 
     with workspace.store().claim(ADA, doing="provision"):
         assert invoke("mail", "send", "contact", ADA).code == 4

@@ -249,3 +249,28 @@ def test_an_address_outside_ascii_is_found_however_it_is_spelled(
     assert store.read(typed).customer.email == stored
     with pytest.raises(InputError, match="there already"):
         store.add(new_record(SignUp(typed, "sub_2")))
+
+
+def test_a_file_of_an_older_version_is_healthy_and_gets_the_present_names_when_it_is_written(
+    store: FileStore, active: Path
+) -> None:
+    older = documented()
+    sent = {"reason": "ready", "to": older["email"], "sentAt": "2026-01-30T05:54:00Z"}
+    older["setup"]["letters"] = [sent]
+    path = write_old(active, older)
+    path.chmod(0o600)
+    before = path.read_bytes()
+
+    (listed,) = [listing.customer for listing in store.all() if listing.customer]
+    assert [one.sent_at for one in listed.setup.emails] == [sent["sentAt"]]
+    assert [finding.problem for finding in store.check().findings if "letters" in finding.problem] == []
+    with store.edit(older["email"]):
+        pass
+    assert path.read_bytes() == before, "who changes nothing writes nothing"
+
+    with store.edit(older["email"]) as record:
+        record.add_note("x")
+
+    written = json.loads(only_file(active).read_text())["setup"]
+    assert (written["emails"], "letters" in written) == ([sent], False)
+    assert store.read(older["email"]).customer.setup.emails == listed.setup.emails

@@ -402,7 +402,7 @@ def test_a_letter_that_an_older_record_has_is_not_sent_again(stage: Stage) -> No
     stage.sign_up()
     stage.run()
     stage.mailbox.clear()
-    stage.change(ADA, **{"setup.letters": [{"reason": "contact", "sentAt": _hours_ago(2)}]})
+    stage.change(ADA, **{"setup.emails": [{"reason": "contact", "sentAt": _hours_ago(2)}]})
 
     stage.run()
 
@@ -443,10 +443,10 @@ def _correct_address(stage: Stage, old: str, new: str) -> None:
 
 def _let_hours_go_by(stage: Stage, hours: float) -> None:
     """Since the wait began, and since the e-mail that told them."""
-    noted = stage.workspace.store().read(ADA).get("setup.letters")
+    noted = stage.workspace.store().read(ADA).get("setup.emails")
     told = [{**email, "sentAt": _hours_ago(hours)} for email in noted if email["reason"] == "contact"]
     others = [email for email in noted if email["reason"] != "contact"]
-    stage.change(ADA, **{"setup.waiting.since": _hours_ago(hours), "setup.letters": [*told, *others]})
+    stage.change(ADA, **{"setup.waiting.since": _hours_ago(hours), "setup.emails": [*told, *others]})
 
 
 def _read_updates(stage: Stage) -> None:

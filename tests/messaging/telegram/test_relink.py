@@ -96,7 +96,7 @@ def test_nothing_of_the_stranger_stays_and_history_does(stage: Stage) -> None:
         (),
     )
     assert (handoff.completed, handoff.onboarding_message_sent, handoff.message_id) == (False, False, None)
-    assert customer.setup.letters == ()
+    assert customer.setup.emails == ()
     assert customer.timeline[:-1] == before.timeline
     assert customer.setup.droplet == before.setup.droplet
 
