@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from provisioner.errors import SettingsError
+from provisioner.filesystem.textfiles import read_text
 from provisioner.secrets import passwords_in
-from provisioner.textfiles import read_text
+from provisioner.validation import Complaint, complaints
 
 ALLOW_PLAINTEXT = "PROVISIONER_ALLOW_PLAINTEXT"
 """Set to 1 in the process's environment, never in `.env`, which may be another's: plain http is allowed."""
@@ -318,22 +319,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _explained(problem: ValidationError) -> SettingsError:
-    # The input is left out of the text: it may be a secret.
-    lines = [
-        _said(error["loc"], error["type"], error["msg"]) for error in problem.errors(include_input=False)
-    ]
-    return SettingsError("read the settings", cause="; ".join(lines), hint="correct provisioner.toml or .env")
+    said = "; ".join(map(_said, complaints(problem)))
+    return SettingsError("read the settings", cause=said, hint="correct provisioner.toml or .env")
 
 
-def _said(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = ".".join(str(part) for part in location)
-    if kind == "extra_forbidden":
-        near = nearest(name, _names_in_toml())
-        return f"{name}: there is no such setting" + (f"; did you mean {near}?" if near else "")
-    return f"{FROM_ENVIRONMENT.get(name, name)}: {_WORDS.get(kind) or message.removeprefix('Value error, ')}"
-
-
-_WORDS = {"string_pattern_mismatch": "does not look right", "finite_number": "must be a finite number"}
+def _said(one: Complaint) -> str:
+    if one.kind == "extra_forbidden":
+        near = nearest(one.where, _names_in_toml())
+        return f"{one.where}: there is no such setting" + (f"; did you mean {near}?" if near else "")
+    return f"{FROM_ENVIRONMENT.get(one.where, one.where)}: {one.text}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

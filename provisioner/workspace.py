@@ -16,8 +16,8 @@ from provisioner.customers.files.file_names import ACTIVE, ARCHIVE
 from provisioner.errors import SettingsError
 from provisioner.failpoints import failpoint
 from provisioner.filesystem.durable import PRIVATE_FILE, PRIVATE_FOLDER, Files, explained, refused
+from provisioner.filesystem.textfiles import read_text
 from provisioner.printable import command
-from provisioner.textfiles import read_text
 
 if TYPE_CHECKING:
     from provisioner.customers.store import CustomerStore

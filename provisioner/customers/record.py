@@ -10,6 +10,7 @@ from provisioner import timestamps
 from provisioner.customers import fields
 from provisioner.customers.lifecycle import SetupStatus, Status
 from provisioner.errors import InputError
+from provisioner.validation import explain
 
 Moment = Annotated[
     str, Field(pattern=timestamps.PATTERN, description="ISO-8601 in UTC: 2026-01-29T05:54:00Z")
@@ -303,41 +304,8 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def explain(problem: ValidationError) -> str:
-    """Every field that is wrong, in one line and without its value, which may be a secret."""
-    return "; ".join(
-        f"{_place(error['loc'])} {_wrong(error['type'], error['msg'])}"
-        for error in problem.errors(include_input=False, include_url=False)
-    )
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "the document"
-
-
 def _check(data: Mapping[str, Any], doing: str = "read the record") -> Customer:
     try:
         return Customer.model_validate(data)
     except ValidationError as problem:
-        raise InputError(doing, cause=explain(problem)) from None
-
-
-_WORDS = {
-    "missing": "is missing",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "model_type": "must be a group of fields",
-    "tuple_type": "must be a list",
-    "greater_than_equal": "must not be negative",
-}
-
-
-def _wrong(kind: str, message: str) -> str:
-    if kind == "string_pattern_mismatch" and timestamps.PATTERN in message:
-        return "must be a time in UTC such as 2026-01-29T05:54:00Z"
-    if kind == "literal_error":
-        return f"must be {message.removeprefix('Input should be ')}"
-    if kind == "string_pattern_mismatch":
-        return "does not look right"
-    return _WORDS.get(kind, f"is wrong ({message})")
+        raise InputError(doing, cause=explain(problem, "the document")) from None

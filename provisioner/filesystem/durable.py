@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provisioner.errors import RecordError
 from provisioner.failpoints import failpoint
-from provisioner.textfiles import LARGEST_BYTES
+from provisioner.filesystem.textfiles import LARGEST_BYTES
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.errors import PlaybookError
+from provisioner.filesystem.textfiles import UnreadableText, text_at
 from provisioner.playbook.mistakes import Mistake, Place, located
 from provisioner.playbook.model import CHECKED_TASK, TASK_WORDS, Head, Kind, Playbook, Task
-from provisioner.textfiles import UnreadableText, text_at
 from provisioner.workspace import shipped
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

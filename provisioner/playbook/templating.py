@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from provisioner.filesystem.textfiles import UnreadableText, text_at
 from provisioner.playbook.datum import datum
 from provisioner.playbook.mistakes import Mistake, located
 from provisioner.playbook.model import (
@@ -19,7 +20,6 @@ from provisioner.playbook.model import (
     Task,
     TemplateTask,
 )
-from provisioner.textfiles import UnreadableText, text_at
 
 JINJA = re.compile(r"\{[{%#]")
 _SECRET_ALONE = re.compile(r"\{\{\s*secret\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")

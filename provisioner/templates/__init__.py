@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from provisioner.errors import InputError
-from provisioner.textfiles import read_text
+from provisioner.filesystem.textfiles import read_text
 
 SHIPPED = Path(__file__).parent
 

@@ -59,6 +59,8 @@ def _add(
     """
     from pydantic import ValidationError
 
+    from provisioner.validation import explain
+
     values = dict(_parameter(text) for text in params or ())
     try:
         fault = the_sandbox().fault(
@@ -71,9 +73,7 @@ def _add(
             **values,
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "fault"
-        raise InputError("add the fault", cause=f"{where}: {first['msg']}") from None
+        raise InputError("add the fault", cause=explain(error, "fault")) from None
     return Response(Told([_line(fault)]))
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from provisioner.textfiles import UnreadableText, decoded
+from provisioner.filesystem.textfiles import UnreadableText, decoded
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -17,6 +17,7 @@ from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.control.assembly import Assembly
 from provisioner.sandbox.control.people import people_routes
 from provisioner.sandbox.faults.rules import Rule
+from provisioner.validation import explain
 
 Reply = Callable[[Request], Awaitable[Response]]
 
@@ -162,10 +163,5 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ValidationError)
-    complaints = [
-        f"{'.'.join(str(part) for part in one['loc']) or 'value'}: {one['msg']}"
-        for one in error.errors(include_url=False, include_input=False)
-    ]
-    return JSONResponse(
-        {"doing": "change the sandbox", "whom": None, "cause": "; ".join(complaints), "hint": None}, 422
-    )
+    said = {"doing": "change the sandbox", "whom": None, "cause": explain(error), "hint": None}
+    return JSONResponse(said, 422)

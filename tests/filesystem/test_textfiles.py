@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioner import textfiles
 from provisioner.errors import InputError, PlaybookError, SettingsError
+from provisioner.filesystem import textfiles
+from provisioner.filesystem.textfiles import read_text
 from provisioner.playbook.load import parse_playbook
 from provisioner.settings import load_settings
 from provisioner.templates import render_text
-from provisioner.textfiles import read_text
 
 BOM = b"\xef\xbb\xbf"
 PLAYBOOK = """\
