@@ -1,4 +1,4 @@
-"""The command line as typer builds it, with what typer has no word for."""
+"""The command line as typer builds it, with what typer cannot express."""
 
 import copy
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context, Parameter
 
 _ELSEWHERE = frozenset({"sandbox", "demo", "init", "completion"})
-"""Commands that work in no workspace, or make one."""
+"""Commands that need no workspace, or create one."""
 
 
 class _PlainArgument(TyperArgument):
-    """One whose help says its name without the type that Python has for it."""
+    """An argument whose help shows its name without a Python type."""
 
     def display_type_rich(self, ctx: "Context") -> str | None:  # noqa: ARG002 - as in its base
         return None
 
 
 def command_line(app: "typer.Typer") -> "Command":
-    """The whole of it: `--workspace` may stand behind a command, too, and no help has Python's types."""
+    """All commands; `--workspace` is accepted after a command too, and no help shows Python types."""
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     workspace = _after_the_command(root)
@@ -48,7 +48,7 @@ def _leaves(command: "Command") -> "Iterator[Command]":
 
 
 def _after_the_command(root: TyperGroup) -> "Parameter":
-    """The option that stands in front of all commands, for each one; shown in front only."""
+    """The global option, for each command; shown in the top help only."""
     option: Any = copy.copy(next(one for one in root.params if one.name == "workspace"))
     option.hidden = True
     option.expose_value = False

@@ -1,4 +1,4 @@
-"""What the options in front of the command decide, for the commands."""
+"""The choices of the options before the command, for the commands."""
 
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,7 +13,7 @@ _explicit: ContextVar[Path | None] = ContextVar("explicit_workspace", default=No
 
 
 def choose_workspace(folder: Path | None) -> None:
-    """Remember what `--workspace` named."""
+    """Remember the folder that `--workspace` names."""
     _explicit.set(folder)
     choose_everywhere(*(("--workspace", str(folder)) if folder is not None else ()))
 

@@ -1,4 +1,4 @@
-"""The way in: one command line, and every error as one short block with its exit code."""
+"""The entry point: one command line, with every error as one short block and its exit code."""
 
 import io
 import os
@@ -59,7 +59,7 @@ completion.register(app)
 
 def run() -> NoReturn:
     """The command `provisioner`."""
-    # There are none, and looking for them in every installed package takes 20 ms.
+    # There are no plugins, and looking for them in every installed package takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     terminal.open_streams()
     try:
@@ -74,7 +74,7 @@ def run() -> NoReturn:
 
 
 def _code() -> int:
-    """The exit code of the words on the command line, after all has been said."""
+    """Run the command; its exit code, after everything is printed."""
     try:
         answer = command_line(app).main(prog_name="provisioner", standalone_mode=False)
         if isinstance(answer, Response):
@@ -83,7 +83,7 @@ def _code() -> int:
         render.print_error(error)
         return error.exit_code
     except ClickException as error:
-        # It knows its own words best, but not what a terminal would do with those that were typed.
+        # It words its message best, but does not clean what was typed for a terminal.
         said = io.StringIO()
         error.show(file=said)
         render.say_lines(said.getvalue())

@@ -1,1 +1,1 @@
-"""What `doctor` looks at, one module for each thing: it finds what is wrong and changes nothing."""
+"""What `doctor` checks, one module for each area; read only."""

@@ -1,4 +1,4 @@
-"""What the cloud account tells: whether the token opens it, its droplets, its firewall, its prices."""
+"""Checks of the cloud account: token, droplets, firewalls, prices, and what can be created."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from provisioner.steps.droplet.wish import usual_wish, wish_of
 
 @dataclass(frozen=True)
 class CloudLook:
-    """Looks at one account; each look notes what is wrong."""
+    """Checks one account; each check notes what is wrong."""
 
     cloud: DigitalOcean
     found: Findings
 
     def account(self) -> bool:
-        """Whether the token opens the account, as far as reading it."""
+        """Whether the token can read the account."""
         try:
             account = self.cloud.account()
         except ScopeMissing:
@@ -42,7 +42,7 @@ class CloudLook:
         return True
 
     def droplets(self, customers: Sequence[Customer]) -> dict[str, DropletInfo] | None:
-        """Those with our tag, and those that the record of one of these names although they lack it.
+        """The droplets with our tag, and those named in a record although they lack it.
 
         None if they cannot be seen.
         """
@@ -59,7 +59,7 @@ class CloudLook:
         return droplets
 
     def firewalls(self, droplets: Mapping[str, DropletInfo], port: int) -> None:
-        """Whether they let nothing in but SSH, on this port."""
+        """Check that they allow nothing but SSH, on this port."""
         if not droplets:
             return
         try:
@@ -76,7 +76,7 @@ class CloudLook:
             self.found.note("firewall", FLEET_TAG, problem, hint)
 
     def offer(self, customers: Sequence[Customer], settings: Settings) -> None:
-        """What would be refused of the droplets that are still to be made, and of one by the settings."""
+        """What would make the droplets to come fail, and one by the settings."""
         coming = [one for one in customers if not is_gone(one.status) and not one.setup.droplet.id]
         own = [wish for one in coming if (wish := wish_of(one, settings)).of_record]
         try:
@@ -95,7 +95,7 @@ class CloudLook:
             self.found.add(refusal.kind, "DigitalOcean", refusal.what, refusal.hint, severity)
 
     def prices(self) -> dict[str, float]:
-        """What each size costs, in dollars a month; empty if that cannot be seen."""
+        """The price of each size, in dollars a month; empty if unknown."""
         try:
             return {size.slug: size.monthly for size in self.cloud.sizes()}
         except CloudError as error:

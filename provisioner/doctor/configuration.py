@@ -1,4 +1,4 @@
-"""What can be seen of the settings, and of the files that they stand in, without using any."""
+"""Problems in the settings and their files, found without using any."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from provisioner.workspace import Workspace
 
 
 def look_at_settings(workspace: Workspace, settings: Settings, found: Findings) -> None:
-    """At what a run could not do without, and at who else can read it."""
+    """Check what a run needs, and who else can read it."""
     found.looked.append("settings")
     for name, value in (
         ("DIGITALOCEAN_ACCESS_TOKEN", settings.digitalocean_token),

@@ -1,4 +1,4 @@
-"""The droplets against the records, both ways: what is gone, doubled, unknown, or not as recorded.
+"""Compares droplets and records in both directions: gone, duplicate, unknown, or not as recorded.
 
 A droplet that carries another workspace's mark is that workspace's, whatever else is seen of it: nobody is
 told to touch it. One that carries none may be anybody's.

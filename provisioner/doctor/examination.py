@@ -1,6 +1,6 @@
-"""All that can be seen to be wrong: settings, account, bots, mail; records against the cloud both ways.
+"""The whole examination: settings, account, bots, mail, and records compared with the cloud.
 
-Nothing is changed. What cannot be seen without an effect, as whether the token may write, is not claimed.
+Read only. What cannot be checked without an effect, such as write access of the token, is not claimed.
 """
 
 from collections.abc import Callable
@@ -25,18 +25,18 @@ from provisioner.workspace import MARK_FILE, Workspace
 
 @dataclass
 class Doctor:
-    """One examination. `visit` has a server prove its host key and say how it is; ProvisionerError."""
+    """One examination. `visit` checks a server's host key and reads its report; ProvisionerError."""
 
     workspace: Workspace
     settings: Settings
     cloud: DigitalOcean | None
     visit: Visit
     say: Callable[[str], None] = lambda _: None
-    """Told what is looked at now."""
+    """Is told what is being checked."""
     _found: Findings = field(default_factory=Findings)
 
     def examine(self) -> Diagnosis:
-        """Look at everything that can be looked at."""
+        """Check everything that can be checked."""
         look_at_settings(self.workspace, self.settings, self._found)
         self.say("reading the records")
         here, archived = look_at_records(self.workspace, self._found)
@@ -54,7 +54,7 @@ class Doctor:
     def _look_at_cloud(
         self, here: list[Customer], archived: list[Customer]
     ) -> tuple[list[Cost], list[Customer]]:
-        """What droplets cost, and whose servers are there, as far as that can be told."""
+        """The cost of each droplet, and the customers whose servers are running, as far as is known."""
         if self.cloud is None:
             return [], []
         look = CloudLook(self.cloud, self._found)

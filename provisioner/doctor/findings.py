@@ -1,4 +1,4 @@
-"""What an examination finds: troubles and advice, what each droplet costs, and what was looked at."""
+"""The results of an examination: problems and advice, the cost of each droplet, and what was checked."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,6 @@
-"""What is wrong with a server and its assistant, by the server's own report; pure.
+"""What is wrong with a server and its assistant, from the server's own report; pure.
 
-What is said to do has been tried: a gateway that stopped, hangs or has lost its channel is started again by
-its own restart.
+The hints were tested: the restart command revives a gateway that stopped, hangs or has lost its channel.
 """
 
 import shlex
@@ -40,13 +39,13 @@ def signs(customer: Customer, report: ServerReport, wanted: str) -> Iterator[Sig
 
 
 def without_report(customer: Customer) -> Sign:
-    """For a server that has no program for it: it was set up before there was one."""
+    """For a server without the report program: it was set up by an earlier version."""
     problem = "the server cannot say how its assistant is: what we put there is of an earlier version"
     return Sign(problem, f"{applying_again(customer)}, which brings the server up to date")
 
 
 def behind(version: str | None, wanted: str) -> Sign | None:
-    """Where a server runs an older version than new ones get."""
+    """Advice for a server with an older version than new ones get."""
     if version is None or not _is_older(version, wanted):
         return None
     problem = f"Moltbot {version} runs there, new servers get {wanted}"
@@ -56,7 +55,7 @@ def behind(version: str | None, wanted: str) -> Sign | None:
 
 
 def applying_again(customer: Customer) -> str:
-    """What has a run apply the playbooks once more to a server that is set up."""
+    """The commands that apply the playbooks again to a server that is set up."""
     again = command("update", customer.email, "setup.moltbot.installed", "false")
     return f"{again}, then {command('provision', customer.email)}"
 

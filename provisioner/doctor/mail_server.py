@@ -1,4 +1,4 @@
-"""Whether the mail server lets us in; nothing is sent."""
+"""Checks the login at the mail server; nothing is sent."""
 
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import InputError, MailError

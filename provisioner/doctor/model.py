@@ -1,4 +1,4 @@
-"""Whether the model's provider takes the operator's key, and what it means that all servers share it."""
+"""Checks that the model's provider accepts the operator's key, and warns that all servers share it."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ _LIMIT = "set a monthly limit for this key in the provider's console, and watch 
 
 
 def look_at_model(settings: Settings, customers: Sequence[Customer], found: Findings) -> None:
-    """Ask once, about the key and the model of the settings; nothing is generated, and nothing paid for."""
+    """Ask the provider once about the key and the model; nothing is generated, and nothing costs money."""
     if settings.anthropic_key is None:
         return
     provider, _, model = settings.moltbot.model.partition("/")

@@ -1,4 +1,4 @@
-"""What the records themselves tell: files that are not in order, runs that ended early, e-mails in doubt."""
+"""Problems in the records: broken files, runs that ended early, e-mails that may be missing."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from provisioner.workspace import Workspace
 
 
 def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Customer], list[Customer]]:
-    """Those who are here, and the archived; and the runs that nobody is at any more."""
+    """The active customers and the archived ones; notes broken files and abandoned runs."""
     found.looked.append("records")
     store = workspace.store()
     for finding in store.check().findings:
@@ -32,7 +32,7 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
 
 
 def _look_at_emails(customer: Customer, found: Findings) -> None:
-    """A run that died around the sending of one does not send it again, as it may have gone out."""
+    """A run that died while sending an e-mail does not send it again, as it may have been sent."""
     channel = known_channel(customer)
     for name in uncertain(customer, channel.emails.needless(customer) if channel else ()):
         hint = f"{command('mail preview', name, customer.email)} prints it, for you to send"

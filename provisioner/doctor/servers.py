@@ -1,4 +1,4 @@
-"""Each server that should answer: its host key, its gateway and its channel, over one connection."""
+"""Checks of servers: host key, gateway and channel, over one connection each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +14,12 @@ from provisioner.secrets import Redactor
 from provisioner.settings import Settings
 
 REPORT_SECONDS = 15.0
-"""How long a server may take to say how it is; its program gives up after five."""
+"""How long a server's report may take; its program gives up after five seconds."""
 _NOT_FOUND = 127
 _LOOK = "look at the droplet's console in the control panel"
 
 Visit = Callable[[Customer], ServerReport | None]
-"""Has a server prove its host key and say how it is; None if it has no program for that. ProvisionerError."""
+"""Checks a server's host key and reads its report; None if it has no report program. ProvisionerError."""
 
 
 def look_at_servers(
@@ -29,7 +29,7 @@ def look_at_servers(
     found: Findings,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """At those on which something should run; `say` is told how many have answered."""
+    """Visit the servers on which something should run; `say` is told how many have answered."""
     expected = [one for one in customers if "moltbot" in steps_done(one) and not is_gone(one.status)]
     if not expected:
         return
@@ -66,7 +66,7 @@ def _signs(customer: Customer, visit: Visit, settings: Settings) -> Iterator[Sig
 
 
 def _secrets(customer: Customer, settings: Settings) -> list[str]:
-    """What a server's own words could hold."""
+    """The secrets that a server's output could contain."""
     messaging = customer.setup.messaging
     theirs = [messaging.bot_token, messaging.link.code if messaging.link else None]
     return [*settings.secret_values(), *filter(None, theirs)]

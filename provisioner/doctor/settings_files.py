@@ -1,4 +1,4 @@
-"""What is wrong with the settings' files although they can be read: who else can, and names not in use."""
+"""Problems in readable settings files: other readers, and unknown names."""
 
 import os
 import shlex

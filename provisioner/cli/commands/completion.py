@@ -1,7 +1,7 @@
-"""What a shell completes: commands, options, and the addresses of customers.
+"""Shell completion of commands, options, and the addresses of customers.
 
 The shells take every answer as data, one line each, and evaluate none of it. Addresses are found by the
-names of files, so that no more of them are read than can be shown.
+names of files, so that no more files are read than can be shown.
 """
 
 import json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provisioner.workspace import Workspace
 
 MOST = 200
-"""How many addresses are offered at most."""
+"""The maximum number of addresses that are offered."""
 _MOST_BYTES = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -97,7 +97,7 @@ def complete(
     words: Annotated[list[str] | None, typer.Argument(metavar="WORD")] = None,
     line: Annotated[str | None, typer.Option(help="The whole line up to the cursor, in their place.")] = None,
 ) -> Response:
-    """Answer a shell: what the last of these words may become, each with what it does."""
+    """Answer a shell: the candidates for the last of these words, each with its help."""
     typed = list(words or [""]) if line is None else _split(line)[1:] or [""]
     root = context.find_root().command
     return Response(
@@ -112,7 +112,7 @@ def complete(
 
 
 def candidates(root: "Command", words: list[str]) -> Iterator[tuple[str, str]]:
-    """What the last word may become, and what that does; none where nothing is known."""
+    """The candidates for the last word, each with its help."""
     from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 
     *before, last = words
@@ -143,7 +143,7 @@ def _words_of(asked: "Command | Parameter") -> Iterable[str] | None:
 
 
 def _addresses(context: "Context", typed: str) -> list[str]:
-    """Of the customers in the workspace whose addresses begin so."""
+    """The addresses in the workspace that begin with what was typed."""
     from provisioner.cli.context import choose_workspace, current_workspace
 
     before_the_command = context.find_root().params.get("workspace")
@@ -157,7 +157,7 @@ def _addresses(context: "Context", typed: str) -> list[str]:
 
 
 def addresses(workspace: "Workspace", typed: str, *, archived: bool = False) -> Iterator[str]:
-    """The addresses that begin as typed, in any case; found by the names that their files have."""
+    """The addresses that begin as typed, in any case; found by the names of their files."""
     from provisioner.customers.addresses import fold
     from provisioner.customers.files.file_names import ACTIVE, ARCHIVE, SUFFIX, plain_name
 
@@ -179,7 +179,7 @@ def addresses(workspace: "Workspace", typed: str, *, archived: bool = False) -> 
 
 
 def _address_in(path: Path) -> str:
-    """The address in a record, however broken the rest of it is; empty where there is none."""
+    """The address in a record, even if the rest is broken; empty if there is none."""
     try:
         handle = os.open(path, _READ)
         with os.fdopen(handle, "rb") as file:
@@ -191,7 +191,7 @@ def _address_in(path: Path) -> str:
 
 
 def _folders(typed: str) -> Iterator[str]:
-    """The folders whose paths begin so."""
+    """The folders whose paths begin with what was typed."""
     above, _, name = typed.rpartition("/")
     start = f"{above}/" if "/" in typed else ""
     try:
@@ -203,7 +203,7 @@ def _folders(typed: str) -> Iterator[str]:
 
 
 def _split(line: str) -> list[str]:
-    """A line as a shell would cut it; where a quote is open, its last word is what follows that."""
+    """Split a line as a shell does; after an open quote the rest is the last word."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []

@@ -1,4 +1,4 @@
-"""`doctor` and `adopt`: what is wrong, and the operator's word on whose droplet it is."""
+"""`doctor`: what is wrong; `adopt`: the operator assigns a droplet to a customer."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""`mail preview`: the e-mails as customers get them; `mail send`: one of them, now."""
+"""`mail preview` prints an e-mail as the customer gets it; `mail send` sends it."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
 
-_mail = typer.Typer(help="The e-mails to customers.", no_args_is_help=True, rich_markup_mode=None)
+_mail = typer.Typer(help="Print or send the e-mails to a customer.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:

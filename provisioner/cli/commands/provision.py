@@ -1,4 +1,4 @@
-"""`provision` and `resume`: customers through the steps, with live progress."""
+"""`provision` and `resume`: run the steps for customers, with live progress."""
 
 import re
 import shlex
@@ -45,7 +45,7 @@ JOBS = 50
 
 
 class OptionalPatience(typer.core.TyperCommand):
-    """Lets `--wait` stand alone: typer has no options whose value may be left out."""
+    """Allows `--wait` without a value, which typer does not support."""
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
@@ -57,7 +57,7 @@ class OptionalPatience(typer.core.TyperCommand):
 
 
 def _is_meant_as_duration(word: str) -> bool:
-    """Anything that begins with a number and is no address, so that `5x` is refused instead of set up."""
+    """Anything that begins with a digit and is not an address, so that `5x` is refused instead of set up."""
     return word[:1].isdigit() and "@" not in word
 
 
@@ -117,23 +117,23 @@ def resume(
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How far, how long and how many, as the operator said it."""
+    """The operator's choices for a run: how far, how long to wait, how many at once."""
 
     jobs: int
     until: str | None
     wait: str | None
 
     def __post_init__(self) -> None:
-        # Before anybody is looked for, let alone set up.
+        # Checked before anything is done.
         _ = self.patience
 
     @property
     def patience(self) -> float:
-        """In seconds; InputError if it is no duration."""
+        """In seconds; InputError if it is not a duration."""
         return _seconds(self.wait) if self.wait is not None else 0.0
 
     def again(self) -> str:
-        """The same options for a command line that is printed."""
+        """The same options, for a command line to print."""
         words = []
         if self.until is not None:
             words += ["--until", self.until]
@@ -162,16 +162,16 @@ def provision_chosen(
         with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
             endings = fleet.run_all(chosen, until=options.until, patience=options.patience)
     except KeyboardInterrupt:
-        # A second one: nobody is waited for, but the way on is the same.
+        # The second Ctrl-C: nothing is waited for, but the same command resumes.
         endings = [JobResult(who, interrupted=True) for who in chosen]
     result = RunsResult(tuple(endings), tuple(broken), options.again(), more, kind)
     return Response(result, as_json)
 
 
 def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
-    """The address of each of these, once; InputError that names all who are no customers.
+    """The address of each of these, once; InputError that names all that are unknown.
 
-    Whose record cannot be read is left as they were named: that is their own trouble.
+    A customer whose record cannot be read keeps the name given: their own run reports it.
     """
     addresses: dict[str, None] = {}
     unknown: list[UnknownCustomer] = []
@@ -194,7 +194,7 @@ def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
 
 @contextmanager
 def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool) -> Iterator["Fleet"]:
-    """A fleet whose progress is shown while the block lasts."""
+    """A fleet whose progress is shown until the block ends."""
     from provisioner.cli.output.live import lines, shown, shown_together
     from provisioner.runs.fleet import Fleet
     from provisioner.settings import load_settings

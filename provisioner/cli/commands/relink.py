@@ -1,4 +1,4 @@
-"""`relink`: a new link for a customer whose link somebody else used."""
+"""`relink`: revokes a link that somebody else used."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated

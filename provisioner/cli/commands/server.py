@@ -1,4 +1,4 @@
-"""A look at a customer's server: `logs` reads what was done there, `ssh` goes in."""
+"""`logs`: what was done on a customer's server; `ssh`: a shell there."""
 
 import subprocess
 from collections.abc import Sequence
@@ -161,7 +161,7 @@ def _connected(who: str) -> "Connection":
 
 
 def _chosen(known: "Sequence[Run]", run: str | None, who: str) -> "Run | None":
-    """The run that was asked for, or the one to open at; None if there was never any."""
+    """The chosen run, or the default one; None if there was never a run."""
     from provisioner.errors import InputError
     from provisioner.playbook.logs import last_run
 

@@ -42,7 +42,7 @@ def _watch() -> None:
     try:
         while True:
             found = _found()
-            # Elsewhere than on a terminal nobody wants to read the same again.
+            # Off a terminal only changes are printed.
             if render.on_terminal() or found != before:
                 render.begin_anew()
                 render.respond(Response(found))

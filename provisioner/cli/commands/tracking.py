@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from provisioner.customers.record import Customer
     from provisioner.customers.store import CustomerStore
 
-# So that a value or a note may begin with a dash.
+# A value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
 _SUBSCRIPTION = "subscription.stripeSubscriptionId"
 _OF_CHANNEL = "setup.messaging."
@@ -110,14 +110,14 @@ def list_customers(
         raise InputError(
             "list the customers", cause=f"there is no status {status}", hint=f"one of {', '.join(STATUSES)}"
         )
-    # Nothing here is in a cycle; looking for one takes a fifth of the time with many customers.
+    # No garbage cycles here; searching for them takes a fifth of the time with many customers.
     gc.disable()
     try:
         return Response(
             customer_list(current_workspace(), status, archived=archived, as_json=as_json), as_json
         )
     finally:
-        # What was read is printed next; it need not be looked through again for that.
+        # The collector need not search what was just read while it is printed.
         gc.freeze()
         gc.enable()
 
@@ -168,7 +168,7 @@ def update(
 
 
 def _understood(who: str, field: str, word: str) -> str:
-    """The word as the record has it, for what is typed in several ways; InputError for what cannot be."""
+    """The typed word in the form that the record has; InputError if it is invalid."""
     if field == _PLATFORM:
         from provisioner.messaging.registry import stated_platform
 
@@ -267,7 +267,7 @@ def archive(
 
 
 def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> list[str]:
-    """Refuse, or tell and write down, that a droplet may go on costing."""
+    """Refuse if a droplet remains; with `force`, or if the cloud cannot be asked, only say that it may."""
     from provisioner.settings import load_settings
     from provisioner.steps.droplet import remaining
 
@@ -291,7 +291,7 @@ def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bo
 
 
 def _costs_on(customer: "Customer") -> list[str]:
-    """Nobody but a person destroys a droplet: a line that says so where somebody might believe otherwise."""
+    """A line that says that the droplet is not destroyed and still costs money, if it may exist."""
     from provisioner.steps.droplet.remaining import may_remain
 
     if not may_remain(customer):

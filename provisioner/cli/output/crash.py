@@ -1,4 +1,4 @@
-"""What is left of an error that nobody foresaw: a file for a report, with the secrets cut."""
+"""Unexpected errors: the traceback goes to a file, without secrets."""
 
 import os
 import tempfile
@@ -32,7 +32,7 @@ def _save(text: str) -> Path:
 
 
 def _folder() -> Path | None:
-    """The workspace's own; None, for the system's temporary one, where there is none to write to."""
+    """The workspace's state folder; None, for the system's temporary one, if it is not writable."""
     try:
         folder = current_workspace().state_dir
     except (ProvisionerError, OSError):

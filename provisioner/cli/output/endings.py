@@ -1,4 +1,4 @@
-"""How runs ended, for people and as JSON; with the command that goes on."""
+"""How runs ended, for people and as JSON, with the command that resumes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +122,7 @@ def _all(endings: Sequence["JobResult"], options: str) -> Iterator[Block]:
 
 
 def document(ending: "JobResult") -> dict[str, Any]:
-    """One customer's part of the JSON document."""
+    """One customer's entry in the JSON document."""
     result, waiting, error = ending.result, ending.waiting, ending.error
     return {
         "email": ending.who,
@@ -145,12 +145,12 @@ def _error_document(error: ProvisionerError, redact: "Redactor | None" = None) -
 
 
 def unreadable(listing: "Listing") -> dict[str, Any]:
-    """One file's part of a JSON document, that says nothing of a customer."""
+    """The entry in a JSON document for a file that cannot be read."""
     return {"file": listing.name, "cause": str(listing.broken and listing.broken.cause)}
 
 
 def unreadable_files(broken: Sequence["Listing"]) -> Iterator[Block]:
-    """Each file that says nothing of a customer, who may be one to be set up."""
+    """The files that cannot be read, any of which may be a customer to be set up."""
     redact = known_redactor() if broken else None
     for listing in broken:
         if listing.broken is not None:
@@ -158,14 +158,14 @@ def unreadable_files(broken: Sequence["Listing"]) -> Iterator[Block]:
 
 
 def _not_begun(listing: "Listing") -> "JobResult":
-    """What a file that cannot be read is for the exit code."""
+    """A file that cannot be read, as it counts for the exit code."""
     from provisioner.runs.fleet import JobResult
 
     return JobResult(listing.name, refusal=listing.broken)
 
 
 def _hints(endings: Sequence["JobResult"]) -> dict[str, str]:
-    """What to do, each once, and for whom."""
+    """Each hint once, and for whom."""
     found: dict[str, list[str]] = {}
     for ending in endings:
         if ending.error and ending.error.hint and not ending.interrupted:

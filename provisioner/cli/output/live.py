@@ -1,4 +1,4 @@
-"""A run as it goes on, on standard error: a moving line on a terminal, plain lines elsewhere, or JSON."""
+"""Progress on standard error: a live line on a terminal, plain lines elsewhere, or JSON lines."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def shown(stream: TextIO | None = None) -> Iterator[Listener]:
 
 @contextmanager
 def shown_in_passing(word: str, stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """What is looked at until the block ends, behind this word; on a terminal nothing of it stays."""
+    """Shows what is being looked at, after this word; on a terminal it is erased when the block ends."""
     stream = stream or err()
     if not moves(stream):
         yield lambda text: write_lines([text], stream)
@@ -57,7 +57,7 @@ def shown_in_passing(word: str, stream: TextIO | None = None) -> Iterator[Callab
 
 @contextmanager
 def shown_on_terminal(word: str, stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
-    """The same where there is too much of it for lines: nothing elsewhere than on a terminal."""
+    """The same for too many lines to print: shown on a terminal only."""
     stream = stream or err()
     if not moves(stream):
         yield lambda _: None
@@ -68,7 +68,7 @@ def shown_on_terminal(word: str, stream: TextIO | None = None) -> Iterator[Calla
 
 @contextmanager
 def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[Listener, Ended]]:
-    """The same for many customers, and what to call when the run of one has ended."""
+    """Like `shown` for many customers; with what to call when the run of one has ended."""
     from provisioner.cli.output.endings import MARKS, last_word, outcome_of, style
 
     stream = stream or err()
@@ -93,7 +93,7 @@ def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[L
 
 
 def lines(stream: TextIO | None = None) -> tuple[Listener, Ended]:
-    """For programs: every event as a line of JSON, as in the run logs, and one for the end of each run."""
+    """For programs: every event as a JSON line, as in the run logs, and one for the end of each run."""
     from provisioner.cli.output.endings import last_word, outcome_of
 
     stream = stream or err()
@@ -114,7 +114,7 @@ def lines(stream: TextIO | None = None) -> tuple[Listener, Ended]:
 
 
 class _View:
-    """The line of the step that is at work; finished ones are printed above it and stay."""
+    """The line of the running step; finished ones are printed above it and stay."""
 
     def __init__(self, console: "Console") -> None:
         from rich.spinner import Spinner
@@ -136,7 +136,7 @@ class _View:
             self._console.print(_finished(progress))
 
     def current(self) -> "RenderableType":
-        """What stands on the moving line now."""
+        """The current live line."""
         from rich.table import Table
         from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""Many runs as they go on: one line for each that is at work; who is through is printed above and stays."""
+"""Progress of many runs: one live line for each; those that have ended are printed above and stay."""
 
 import time
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class _Line:
 
 
 class FleetView:
-    """The lines of the customers at work, fitted to the terminal whenever it is drawn."""
+    """The lines of the running customers, fitted to the terminal at each refresh."""
 
     def __init__(self, console: "Console", total: int) -> None:
         from rich.spinner import Spinner
@@ -48,7 +48,7 @@ class FleetView:
             line.text = progress.text
 
     def end(self, who: str, mark: str, style: str, text: str) -> None:
-        """A customer's run is over; the last word stays above the moving lines."""
+        """A customer's run has ended; its result stays above the live lines."""
         from rich.text import Text
 
         self._lines.pop(who, None)

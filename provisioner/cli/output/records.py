@@ -1,4 +1,4 @@
-"""How customers are shown: the list, one record, one history. Secrets are cut unless asked for."""
+"""Customers: the list, one record, one history. Secrets are hidden unless asked for."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -175,12 +175,12 @@ def _row(listing: Listing) -> tuple[str, ...]:
 
 
 def _row_with_state(row: tuple[str, ...], state: str) -> tuple[str, ...]:
-    """The last cell, with why nobody goes on where that is no person's turn."""
+    """The last cell, with the state if it is not a person's turn."""
     return row if state in ("waiting", "paused") else (*row[:-1], f"{row[-1]}: {state}")
 
 
 def _plain_state(customer: Customer) -> str | None:
-    """As far as the record alone tells it; `status` has more."""
+    """As far as the record alone tells; `status` knows more."""
     if is_gone(customer.status):
         return None
     if is_complete(customer):
@@ -193,7 +193,7 @@ def _stated(document: dict[str, Any], state: str) -> dict[str, Any]:
 
 
 def _how_long(customer: Customer) -> str:
-    """For how long a person has been waited for."""
+    """How long a person has been waited for."""
     waiting = customer.setup.waiting
     if waiting is None or not waiting.since or not waits_for(customer):
         return ""

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def known_redactor(*, records: bool = True) -> "Redactor":
-    """One that knows the environment, and what this call's workspace, if there is one, holds."""
+    """Knows the secrets of the environment and of the current workspace, if there is one."""
     from provisioner.cli.context import current_workspace
     from provisioner.customers.known_secrets import known_redactor as known
     from provisioner.errors import ProvisionerError
@@ -20,9 +20,9 @@ def known_redactor(*, records: bool = True) -> "Redactor":
 
 
 def redactor_for(whom: str) -> "Redactor":
-    """One for what the run of this customer said: of all records theirs alone is read.
+    """For what the run of this customer printed: only their own record is read.
 
-    Another customer's secrets are on no server of theirs; and many runs may fail at the same time.
+    Another customer's secrets are not on their server, and many runs may fail at the same time.
     """
     from provisioner.cli.context import current_workspace
     from provisioner.errors import ProvisionerError

@@ -1,4 +1,4 @@
-"""The one renderer: what commands found, for people or as JSON.
+"""The one renderer: prints results for people or as JSON.
 
 Answers go to standard output; messages about what was done, and errors, to standard error.
 """
@@ -89,12 +89,12 @@ def _print_block(block: Block) -> None:
 
 
 def print_json(kind: str, **content: object) -> None:
-    """The one document of a `--json` answer: `version`, `kind`, and what this kind has."""
+    """Print the document of a `--json` answer: `version`, `kind`, and the content of this kind."""
     _print_as_it_is(_as_json({"version": JSON_VERSION, "kind": kind, **content}))
 
 
 def print_json_line(line: str, stream: TextIO | None = None) -> None:
-    """One event for programs, as a line of JSON that is there already."""
+    """Print one event for programs, given as a line of JSON."""
     write_text(f"{clean_json(line)}\n", stream or out())
     (stream or out()).flush()
 
@@ -102,7 +102,7 @@ def print_json_line(line: str, stream: TextIO | None = None) -> None:
 def print_error(
     error: ProvisionerError, stream: TextIO | None = None, redact: "Redactor | None" = None
 ) -> None:
-    """What failed, why, and what to do, as one short block."""
+    """Print what failed, why, and what to do, as one short block."""
     stream = stream or err()
     whom = f" for {error.whom}" if error.whom else ""
     # A secret typed into the wrong place would otherwise come back in the refusal.
@@ -115,7 +115,7 @@ def print_error(
 
 
 def print_paragraph(first: str | Text, text: str, stream: TextIO | None = None) -> None:
-    """One paragraph of a message, behind `first`; on a terminal it goes on below itself."""
+    """Print one paragraph of a message after `first`, wrapped on a terminal."""
     stream = stream or err()
     room, taken = columns(stream), width(clean(str(first)))
     indent = 4 if "→" in str(first) else 2
@@ -130,45 +130,45 @@ def print_paragraph(first: str | Text, text: str, stream: TextIO | None = None) 
 
 
 def say(text: str | Text) -> None:
-    """A message about what was done, in one line."""
+    """Print a message about what was done, in one line."""
     write_lines([text], err())
 
 
 def say_lines(text: str) -> None:
-    """A message of several lines, which ends as it is given."""
+    """Print a message of several lines, unchanged at its end."""
     write_text(text, err())
 
 
 def print_line(text: str | Text = "") -> None:
-    """One line of an answer."""
+    """Print one line of an answer."""
     write_lines([text], out())
 
 
 def print_text(text: str) -> None:
-    """An answer of several lines, which ends as it is given."""
+    """Print an answer of several lines, unchanged at its end."""
     write_text(text, out())
 
 
 def flush() -> None:
-    """Have what was printed seen now, before another process prints."""
+    """Flush, before another process prints."""
     write_text("", err())
 
 
 def begin_anew() -> None:
-    """What comes now stands in place of what stands on the terminal."""
+    """Clear the terminal, to redraw what is on it."""
     clear_screen(out())
 
 
 def on_terminal() -> bool:
-    """Whether answers are seen by a person at once."""
+    """Whether standard output is a terminal."""
     return out().isatty()
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str]) -> None:
-    """Columns under a header; `styles` maps a cell's whole text to a style.
+    """Print columns under a header; `styles` maps a cell's whole text to a style.
 
-    On a terminal the second column gives way where the row would be too wide, and what does not fit into
-    the last one stands below. Elsewhere nothing is cut.
+    On a terminal the second column shrinks if the row would be too wide, and the last one wraps below.
+    Elsewhere nothing is cut.
     """
     cells = [[clean(cell) or _NOTHING for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
@@ -185,7 +185,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], styles: Ma
 
 
 def print_document(data: Mapping[str, Any], indent: int = 0) -> None:
-    """A record's fields under their own names, as `update` knows them; lists of entries one line each."""
+    """Print a record's fields under the names that `update` knows; lists with one entry a line."""
     names = [name for name, value in data.items() if not isinstance(value, dict | list)]
     column = max((width(name) for name in names), default=0)
     for name, value in data.items():
@@ -201,7 +201,7 @@ def print_document(data: Mapping[str, Any], indent: int = 0) -> None:
 
 
 def print_entry(entry: object, indent: int = 0) -> None:
-    """One note, event, or member of any other list."""
+    """Print one note, event, or member of any other list."""
     if not isinstance(entry, dict):
         print_wrapped(" " * indent, _scalar(entry), indent)
         return
@@ -216,7 +216,7 @@ def print_entry(entry: object, indent: int = 0) -> None:
 
 
 def print_wrapped(first: str | Text, text: str, indent: int) -> None:
-    """Text behind `first`, which is `indent` wide; what does not fit goes on below itself."""
+    """Print text after `first`, which is `indent` columns wide; what does not fit wraps below the text."""
     room, cleaned = columns(out()), clean(text)
     if room is None or room - indent < 20 or width(cleaned) <= room - indent:
         print_line(first + cleaned)

@@ -1,7 +1,7 @@
 """The standard streams: nothing else in the command line writes to them.
 
-All that goes out is cleaned here, whoever wrote it, and styles come after that. So text from a server, a
-service or a record cannot reach a terminal in any form that it would act on.
+All output is cleaned of control characters here, and styled after that. So no text from a server, a service
+or a record can act on a terminal.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _BROKEN_PIPE = 1
 
 
 class Text:
-    """Words, some of them in a style; plain in an f-string, as only a stream knows whether it shows any."""
+    """Text with styles; plain in an f-string, since only the stream knows whether styles are shown."""
 
     __slots__ = ("parts",)
 
@@ -67,7 +67,7 @@ def err() -> TextIO:
 
 
 def write_lines(lines: Iterable[str | Text], stream: TextIO) -> None:
-    """Each as one line, whatever is in it."""
+    """Write each as one line, whatever it contains."""
     colours = _shows_styles(stream)
     _send("".join(f"{_shown(line, colours)}\n" for line in lines), stream)
 
@@ -78,13 +78,13 @@ def write_text(text: str, stream: TextIO) -> None:
 
 
 def clear_screen(stream: TextIO) -> None:
-    """Begin at the top again, on a terminal."""
+    """Clear the screen, on a terminal."""
     if moves(stream):
         _send(_CLEAR, stream)
 
 
 def console(stream: TextIO) -> "Console":
-    """What rich draws live views on, with everything cleaned that it is given to draw."""
+    """The console for live views, which cleans everything that it draws."""
     from rich.console import Console
     from rich.segment import Segment
 
@@ -99,7 +99,7 @@ def console(stream: TextIO) -> "Console":
 
 
 def moves(stream: TextIO) -> bool:
-    """Whether what stands on the stream can be drawn anew."""
+    """Whether the stream can be redrawn."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -113,7 +113,7 @@ def width(text: str) -> int:
 
 
 def columns(stream: TextIO) -> int | None:
-    """The terminal's width; None where the stream is none, and nothing is cut."""
+    """The terminal's width; None if the stream is not a terminal, and nothing is cut."""
     return max(get_terminal_size().columns, _LEAST_COLUMNS) if stream.isatty() else None
 
 
@@ -121,7 +121,7 @@ def cut(text: str, room: int) -> str:
     """The text with its end replaced by `…` where it is wider than `room`."""
     if width(text) <= room:
         return text
-    # Letters may take no room at all; so many of them do not belong to words.
+    # Characters may have no width; more of them than this are no words.
     shown = text[: 4 * room]
     while shown and width(shown) >= room:
         shown = shown[:-1]
@@ -129,9 +129,9 @@ def cut(text: str, room: int) -> str:
 
 
 def wrap(text: str, room: int, first: int = 0, indent: int = 0) -> list[str]:
-    """Lines that can be copied: an address or a link is broken only where it is longer than a line.
+    """Wrap into lines; an address or a link is broken only if it is longer than a line.
 
-    The first one begins with so many blanks, each other one with `indent`.
+    The first line is indented by `first`, each other one by `indent`.
     """
     lines: list[str] = []
     for part in _short_parts(clean(text)):
@@ -146,7 +146,7 @@ def wrap(text: str, room: int, first: int = 0, indent: int = 0) -> list[str]:
 
 
 def _short_parts(text: str) -> Iterator[str]:
-    """The text in parts that end at blanks where it has any: `textwrap` takes the square of a length."""
+    """The text in parts that end at blanks, if there are any: `textwrap` takes quadratic time."""
     begin = 0
     while begin < len(text):
         end = begin + _WRAPPED_AT_ONCE
@@ -158,9 +158,9 @@ def _short_parts(text: str) -> Iterator[str]:
 
 
 def open_streams() -> None:
-    """Give a process that was started with a standard stream closed one that leads nowhere.
+    """Open /dev/null for each standard stream that was closed when the process started.
 
-    Otherwise the next file that is opened would take its number, and get what is printed.
+    Otherwise the next file that is opened would get its number, and with it the output.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -172,12 +172,12 @@ def open_streams() -> None:
 
 
 def is_full(problem: Exception) -> bool:
-    """Whether standard output takes no more, which typer meets by itself where it prints a help."""
+    """Whether this is a full standard output, as typer meets it when it prints help."""
     return isinstance(problem, OSError) and problem.errno in _FULL and problem.filename is None
 
 
 def finish(code: int) -> int:
-    """Write what is still to be written; the exit code, not 0 where nobody reads it any more."""
+    """Flush; the exit code, which is not 0 if the reader is gone."""
     try:
         with _explained():
             sys.stdout.flush()
@@ -188,7 +188,7 @@ def finish(code: int) -> int:
 
 
 def hush() -> None:
-    """Whoever read our output has left: what is still to be written goes nowhere."""
+    """Ignore a broken pipe: whatever is still written goes to /dev/null."""
     for number in (1, 2):
         _lead_nowhere(number)
 
@@ -215,14 +215,14 @@ def _shows_styles(stream: TextIO) -> bool:
 
 
 def _send(text: str, stream: TextIO) -> None:
-    """BrokenPipeError where nobody reads any more; a message that no disk takes is lost, an answer is not."""
+    """BrokenPipeError if the reader is gone. A full disk loses messages, but is an error for answers."""
     encoding = stream.encoding or "utf-8"
     fitted = text.encode(encoding, "replace").decode(encoding)
     if stream is not sys.stderr:
         with _explained():
             stream.write(fitted)
         return
-    # So that both stand in their order where they go to the same file; what fails there is seen at the end.
+    # Keeps both in order if they go to the same file; a failure there is noticed at the end.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     try:
@@ -241,6 +241,6 @@ def _explained() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as problem:
-        # What is still in memory would otherwise be tried again at the end, and fail again.
+        # Otherwise the buffer would be written again at the end, and fail again.
         _lead_nowhere(1)
         raise ProvisionerError("write the answer", cause=problem) from None

@@ -1,4 +1,4 @@
-"""Which sandbox the options in front of a sandbox command name."""
+"""The sandbox that the options before a sandbox command choose."""
 
 import shlex
 from contextvars import ContextVar

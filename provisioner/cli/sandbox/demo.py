@@ -1,4 +1,4 @@
-"""`demo`: the main job on the sandbox, from an empty workspace to the bot's answer."""
+"""`demo`: a whole setup on the sandbox, from an empty workspace to the bot's answer."""
 
 import os
 import shlex
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 900
 _ANSWER_SECONDS = 90
 _LOOK_SECONDS = 0.5
 _ECHO = "You wrote: “hello"
-"""What the sandbox's model answers; her Start may be answered yet, too."""
+"""The answer of the sandbox's model; her Start may be answered as well."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +49,7 @@ def demo(
     Needs Linux and root.
     """
     began = time.monotonic()
-    # So that what was begun is taken down then too.
+    # So that everything is cleaned up then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _sandbox(keep=keep) as sandbox, _folder(keep=keep) as folder:
         stage = Stage(sandbox, folder)
@@ -62,7 +62,7 @@ def demo(
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the demo plays: the outside world, and the operator's workspace."""
+    """The sandbox and the operator's workspace."""
 
     sandbox: "Sandbox"
     folder: Path
@@ -74,7 +74,7 @@ class Stage:
         return Workspace(self.folder).store()
 
     def command(self, *words: str, typed: str = "") -> None:
-        """Run `provisioner` in sight, as the operator would; SandboxError if it does not end well."""
+        """Run `provisioner` visibly, as the operator would; SandboxError if it fails."""
         render.print_line()
         render.print_line(f"$ provisioner {shlex.join(words)}")
         render.flush()
@@ -110,7 +110,7 @@ def _provision(stage: Stage) -> str:
 
 
 class _Customer(threading.Thread):
-    """Ada: does what the e-mails ask for, and writes "hello" when her assistant has written to her."""
+    """Ada: follows the e-mails, and writes "hello" when her assistant has written to her."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(daemon=True)
@@ -127,7 +127,7 @@ class _Customer(threading.Thread):
             self.trouble = error.summary
 
     def join_or_give_up(self) -> None:
-        """Wait for the answer if she has been let in; otherwise she puts the phone away."""
+        """Wait for the answer if the setup is complete; stop otherwise."""
         if not self._setup_is_complete():
             self._gone.set()
         self.join(_ANSWER_SECONDS + 10)
@@ -148,7 +148,7 @@ class _Customer(threading.Thread):
         )
 
     def _open_mail(self, subject: str, *, link: str) -> str:
-        """Tap the link with these words in this e-mail, then what the phone offers; the bot's username."""
+        """Open the link with these words in this e-mail, and confirm; the bot's username."""
         sandbox = self._stage.sandbox
         if not self._until(lambda: sandbox.wait_for_mail(EMAIL, subject, timeout=0) is not None):
             raise SandboxError("wait for the e-mail", whom=subject, cause="it did not come")
@@ -186,7 +186,7 @@ def _show(stage: Stage, bot: str) -> None:
 
 
 def _tell(text: str) -> None:
-    """What Ada does, among what the command says."""
+    """Say what Ada does, among the messages of the command."""
     render.say(f"  ~ Ada {text}")
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's commands about what goes wrong on demand, and about what was asked of its services."""
+"""The sandbox's commands for faults, and for the requests to its services."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

@@ -1,4 +1,4 @@
-"""The commands of the sandbox: bring it up and down, look at it, and get the settings that point at it."""
+"""The sandbox's own commands: start, stop, status, and the settings that point at it."""
 
 import shlex
 from pathlib import Path

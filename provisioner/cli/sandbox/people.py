@@ -1,4 +1,4 @@
-"""The sandbox's commands about people: their phones, their bots, the e-mail that was sent to them."""
+"""The sandbox's commands for people: phones, bots, and the e-mail sent to them."""
 
 import time
 from dataclasses import asdict
