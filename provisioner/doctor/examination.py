@@ -46,7 +46,7 @@ class Doctor:
         self.say("asking the model's provider")
         look_at_model(self.settings, here, self._found)
         self.say(f"asking about the bots of {_number(here)}")
-        look_at_channels(self.settings, here, archived, self._found)
+        look_at_channels(self.settings, here, archived, self._found, self.say)
         self.say("asking the mail server")
         look_at_mail_server(self.settings, self._found)
         return Diagnosis(tuple(self._found.noted), tuple(costs), tuple(self._found.looked))

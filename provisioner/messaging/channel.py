@@ -122,11 +122,16 @@ class Channel(ABC):
 
     @abstractmethod
     def check(
-        self, settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+        self,
+        settings: Settings,
+        customers: Sequence[Customer],
+        archived: Sequence[Customer],
+        seconds: float,
+        say: Callable[[str], None],
     ) -> ChannelCheck:
         """What can be seen to be wrong, without an effect; no answer is waited for longer than `seconds`.
 
-        `customers` are on any platform. What the `archived` had may be gone.
+        `customers` are on any platform. What the `archived` had may be gone. `say` is told how far it is.
         """
 
     @abstractmethod

@@ -41,6 +41,7 @@ class Stage:
     mailbox: Mailbox
     values: dict[str, Any]
     bots: dict[str, Bot] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     def customer(self, email: str, *, managed: bool) -> None:
         store = self.workspace.store()
@@ -65,7 +66,7 @@ class Stage:
         settings = Settings.model_validate(
             {"ssh": {"key": key}, "operator": {"contact": "help@example.com"}, **self.values}
         )
-        return Doctor(self.workspace, settings, None, lambda _: None).examine()
+        return Doctor(self.workspace, settings, None, lambda _: None, self.said.append).examine()
 
     def troubles(self) -> list[Trouble]:
         """Those with services, but for the cloud and the model, which there are none of here."""
@@ -292,6 +293,7 @@ def test_many_bots_are_asked_at_once_and_those_without_an_answer_are_one_trouble
         (trouble,) = stage.troubles()
 
     assert together.most == AT_ONCE
+    assert f"asked {AT_ONCE} of {AT_ONCE} bots" in stage.said
     assert (trouble.kind, trouble.whom) == ("bot", "Telegram")
     assert f"about {AT_ONCE} of {AT_ONCE} customers' bots" in trouble.problem
 

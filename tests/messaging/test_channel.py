@@ -73,8 +73,14 @@ class Pigeon(Channel):
         return f"the pigeon of {customer.name}"
 
     def check(
-        self, settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+        self,
+        settings: Settings,
+        customers: Sequence[Customer],
+        archived: Sequence[Customer],
+        seconds: float,
+        say: Callable[[str], None],
     ) -> ChannelCheck:
+        say("called the pigeon")
         return ChannelCheck(("pigeons",), (ChannelTrouble("bot", "the pigeon", "it is ill", "feed it"),))
 
     def reset(self, store: CustomerStore, who: str, username: str | None, *, force: bool) -> Reset:
@@ -118,10 +124,11 @@ def test_the_steps_set_up_a_channel_that_they_do_not_know(work: MemoryWork) -> N
 
 
 def test_the_doctor_says_what_the_channel_sees(work: MemoryWork) -> None:
-    found = Findings()
-    look_at_channels(work.settings, [], [], found)
+    found, said = Findings(), list[str]()
+    look_at_channels(work.settings, [], [], found, said.append)
 
     assert "pigeons" in found.looked
+    assert said == ["called the pigeon"]
     assert [(trouble.whom, trouble.problem, trouble.hint) for trouble in found.noted] == [
         ("the pigeon", "it is ill", "feed it")
     ]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
 
-_mail = typer.Typer(help="Print or send the e-mails to a customer.", no_args_is_help=True, rich_markup_mode=None)
+_mail = typer.Typer(
+    help="Print or send the e-mails to a customer.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -95,11 +95,16 @@ class Telegram(Channel):
         return f"@{customer.setup.messaging.bot_username}"
 
     def check(
-        self, settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+        self,
+        settings: Settings,
+        customers: Sequence[Customer],
+        archived: Sequence[Customer],
+        seconds: float,
+        say: Callable[[str], None],
     ) -> ChannelCheck:
         from provisioner.messaging.telegram.check import check
 
-        return check(settings, customers, archived, seconds)
+        return check(settings, customers, archived, seconds, say)
 
     def reset(self, store: CustomerStore, who: str, username: str | None, *, force: bool) -> Reset:
         from provisioner.messaging.telegram.relink import relink

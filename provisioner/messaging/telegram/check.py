@@ -4,7 +4,7 @@ No bot is asked for its messages, and nothing is written to anybody. Whether ano
 only be seen by polling it too, so that is not looked at: a run that meets one says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -27,13 +27,18 @@ AT_ONCE = 16
 
 
 def check(
-    settings: Settings, customers: Sequence[Customer], archived: Sequence[Customer], seconds: float
+    settings: Settings,
+    customers: Sequence[Customer],
+    archived: Sequence[Customer],
+    seconds: float,
+    say: Callable[[str], None],
 ) -> ChannelCheck:
     """Look at each bot that there is; that no manager bot is set is wrong only where a customer needs it.
 
     What the `archived` had may be gone, their bots too. No answer is waited for longer than `seconds`.
+    `say` is told how many bots have answered.
     """
-    looking = _Looking(settings, customers, archived, seconds)
+    looking = _Looking(settings, customers, archived, seconds, say)
     try:
         looking.look_at_manager()
         looking.look_at_bots()
@@ -52,6 +57,7 @@ class _Looking:
     customers: Sequence[Customer]
     archived: Sequence[Customer]
     seconds: float
+    say: Callable[[str], None]
     looked: list[str] = field(default_factory=list)
     troubles: list[ChannelTrouble] = field(default_factory=list)
 
@@ -82,7 +88,9 @@ class _Looking:
         self.looked.append("customers' bots")
         silent = []
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for customer, answer in zip(theirs, pool.map(self._ask, theirs), strict=True):
+            answers = zip(theirs, pool.map(self._ask, theirs), strict=True)
+            for number, (customer, answer) in enumerate(answers, start=1):
+                self.say(f"asked {number} of {len(theirs)} bots")
                 if isinstance(answer, BotIdentity):
                     self._compare(customer, answer)
                 elif isinstance(answer, BotTokenRefused):
