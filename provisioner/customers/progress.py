@@ -70,9 +70,9 @@ def _has_moltbot(customer: Customer) -> bool:
 
 def _is_connected(customer: Customer) -> bool:
     messaging = customer.setup.messaging
-    # What we connect is Telegram: with another platform in the record that is not what is wanted.
-    over_ours = (messaging.platform or "telegram").strip().lower() == "telegram"
-    known = over_ours and messaging.user_id and messaging.bot_username
+    # Older records do not say over what they were connected: then it was Telegram, with all of this.
+    over = messaging.connected_over or ("telegram" if messaging.bot_username else None)
+    known = over == messaging.platform_name and messaging.user_id
     whole = known or _is_by_hand(customer, messaging.droplet_id)
     return bool(messaging.connected and whole) and _is_there(customer, messaging.droplet_id)
 

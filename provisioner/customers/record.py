@@ -90,6 +90,9 @@ class Messaging(_Part):
 
     platform: str | None = None
     connected: StrictBool = False
+    connected_over: Annotated[str, Field(description="the platform over which it was connected")] | None = (
+        None
+    )
     username: str | None = None
     bot_token: Annotated[str, Field(description="secret")] | None = None
     user_id: Annotated[str, Field(description="the customer's numeric id on the platform")] | None = None
@@ -99,6 +102,11 @@ class Messaging(_Part):
     link: Link | None = None
     told: Annotated[tuple[str, ...], Field(description="what the manager bot has told them already")] = ()
     droplet_id: Annotated[str, Field(description="the droplet on which it was connected")] | None = None
+
+    @property
+    def platform_name(self) -> str:
+        """The platform's name in small letters: Telegram where none was chosen."""
+        return (self.platform or "telegram").strip().lower()
 
 
 class Handoff(_Part):

@@ -12,7 +12,6 @@ from typing import Final
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Severity
 from provisioner.doctor.server_report import ServerReport
-from provisioner.messaging.channel import name_of
 from provisioner.printable import command
 from provisioner.timestamps import present
 
@@ -89,7 +88,7 @@ _LATER: Final = "run provisioner doctor again in three minutes"
 
 def _of_channel(customer: Customer, report: ServerReport, restart: str) -> Iterator[Sign]:
     """The one over which the customer talks, once they were connected."""
-    platform = name_of(customer)
+    platform = customer.setup.messaging.platform_name
     if not customer.setup.messaging.connected or not platform:
         return
     if report.channels is None:

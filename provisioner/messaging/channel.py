@@ -156,8 +156,3 @@ class Channel(ABC):
     @abstractmethod
     def next_steps(self, settings: Settings, customer: Customer) -> list[str]:
         """What the operator does for a new customer before the setup, in lines."""
-
-
-def name_of(customer: Customer) -> str:
-    """The name of the customer's platform: Telegram where none was chosen."""
-    return (customer.setup.messaging.platform or "telegram").strip().lower()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
-from provisioner.messaging.channel import Channel, name_of
+from provisioner.messaging.channel import Channel
 from provisioner.printable import command
 from provisioner.settings import Settings
 
@@ -43,7 +43,7 @@ def channel_of(customer: Customer) -> Channel:
 
 def known_channel(customer: Customer) -> Channel | None:
     """The customer's channel; None if it is one that cannot be set up."""
-    make = CHANNELS.get(name_of(customer))
+    make = CHANNELS.get(customer.setup.messaging.platform_name)
     return make() if make is not None else None
 
 
@@ -58,7 +58,7 @@ def channel_needs(settings: Settings, customer: Customer) -> list[str]:
 
 def _missing(customer: Customer) -> tuple[str, str]:
     """Why the customer's channel cannot be set up, and the command that chooses one that can."""
-    name = name_of(customer)
+    name = customer.setup.messaging.platform_name
     why = _NOT_YET.get(name, "nothing is known about it")
     update = command("update", customer.email, "setup.messaging.platform", " or ".join(CHANNELS))
     return f"{name} cannot be set up yet: {why}", update
@@ -77,7 +77,7 @@ def stated_platform(text: str) -> str:
 
 def meaning_of_change(before: Customer, customer: Customer) -> str:
     """What another platform means for a customer who is connected already; empty for all others."""
-    old, new = name_of(before), name_of(customer)
+    old, new = before.setup.messaging.platform_name, customer.setup.messaging.platform_name
     if old == new or not before.setup.messaging.connected:
         return ""
     back = command("update", customer.email, "setup.messaging.platform", old)

@@ -83,6 +83,32 @@ def test_half_of_what_a_step_writes_is_not_done_while_the_setup_goes_on(name: st
     assert not is_done(record.customer, name)
 
 
+@pytest.mark.parametrize(
+    ("over", "platform", "bot", "connected"),
+    [
+        ("telegram", "telegram", "b", True),
+        ("telegram", None, "b", True),
+        ("telegram", "Discord ", "b", False),
+        ("discord", " Discord", None, True),
+        ("discord", "telegram", "b", False),
+        (None, "telegram", "b", True),
+        (None, "telegram", None, False),
+        (None, "discord", "b", False),
+    ],
+)
+def test_connected_is_who_is_connected_over_the_platform_of_their_choice(
+    over: str | None, platform: str | None, bot: str | None, connected: bool
+) -> None:
+    record = complete(
+        setup__messaging__connectedOver=over,
+        setup__messaging__platform=platform,
+        setup__messaging__botUsername=bot,
+    )
+    assert is_done(record.customer, "messaging") is connected
+    record.set("setup.messaging.userId", None)
+    assert not is_done(record.customer, "messaging")
+
+
 def test_for_another_server_all_is_to_do_and_what_is_the_customers_stays() -> None:
     record = complete(setup__messaging__botToken="1:AA", setup__moltbot__dropletId=None)
     for path, value in to_do_anew(record.customer).items():

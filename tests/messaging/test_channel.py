@@ -56,7 +56,12 @@ class Pigeon(Channel):
         work.say("the pigeon is hatched")
 
     def connect(self, work: Work) -> Outcome:
-        work.record("pigeon_connected", "It flies", {"setup.messaging.connected": True})
+        fields = {
+            "setup.messaging.connected": True,
+            "setup.messaging.connectedOver": self.name,
+            "setup.messaging.userId": "7",
+        }
+        work.record("pigeon_connected", "It flies", fields)
         return Done()
 
     def greet(self, work: Work, text: str) -> Waiting | None:
@@ -112,7 +117,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> MemoryWork:
 def test_the_steps_set_up_a_channel_that_they_do_not_know(work: MemoryWork) -> None:
     assert Messaging().needs(work.settings, work.customer) == ["a loft for Ada Example"]
     Messaging().begin(work)
+    assert not Messaging().done(work.customer)
     assert Messaging().run(work) == Done()
+    assert Messaging().done(work.customer)
     assert Handoff().run(work) == Done()
 
     assert work.said[0] == "the pigeon is hatched"

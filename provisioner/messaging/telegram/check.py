@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from provisioner.customers.lifecycle import is_gone
 from provisioner.customers.record import Customer
 from provisioner.errors import SettingsError, TelegramError
-from provisioner.messaging.channel import ChannelCheck, ChannelTrouble, name_of
+from provisioner.messaging.channel import ChannelCheck, ChannelTrouble
 from provisioner.messaging.telegram.links import wants_bot
 from provisioner.messaging.telegram.tokens import demand_manager, holders_of
 from provisioner.printable import command
@@ -167,5 +167,5 @@ def _setting_up_again(customer: Customer) -> list[str]:
 
 def _has_bot(customer: Customer) -> bool:
     """Whether there is a Telegram bot that should work for them."""
-    telegram = name_of(customer) == "telegram"
+    telegram = customer.setup.messaging.platform_name == "telegram"
     return telegram and bool(customer.setup.messaging.bot_token) and not is_gone(customer.status)

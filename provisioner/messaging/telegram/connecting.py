@@ -47,6 +47,7 @@ def connect(work: Work) -> Outcome:
         {
             "setup.messaging.platform": "telegram",
             "setup.messaging.connected": True,
+            "setup.messaging.connectedOver": "telegram",
             "setup.messaging.dropletId": work.customer.setup.droplet.id,
         },
     )

@@ -22,6 +22,7 @@ _CLEARED: dict[str, object] = {
     "setup.messaging.botToken": None,
     "setup.messaging.managed": False,
     "setup.messaging.connected": False,
+    "setup.messaging.connectedOver": None,
     "setup.messaging.told": [],
     "setup.handoff.messageId": None,
     "setup.handoff.onboardingMessageSent": False,
