@@ -20,7 +20,7 @@ from provisioner import failpoints
 
 _MODULES = (
     "provisioner.cli.main",
-    "provisioner.cli.output.endings",
+    "provisioner.cli.output.job_results",
     "provisioner.cli.output.live",
     "provisioner.runs.fleet",
     "provisioner.runs.runner",
@@ -43,8 +43,7 @@ _MODULES = (
 
 def main() -> None:
     for name in _MODULES:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+        importlib.import_module(name)
     assert threading.active_count() == 1, "a process with threads must not be forked"
     print("ready", flush=True)
     for line in sys.stdin:

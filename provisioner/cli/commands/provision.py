@@ -155,16 +155,16 @@ def provision_chosen(
     **more: object,
 ) -> Response:
     """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
-    from provisioner.cli.output.endings import RunsResult
+    from provisioner.cli.output.job_results import RunsResult
     from provisioner.runs.fleet import JobResult
 
     try:
         with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
-            endings = fleet.run_all(chosen, until=options.until, patience=options.patience)
+            results = fleet.run_all(chosen, until=options.until, patience=options.patience)
     except KeyboardInterrupt:
         # The second Ctrl-C: nothing is waited for, but the same command resumes.
-        endings = [JobResult(who, interrupted=True) for who in chosen]
-    result = RunsResult(tuple(endings), tuple(broken), options.again(), more, kind)
+        results = [JobResult(who, interrupted=True) for who in chosen]
+    result = RunsResult(tuple(results), tuple(broken), options.again(), more, kind)
     return Response(result, as_json)
 
 

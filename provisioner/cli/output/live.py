@@ -69,22 +69,22 @@ def shown_on_terminal(word: str, stream: TextIO | None = None) -> Iterator[Calla
 @contextmanager
 def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[Listener, Ended]]:
     """Like `shown` for many customers; with what to call when the run of one has ended."""
-    from provisioner.cli.output.endings import MARKS, last_word, outcome_of, style
+    from provisioner.cli.output.job_results import MARKS, outcome_of, style, summary_of
 
     stream = stream or err()
     if not moves(stream):
         yield (
             lambda progress: _print_plainly(progress, stream),
-            lambda ending: write_lines([f"{ending.who}  {outcome_of(ending)}: {last_word(ending)}"], stream),
+            lambda job: write_lines([f"{job.who}  {outcome_of(job)}: {summary_of(job)}"], stream),
         )
         return
     from rich.live import Live
 
     from provisioner.cli.output.live_fleet import FleetView
 
-    def ended(ending: "JobResult") -> None:
-        outcome = outcome_of(ending)
-        view.end(ending.who, MARKS[outcome], style(outcome), last_word(ending))
+    def ended(job: "JobResult") -> None:
+        outcome = outcome_of(job)
+        view.end(job.who, MARKS[outcome], style(outcome), summary_of(job))
 
     screen = console(stream)
     view = FleetView(screen, total)
@@ -94,18 +94,18 @@ def shown_together(total: int, stream: TextIO | None = None) -> Iterator[tuple[L
 
 def lines(stream: TextIO | None = None) -> tuple[Listener, Ended]:
     """For programs: every event as a JSON line, as in the run logs, and one for the end of each run."""
-    from provisioner.cli.output.endings import last_word, outcome_of
+    from provisioner.cli.output.job_results import outcome_of, summary_of
 
     stream = stream or err()
 
-    def ended(ending: "JobResult") -> None:
-        step, seconds = (ending.result.step, ending.result.seconds) if ending.result else (None, 0.0)
+    def ended(job: "JobResult") -> None:
+        step, seconds = (job.result.step, job.result.seconds) if job.result else (None, 0.0)
         line = event_line(
-            who=ending.who,
+            who=job.who,
             step=step,
             kind="ended",
-            outcome=outcome_of(ending),
-            text=last_word(ending),
+            outcome=outcome_of(job),
+            text=summary_of(job),
             seconds=round(seconds, 3),
         )
         print_json_line(line, stream)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.cli.output.durations import age
-from provisioner.cli.output.endings import unreadable
+from provisioner.cli.output.job_results import unreadable
 from provisioner.cli.output.result import Block, Result, Table
 from provisioner.customers.store import Listing
 from provisioner.printable import command

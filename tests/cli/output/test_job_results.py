@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.output import render
-from provisioner.cli.output.endings import document, last_word, unreadable_files
+from provisioner.cli.output.job_results import document, summary_of, unreadable_files
 from provisioner.customers import known_secrets
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import ProvisionerError
@@ -42,13 +42,13 @@ def failed(whom: str) -> JobResult:
 
 
 def test_the_ending_of_one_run_reads_the_record_of_its_customer_alone(read: list[Path]) -> None:
-    assert last_word(failed(ADA)) == f"the server said {MASK}"
+    assert summary_of(failed(ADA)) == f"the server said {MASK}"
     assert document(failed(ADA))["error"]["cause"] == f"the server said {MASK}"
     assert read == []
 
 
 def test_where_that_record_cannot_be_read_all_are(read: list[Path]) -> None:
-    assert last_word(failed("nobody@example.com")) == f"the server said {MASK}"
+    assert summary_of(failed("nobody@example.com")) == f"the server said {MASK}"
     assert len(read) == 1
 
 

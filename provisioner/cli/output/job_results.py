@@ -1,4 +1,4 @@
-"""How runs ended, for people and as JSON, with the command that resumes."""
+"""The results of runs, for people and as JSON, with the command that resumes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,26 +27,26 @@ def style(outcome: str) -> str:
     return _STYLES[outcome]
 
 
-def outcome_of(ending: "JobResult") -> str:
+def outcome_of(job: "JobResult") -> str:
     """done, waiting, failed, busy or interrupted."""
-    if ending.interrupted:
+    if job.interrupted:
         return "interrupted"
-    if ending.error or ending.bug:
-        return "busy" if ending.exit_code == 4 else "failed"
-    return "waiting" if ending.waiting else "done"
+    if job.error or job.bug:
+        return "busy" if job.exit_code == 4 else "failed"
+    return "waiting" if job.waiting else "done"
 
 
-def last_word(ending: "JobResult") -> str:
-    """The ending in one line, for a table."""
-    if ending.interrupted:
+def summary_of(job: "JobResult") -> str:
+    """The result in one line, for a table."""
+    if job.interrupted:
         return "stopped by the operator"
-    if ending.error:
-        return redactor_for(ending.who)(ending.error.cause or ending.error.summary)
-    if ending.bug:
-        return f"a bug: {type(ending.bug).__name__}"
-    if ending.waiting:
-        return str(ending.waiting)
-    return ending.result.customer.status if ending.result else ""
+    if job.error:
+        return redactor_for(job.who)(job.error.cause or job.error.summary)
+    if job.bug:
+        return f"a bug: {type(job.bug).__name__}"
+    if job.waiting:
+        return str(job.waiting)
+    return job.result.customer.status if job.result else ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RunsResult(Result):
     stands in the JSON document too.
     """
 
-    endings: tuple["JobResult", ...]
+    jobs: tuple["JobResult", ...]
     broken: tuple["Listing", ...] = ()
     options: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
@@ -68,71 +68,71 @@ class RunsResult(Result):
         """The worst of all."""
         from provisioner.runs.fleet import worst
 
-        return worst([*self.endings, *map(_not_begun, self.broken)])
+        return worst([*self.jobs, *map(_not_begun, self.broken)])
 
     def blocks(self) -> Iterator[Block]:
-        if len(self.endings) == 1:
-            yield from _one(self.endings[0], self.options)
-        elif self.endings:
-            yield from _all(self.endings, self.options)
+        if len(self.jobs) == 1:
+            yield from _one(self.jobs[0], self.options)
+        elif self.jobs:
+            yield from _all(self.jobs, self.options)
         else:
             yield Message("There is nobody to set up.")
         yield from unreadable_files(self.broken)
 
     def document(self) -> dict[str, object]:
-        customers = [document(ending) for ending in self.endings]
+        customers = [document(job) for job in self.jobs]
         return {**self.more, "customers": customers, "unreadable": list(map(unreadable, self.broken))}
 
 
-def _one(ending: "JobResult", options: str) -> Iterator[Block]:
+def _one(job: "JobResult", options: str) -> Iterator[Block]:
     """How the run of the only customer ended."""
-    again = command("provision", ending.who, options=options)
-    if ending.bug:
-        yield Message(report(ending.bug))
-    elif ending.interrupted:
+    again = command("provision", job.who, options=options)
+    if job.bug:
+        yield Message(report(job.bug))
+    elif job.interrupted:
         yield Message(f"stopped; to go on: {again}")
-    elif ending.error:
-        yield Failure(ending.error)
-        if ending.result:
+    elif job.error:
+        yield Failure(job.error)
+        if job.result:
             yield Message(f"  again, from this step on: {again}")
-    elif ending.waiting:
-        yield Message(str(ending.waiting))
+    elif job.waiting:
+        yield Message(str(job.waiting))
         yield Message(f"  after that: {again}")
-    elif ending.result:
-        yield Message(_success(ending.result))
+    elif job.result:
+        yield Message(_success(job.result))
 
 
-def _all(endings: Sequence["JobResult"], options: str) -> Iterator[Block]:
+def _all(jobs: Sequence["JobResult"], options: str) -> Iterator[Block]:
     """A table of all, what to do about each cause, and the command that runs the failed ones again."""
-    yield Table(_HEADER, [_row(ending) for ending in endings], _STYLES)
-    for ending in endings:
-        if ending.bug:
-            yield Message(report(ending.bug))
-    hints = _hints(endings)
+    yield Table(_HEADER, [_row(job) for job in jobs], _STYLES)
+    for job in jobs:
+        if job.bug:
+            yield Message(report(job.bug))
+    hints = _hints(jobs)
     redact = known_redactor() if hints else str
     for hint, whom in hints.items():
         for line in hint.splitlines():
             yield Paragraph(f"{whom}: ", redact(line))
-    again = [ending.who for ending in endings if outcome_of(ending) in ("failed", "interrupted", "busy")]
+    again = [job.who for job in jobs if outcome_of(job) in ("failed", "interrupted", "busy")]
     if again:
         yield Message(f"to run {'it' if len(again) == 1 else 'these'} again:")
         yield Message(f"  {command('provision', *again, options=options)}")
-    if any(ending.waiting for ending in endings):
+    if any(job.waiting for job in jobs):
         yield Message(f"for those who wait, when they have acted: {command('resume', options=options)}")
 
 
-def document(ending: "JobResult") -> dict[str, Any]:
+def document(job: "JobResult") -> dict[str, Any]:
     """One customer's entry in the JSON document."""
-    result, waiting, error = ending.result, ending.waiting, ending.error
+    result, waiting, error = job.result, job.waiting, job.error
     return {
-        "email": ending.who,
-        "outcome": outcome_of(ending),
-        "exitCode": ending.exit_code,
+        "email": job.who,
+        "outcome": outcome_of(job),
+        "exitCode": job.exit_code,
         "step": result.step if result else None,
         "run": result.run if result else None,
         "seconds": round(result.seconds, 3) if result else None,
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
-        "error": _error_document(error, redactor_for(ending.who)) if error else None,
+        "error": _error_document(error, redactor_for(job.who)) if error else None,
     }
 
 
@@ -164,19 +164,19 @@ def _not_begun(listing: "Listing") -> "JobResult":
     return JobResult(listing.name, refusal=listing.broken)
 
 
-def _hints(endings: Sequence["JobResult"]) -> dict[str, str]:
+def _hints(jobs: Sequence["JobResult"]) -> dict[str, str]:
     """Each hint once, and for whom."""
     found: dict[str, list[str]] = {}
-    for ending in endings:
-        if ending.error and ending.error.hint and not ending.interrupted:
-            found.setdefault(ending.error.hint, []).append(ending.who)
+    for job in jobs:
+        if job.error and job.error.hint and not job.interrupted:
+            found.setdefault(job.error.hint, []).append(job.who)
     return {hint: whom[0] if len(whom) == 1 else f"{len(whom)} customers" for hint, whom in found.items()}
 
 
-def _row(ending: "JobResult") -> tuple[str, ...]:
-    result = ending.result
+def _row(job: "JobResult") -> tuple[str, ...]:
+    result = job.result
     step = (result.step or "") if result else ""
-    return outcome_of(ending), ending.who, step, took(result.seconds) if result else "", last_word(ending)
+    return outcome_of(job), job.who, step, took(result.seconds) if result else "", summary_of(job)
 
 
 def _success(result: "RunResult") -> str:
