@@ -1,12 +1,17 @@
 """What outside events carry, and which customers it means: ids of bots, people, droplets, and of Stripe."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from provisioner.customers.record import Customer
 
-Key = Literal["bot", "user", "link code", "droplet", "subscription", "stripe customer"]
-"""Whose id a value is, the person's being theirs on the platform; or that it is the code of their link."""
+Key = Literal["bot", "user", "link code", "droplet", "subscription", "stripe customer", "awaits"]
+"""Whose id a value is, the person's being theirs on the platform; or that it is the code of their link.
+
+An event may also mean whoever `awaits` something: with a link and without a bot, they await one.
+"""
+
+AWAITS_BOT: tuple[Key, str] = ("awaits", "bot")
 
 
 def keys_of(customer: Customer) -> Iterator[tuple[Key, str]]:
@@ -23,8 +28,10 @@ def keys_of(customer: Customer) -> Iterator[tuple[Key, str]]:
         ("stripe customer", subscription.stripe_customer_id),
     )
     yield from ((key, value) for key, value in known if value)
+    if messaging.link is not None and not messaging.bot_id:
+        yield AWAITS_BOT
 
 
-def has_key(customer: Customer, key: Key, value: str) -> bool:
-    """Whether the customer is one of those whom this value means."""
-    return (key, value) in keys_of(customer)
+def is_one_of(customer: Customer, wanted: Collection[tuple[Key, str]]) -> bool:
+    """Whether any of these values means the customer."""
+    return any(key in wanted for key in keys_of(customer))

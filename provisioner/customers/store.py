@@ -65,8 +65,8 @@ class CustomerStore(Protocol):
     def all(self, *, archived: bool = False) -> Iterator[Listing]:
         """Every record of the one half or the other, the broken ones too; never raises for one of them."""
 
-    def having(self, key: Key, value: str) -> list[Listing]:
-        """Those who have what an event carries, and every broken record, which may; archived ones last.
+    def having(self, *wanted: tuple[Key, str]) -> list[Listing]:
+        """Those who have any of what events carry, and every broken record, which may; archived ones last.
 
         Each was read a moment ago, and had it.
         """
@@ -119,4 +119,4 @@ def everybody(store: CustomerStore) -> Iterator[Customer]:
 
 def customers_having(store: CustomerStore, key: Key, value: str) -> list[Customer]:
     """Every customer who has what an event carries, as far as records can be read."""
-    return [one.customer for one in store.having(key, value) if one.customer is not None]
+    return [one.customer for one in store.having((key, value)) if one.customer is not None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer, Record, awaited
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.store import CustomerStore, everybody
 from provisioner.errors import RecordError
 from provisioner.secrets import secrets_in
 from provisioner.services.factory import Services
@@ -59,10 +59,7 @@ class CustomerWork:
         return self._customer
 
     def others(self) -> Iterator[Customer]:
-        for archived in (False, True):
-            for listing in self.store.all(archived=archived):
-                if listing.customer is not None and listing.customer.id != self._customer.id:
-                    yield listing.customer
+        return (one for one in everybody(self.store) if one.id != self._customer.id)
 
     def state_folder(self, name: str) -> Path:
         return self._workspace.state_dir / name

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from provisioner.customers import rules
-from provisioner.customers.keys import Key
+from provisioner.customers.keys import AWAITS_BOT, Key
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
 from provisioner.customers.store import CustomerStore, customers_having, everybody
@@ -103,7 +103,7 @@ def test_nobody_is_unknown_and_the_nearest_is_named(store: CustomerStore, custom
 def test_an_empty_store_has_nobody(store: CustomerStore) -> None:
     assert list(store.all()) == list(store.all(archived=True)) == []
     assert list(everybody(store)) == []
-    assert store.having("bot", "1") == []
+    assert store.having(("bot", "1")) == []
     with pytest.raises(UnknownCustomer):
         store.find(EMAIL)
 
@@ -180,14 +180,39 @@ def test_customers_are_found_by_what_an_event_carries(
     store: CustomerStore, customer: Record, key: Key
 ) -> None:
     add(store, "other@example.com", "sub_other")
-    assert store.having(key, CARRIED[key]) == []
+    assert store.having((key, CARRIED[key])) == []
     with store.edit(EMAIL) as record:
         with_all(record)
-    (found,) = store.having(key, CARRIED[key])
+    (found,) = store.having((key, CARRIED[key]))
     assert found.customer == store.read(EMAIL).customer
-    assert store.having(key, f"{CARRIED[key]}x") == []
+    assert store.having((key, f"{CARRIED[key]}x")) == []
     others = [other for other in CARRIED if other != key]
-    assert not [other for other in others if store.having(other, CARRIED[key])]
+    assert not [other for other in others if store.having((other, CARRIED[key]))]
+
+
+def test_many_are_looked_for_at_once(store: CustomerStore) -> None:
+    for name in ("a", "b", "c"):
+        add(store, f"{name}@example.com", f"sub_{name}")
+    with store.edit("b@example.com") as record:
+        record.update({"setup.messaging.userId": "42"})
+    found = store.having(
+        ("subscription", "sub_a"), ("user", "42"), ("bot", "sub_c"), ("subscription", "sub_b")
+    )
+    assert [one.customer.email for one in found if one.customer] == ["a@example.com", "b@example.com"]
+    assert store.having() == []
+
+
+def test_those_who_await_a_bot_are_found_until_they_have_one(store: CustomerStore, customer: Record) -> None:
+    def awaiting() -> list[str]:
+        return [one.customer.email for one in store.having(AWAITS_BOT) if one.customer]
+
+    assert awaiting() == []
+    with store.edit(EMAIL) as record:
+        record.set("setup.messaging.link.code", "c0de")
+    assert awaiting() == [EMAIL]
+    with store.edit(EMAIL) as record:
+        record.set("setup.messaging.botId", "7001")
+    assert awaiting() == []
 
 
 def test_a_bots_id_is_found_by_its_token_too(store: CustomerStore, customer: Record) -> None:
@@ -200,9 +225,8 @@ def test_all_who_have_it_are_found_the_archived_last(store: CustomerStore) -> No
     for email in ("a@example.com", "b@example.com", "c@example.com"):
         add(store, email, "sub_same")
     store.archive("a@example.com")
-    found = [
-        (one.customer.email, one.archived) for one in store.having("subscription", "sub_same") if one.customer
-    ]
+    listings = store.having(("subscription", "sub_same"))
+    found = [(one.customer.email, one.archived) for one in listings if one.customer]
     assert found == [("b@example.com", False), ("c@example.com", False), ("a@example.com", True)]
 
 
@@ -218,7 +242,7 @@ def test_what_another_process_changes_is_found_at_once(
         assert [one.email for one in customers_having(store, "droplet", now)] == [EMAIL]
         assert customers_having(store, "droplet", was) == []
     in_another_process(backend, f'store.archive("{EMAIL}")')
-    assert [one.archived for one in store.having("droplet", "3")] == [True]
+    assert [one.archived for one in store.having(("droplet", "3"))] == [True]
     lines = ('with store.edit("other@example.com") as record:', '    record.set("email", "new@example.com")')
     in_another_process(backend, *lines)
     assert [one.email for one in customers_having(store, "subscription", "sub_other")] == ["new@example.com"]
@@ -238,7 +262,7 @@ def test_a_broken_record_may_be_the_one(backend: Backend, store: CustomerStore) 
     add(store, "broken@example.com", "sub_broken")
     backend.damage("broken@example.com")
     for subscription, found in (("sub_a", "a@example.com"), ("sub_broken", None), ("sub_x", None)):
-        listings = store.having("subscription", subscription)
+        listings = store.having(("subscription", subscription))
         assert [one.broken is not None for one in listings].count(True) == 1
         assert [one.customer.email for one in listings if one.customer] == ([found] if found else [])
 

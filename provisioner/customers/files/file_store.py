@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioner.customers import rules
+from provisioner.customers.addresses import fold
 from provisioner.customers.checkup import Checkup
 from provisioner.customers.files import document, file_names
 from provisioner.customers.files.examiner import Examiner
 from provisioner.customers.files.folders import Folders, Stored
 from provisioner.customers.files.index import Index
-from provisioner.customers.keys import Key, has_key
+from provisioner.customers.keys import Key, is_one_of
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Found, Holder, Listing, customers_having
 from provisioner.errors import ProvisionerError, RecordError, UnknownCustomer
@@ -61,17 +62,19 @@ class FileStore:
             else:
                 yield Listing(name, archived, customer=customer)
 
-    def having(self, key: Key, value: str) -> list[Listing]:
-        """Those who have what an event carries, and every broken file, which may have it; archived ones last.
+    def having(self, *wanted: tuple[Key, str]) -> list[Listing]:
+        """Those who have any of what events carry, and every broken file, which may; archived ones last.
 
         No more is read than has changed since the last look, and the files that are found.
         """
-        places = self._index.look_up(key, value)
+        if not wanted:
+            return []
+        places = self._index.look_up(*wanted)
         found = [stored for path in places.files if (stored := self._load_moved(path)) is not None]
         listings = [
             Listing(stored.path.name, stored.archived, stored.record.customer)
             for stored in found
-            if has_key(stored.record.customer, key, value)
+            if is_one_of(stored.record.customer, wanted)
         ]
         broken = [
             Listing(path.name, self._folders.is_archived(path), broken=error) for path, error in places.broken
@@ -172,7 +175,7 @@ class FileStore:
         return found if _matches(found.record.customer, customer_id) else None
 
     def _by_index(self, who: str) -> Stored:
-        places = self._index.look_up("address" if "@" in who else "id", who)
+        places = self._index.look_up(("address", fold(who)) if "@" in who else ("id", who))
         found = [stored for path in places.files if (stored := self._load_moved(path)) is not None]
         matches = [stored for stored in found if _matches(stored.record.customer, who)]
         if not matches:

@@ -57,14 +57,14 @@ class Index:
         self._clocks_apart = _clocks_apart()
         self._lock = Lock()
 
-    def look_up(self, kind: str, value: str) -> Places:
-        """Where to look for those who have this `id`, `address` or key."""
-        wanted = _hash(kind, fold(value) if kind == "address" else value)
+    def look_up(self, *wanted: tuple[str, str]) -> Places:
+        """Where to look for those who have one of these: an `id`, an `address` as folded, or a key."""
+        hashes = {hash(one) for one in wanted}
         with self._lock:
             self._forget_if_the_clock_was_set()
             places, known = Places([], []), dict[str, _Known]()
             for folder in self._folders.both:
-                self._look_through(folder, wanted, places, known)
+                self._look_through(folder, hashes, places, known)
             self._known = known
         return places
 
@@ -72,7 +72,7 @@ class Index:
         """Those that the last look has met, to suggest the nearest."""
         return [entry.email for entry in self._known.values()]
 
-    def _look_through(self, folder: Path, wanted: int, places: Places, known: dict[str, _Known]) -> None:
+    def _look_through(self, folder: Path, wanted: set[int], places: Places, known: dict[str, _Known]) -> None:
         """Add to `places` and `known` what one folder has."""
         for path, status in _files_in(folder):
             version = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -87,7 +87,7 @@ class Index:
                     continue
             if len(known) < self._most:
                 known[path] = entry
-            if wanted in entry.hashes:
+            if not wanted.isdisjoint(entry.hashes):
                 places.files.append(Path(path))
 
     def _read(self, path: str, version: _Version) -> _Known:
@@ -126,12 +126,7 @@ def _clocks_apart() -> float:
 
 
 def _hashes(customer: Customer) -> Iterable[int]:
-    yield _hash("id", customer.id)
-    yield _hash("address", fold(customer.email))
-    for key, value in keys_of(customer):
-        yield _hash(key, value)
-
-
-def _hash(kind: str, value: str) -> int:
-    """In place of the value, which may be long, and a secret; two values may have the same."""
-    return hash((kind, value))
+    """In place of the values, which may be long, and secrets; two values may have the same."""
+    yield hash(("id", customer.id))
+    yield hash(("address", fold(customer.email)))
+    yield from map(hash, keys_of(customer))

@@ -5,18 +5,19 @@ good for the records that it was made from: the writer decides again on each rec
 change, as that is under its lock.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from provisioner.customers.keys import AWAITS_BOT, Key
 from provisioner.customers.record import Customer
 from provisioner.messaging.telegram import links
 from provisioner.messaging.telegram.answers import BOT_IS_YOURS, STRANGER, WHERE_THEY_ARE, Answer
-from provisioner.services.telegram.updates import MadeBot, Person, Wrote
+from provisioner.services.telegram.updates import MadeBot, Person, Unread, Wrote
 
 
 @dataclass(frozen=True)
 class Known:
-    """What an update is understood from."""
+    """What an update is understood from: at least those whom `keys_in` finds."""
 
     customers: Collection[Customer]
     unclaimed: Sequence[MadeBot] = ()
@@ -51,6 +52,17 @@ class Decision:
     def owner(self) -> str | None:
         """The id of the customer who gets the bot, if one does."""
         return self.changes[-1].customer_id if self.claimed is not None else None
+
+
+def keys_in(update: Wrote | MadeBot | Unread) -> Iterator[tuple[Key, str]]:
+    """By what to look for the customers from whom the update is understood."""
+    if isinstance(update, Wrote):
+        yield "user", update.who.id
+        if update.payload:
+            yield "link code", update.payload
+    elif isinstance(update, MadeBot):
+        yield "bot", update.bot.id
+        yield AWAITS_BOT
 
 
 def decide(update: Wrote | MadeBot, known: Known, now: str) -> Decision:

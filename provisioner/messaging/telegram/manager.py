@@ -10,7 +10,7 @@ no record, as long as there is a record that cannot be read and may have it.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,15 @@ from provisioner.errors import BusyError, ProvisionerError, RecordError
 from provisioner.filesystem.durable import PRIVATE_FILE
 from provisioner.filesystem.locks import locked
 from provisioner.messaging.telegram.answers import ONCE, Answer, is_permitted
-from provisioner.messaging.telegram.decide import Change, Decision, Known, answer_to, decide, may_be_theirs
+from provisioner.messaging.telegram.decide import (
+    Change,
+    Decision,
+    Known,
+    answer_to,
+    decide,
+    keys_in,
+    may_be_theirs,
+)
 from provisioner.messaging.telegram.sending import AnswerSender
 from provisioner.messaging.telegram.state import STATE_FILE, ManagerState
 from provisioner.messaging.telegram.tokens import demand_manager
@@ -137,12 +145,12 @@ class _UpdateBatch:
         """Handle what came, and what was postponed; the first problem that a customer's record made."""
         updates = self.bot.updates(wait=wait)
         before = self.state.postponed
-        if updates or before:
-            self._read_customers()
+        self._read_customers(before)
         problems = [self._handle(update, again=True) for update in before]
         for _ in range(_MOST_BATCHES):
             if not updates:
                 break
+            self._read_customers(updates)
             new = [update for update in updates if not self.state.is_handled(update.id)]
             problems += [self._handle(update) for update in new if not isinstance(update, Unread)]
             updates = self.bot.updates(after=updates[-1].id)
@@ -151,7 +159,7 @@ class _UpdateBatch:
 
     def assign_bot(self, customer_id: str) -> None:
         """Give the customer the first bot that is theirs by what the records say now."""
-        self._read_customers()
+        self._read_customers(self.state.unclaimed)
         for made in self.state.unclaimed:
             if self._decide(made, timestamps.now()).owner == customer_id:
                 answer = self._carry_out(made)
@@ -218,19 +226,16 @@ class _UpdateBatch:
             return False
         return answer.what not in ONCE or _mark_told(self.store, answer)
 
-    def _read_customers(self) -> None:
-        self._customers = {customer.id: customer for customer in self._everybody()}
-
-    def _everybody(self) -> Iterator[Customer]:
-        for listing in self.store.all():
-            if listing.customer is not None:
-                yield listing.customer
-            self._unreadable = self._unreadable or listing.broken
+    def _read_customers(self, updates: Iterable[Wrote | MadeBot | Unread]) -> None:
+        """Everybody whom these updates may mean, and no record of anybody else."""
+        wanted = {key for update in updates for key in keys_in(update)}
+        here = [one for one in self.store.having(*wanted) if not one.archived]
+        self._customers = {one.customer.id: one.customer for one in here if one.customer is not None}
+        self._unreadable = next((one.broken for one in here if one.broken is not None), None)
 
 
 def _write(change: Change, record: Record) -> None:
-    for path, value in change.fields.items():
-        record.set(path, value)
+    record.update(change.fields)
     for event, details in change.events:
         record.add_event(event, details)
 

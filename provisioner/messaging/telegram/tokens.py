@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from provisioner.customers.record import Customer
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.store import CustomerStore, customers_having
 from provisioner.errors import InputError, SettingsError
 from provisioner.services.telegram.client import TelegramBot, TelegramBusy
 from provisioner.services.telegram.updates import BotIdentity
@@ -52,9 +52,9 @@ def check_token(store: CustomerStore, settings: Settings, who: str, token: str) 
     That the bot is another customer's is seen without Telegram too.
     """
     customer = store.read(who).customer
-    everybody = (listing.customer for archived in (False, True) for listing in store.all(archived=archived))
-    others = [other for other in everybody if other is not None and other.id != customer.id]
-    refuse_shared(token.partition(":")[0], customer, others)
+    bot_id = token.partition(":")[0]
+    others = [other for other in customers_having(store, "bot", bot_id) if other.id != customer.id]
+    refuse_shared(bot_id, customer, others)
     manager = settings.telegram_manager_token
     bot = TelegramBot(token, settings.telegram_api_root, patience=0)
     try:

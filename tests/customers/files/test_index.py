@@ -62,7 +62,7 @@ def put(folder: Path, number: int, droplet: str) -> Path:
 
 
 def names(index: Index, droplet: str) -> list[str]:
-    return [path.name for path in index.look_up("droplet", droplet).files]
+    return [path.name for path in index.look_up(("droplet", droplet)).files]
 
 
 @pytest.mark.usefixtures("settled")
@@ -85,7 +85,7 @@ def test_a_file_is_read_once_as_long_as_it_does_not_change(
     paths[1].unlink()
     paths[0].rename(archive / paths[0].name)
     assert names(known, "222") == []
-    assert known.look_up("droplet", "101").files == [archive / paths[0].name]
+    assert known.look_up(("droplet", "101")).files == [archive / paths[0].name]
 
 
 @pytest.mark.usefixtures("settled")
@@ -171,13 +171,13 @@ def test_an_entry_is_not_believed_without_a_look(
     path = put(active, 1, "101")
     moved = put(active, 2, "101")
     gone = put(active, 3, "101")
-    places = store._index.look_up("droplet", "101")
+    places = store._index.look_up(("droplet", "101"))
     monkeypatch.setattr(store._index, "look_up", lambda *_: places)
     put(active, 1, "555")
     archive.mkdir()
     moved.rename(archive / moved.name)
     gone.unlink()
-    found = [(one.name, one.archived) for one in store.having("droplet", "101")]
+    found = [(one.name, one.archived) for one in store.having(("droplet", "101"))]
     assert found == [(moved.name, True)]
     assert path.exists()
 

@@ -1,11 +1,10 @@
 """A stranger used the link first; Telegram is real, the server only remembers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from provisioner.customers.files import file_store
-from provisioner.customers.record import Customer
 from provisioner.errors import BusyError, InputError
 from provisioner.filesystem import durable
 from provisioner.messaging.channel import Reset
@@ -13,6 +12,7 @@ from provisioner.messaging.telegram import manager
 from provisioner.messaging.telegram.relink import relink
 from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.phones import NewBotDialog
+from provisioner.services.telegram.updates import MadeBot, Unread, Wrote
 from provisioner.step import Done, Waiting
 from tests.messaging.conftest import ADA, MANAGER, Stage
 
@@ -147,17 +147,20 @@ def test_a_batch_that_has_read_the_old_link_does_not_take_it_any_more(
 ) -> None:
     stage.sign_up(telegram=None)
     stage.run()
-    everybody = manager._UpdateBatch._everybody
+    read = manager._UpdateBatch._read_customers
 
-    def meanwhile(batch: manager._UpdateBatch) -> Iterator[Customer]:
+    def meanwhile(batch: manager._UpdateBatch, updates: Sequence[Wrote | MadeBot | Unread]) -> None:
         """With the records read and Mallory's update to come."""
-        yield from everybody(batch)
-        monkeypatch.setattr(manager._UpdateBatch, "_everybody", everybody)
+        read(batch, updates)
+        if not updates:
+            return
+        assert ADA in [customer.email for customer in batch._customers.values()]
+        monkeypatch.setattr(manager._UpdateBatch, "_read_customers", read)
         _relink(stage)
         with stage.workspace.store().edit(ADA) as record:
             record.set("setup.messaging.link", {"code": "new-code", "suggested": "new_one_bot"})
 
-    monkeypatch.setattr(manager._UpdateBatch, "_everybody", meanwhile)
+    monkeypatch.setattr(manager._UpdateBatch, "_read_customers", meanwhile)
     if kind == "newbot":
         stage.create("mallory")
     else:
