@@ -21,19 +21,13 @@ from provisioner.ssh.keys import generate_keypair
 from provisioner.steps.droplet.adoption import adopt, others
 from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
-from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
+from tests.clouds import CloudServer, FastCloud, settings_for
 from tests.doctor.hints import check_hint
 from tests.doctor.test_gateways import WELL
 from tests.serving import serving
 
 EMAIL = "ada@example.com"
 OTHER = "bob@example.com"
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[CloudServer]:
-    with cloud_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +207,8 @@ HARMS: dict[str, tuple[Harm, str, str]] = {
         "run",
         "nobody is at it",
     ),
-    "letter": (
-        lambda s, _d: s.set(OTHER, setup__letters=[{"reason": "contact", "begunAt": "2026-11-25T10:00:00Z"}]),
+    "email": (
+        lambda s, _d: s.set(OTHER, setup__emails=[{"reason": "contact", "begunAt": "2026-11-25T10:00:00Z"}]),
         "mail",
         "the e-mail “contact” may not have gone out",
     ),

@@ -1,7 +1,7 @@
 """A workspace put back from a backup: the records and the operator's key, and nothing of `.provisioner`."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,22 +14,10 @@ from provisioner.settings import Settings
 from provisioner.step import Done, Failed
 from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.workspace import Workspace, init_workspace
-from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
+from tests.clouds import FastCloud, settings_for
 from tests.steps.support import workflow
 
 EMAIL = "ada@example.com"
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[CloudServer]:
-    with cloud_server() as server:
-        yield server
-
-
-@pytest.fixture
-def cloud(clouds: CloudServer) -> Iterator[FastCloud]:
-    with clouds.cloud() as fast:
-        yield fast
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from provisioner.step import Done, Failed
 from provisioner.steps.droplet.adoption import adopt
 from provisioner.steps.droplet.identity import name_of, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
-from tests.clouds import CloudServer, FastCloud, cloud_server, settings_for
+from tests.clouds import CloudServer, FastCloud, settings_for
 from tests.serving import serving
 from tests.steps.support import MemoryServer
 
@@ -102,12 +102,6 @@ class Stage:
         assert customer.setup.droplet.ip == self.droplet.address
         names = [name for name, _ in self.servers[str(self.droplet.id)].applied]
         assert {"server", "moltbot", "telegram"} <= set(names)
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[CloudServer]:
-    with cloud_server() as server:
-        yield server
 
 
 @contextmanager

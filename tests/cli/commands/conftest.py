@@ -3,14 +3,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.clouds import TOKEN, FastCloud, cloud_server
+from tests.clouds import TOKEN, CloudServer, FastCloud
 
 EMAIL = "ada@example.com"
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[FastCloud]:
-    with cloud_server() as server, server.cloud() as fast:
+def served(clouds: CloudServer) -> Iterator[FastCloud]:
+    with clouds.cloud() as fast:
         yield fast
 
 
