@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from provisioner.runs.work import CustomerWork
     from provisioner.services.mail import Email
 
-_Name = Annotated[str, typer.Argument(help="contact, ready, reminder, handover or cancelled.")]
+_Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="contact, ready, reminder, handover or cancelled.")
+]
 
 _mail = typer.Typer(
     help="Print or send the e-mails to a customer.", no_args_is_help=True, rich_markup_mode=None

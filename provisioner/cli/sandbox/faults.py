@@ -40,8 +40,10 @@ def _kinds() -> Response:
 
 @_faults.command("add")
 def _add(
-    service: Annotated[str, typer.Argument(help="cloud, telegram, model, node, mail or server")],
-    kind: Annotated[str, typer.Argument(help="see `faults kinds`")],
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", help="cloud, telegram, model, node, mail or server.")
+    ],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="See `faults kinds`.")],
     params: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
     method: Annotated[str, typer.Option(help="GET, POST, …; * for all.")] = "*",
     path: Annotated[
@@ -79,7 +81,9 @@ def _add(
 
 @_faults.command("clear")
 def _clear(
-    number: Annotated[int | None, typer.Argument(help="The rule's number; default: all.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(metavar="NUMBER", help="The rule's number; default: all.")
+    ] = None,
 ) -> None:
     """Remove all faults, or one."""
     the_sandbox().clear_faults(number)

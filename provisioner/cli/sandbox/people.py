@@ -14,10 +14,10 @@ from provisioner.errors import InputError, SandboxError
 if TYPE_CHECKING:
     from provisioner.sandbox.control.client import ReceivedEmail, Said, Sandbox, Screen
 
-_phone = typer.Typer(help="The customers' phones.", no_args_is_help=True, rich_markup_mode=None)
-_mailbox = typer.Typer(help="The e-mail that was sent.", rich_markup_mode=None)
+_phone = typer.Typer(help="Use the customers' phones.", no_args_is_help=True, rich_markup_mode=None)
+_mailbox = typer.Typer(help="List and show the e-mail that was sent.", rich_markup_mode=None)
 
-Username = Annotated[str, typer.Argument(help="The person's Telegram username.")]
+Username = Annotated[str, typer.Argument(metavar="USERNAME", help="The person's Telegram username.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,12 +27,14 @@ def register(app: typer.Typer) -> None:
 
 
 def _botfather(
-    name: Annotated[str, typer.Argument(help="What people see.")],
-    username: Annotated[str, typer.Argument(help="Ends in bot.")],
-    owner: Annotated[str, typer.Option(help="Whose bot it is; gets a phone if there is none.")] = "operator",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What people see.")],
+    username: Annotated[str, typer.Argument(metavar="NAME", help="Ends in bot.")],
+    owner: Annotated[
+        str, typer.Option(help="The bot's owner, who gets a phone if they have none.")
+    ] = "operator",
     manages: Annotated[bool, typer.Option("--manages", help="It may manage other bots.")] = False,
 ) -> Response:
-    """Make a bot, as BotFather does, and print its token."""
+    """Create a bot, as BotFather does, and print its token."""
     sandbox = the_sandbox()
     owner = owner.removeprefix("@")
     if owner.lower() not in {(phone.username or "").lower() for phone in sandbox.phones()}:
@@ -43,7 +45,7 @@ def _botfather(
 
 @_phone.command("list")
 def _list(json: Json = False) -> Response:
-    """Everybody who has a phone, and the bots that they talk to."""
+    """List the phones, and the bots that their owners talk to."""
     phones = the_sandbox().phones()
     lines = [
         f"@{phone.username}  {phone.name}  {' '.join(f'@{bot}' for bot in phone.chats)}".rstrip()
@@ -56,29 +58,29 @@ def _list(json: Json = False) -> Response:
 def _add(
     username: Username, name: Annotated[str | None, typer.Option(help="Their first name.")] = None
 ) -> None:
-    """Give somebody a phone with Telegram."""
+    """Add a phone with Telegram."""
     the_sandbox().add_phone(username.removeprefix("@"), name)
 
 
 @_phone.command("start")
-def _start(username: Username, bot: Annotated[str, typer.Argument()]) -> None:
+def _start(username: Username, bot: Annotated[str, typer.Argument(metavar="BOT")]) -> None:
     """Open the bot's chat and press Start."""
     the_sandbox().press_start(_plain(username), _plain(bot))
 
 
 @_phone.command("open")
 def _open(username: Username, url: Annotated[str, typer.Argument(metavar="LINK")]) -> Response:
-    """Tap a link, and say what opens."""
+    """Open a link, and print what opens."""
     return Response(Told([_seen(the_sandbox().open_link(_plain(username), url))]))
 
 
 @_phone.command("tap")
 def _tap(
     username: Username,
-    bot: Annotated[str, typer.Argument(help="In whose chat.")],
-    label: Annotated[str, typer.Argument(help="What the button says.")],
+    bot: Annotated[str, typer.Argument(metavar="BOT", help="In whose chat.")],
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="What the button says.")],
 ) -> Response:
-    """Tap a button of a chat, and say what opens."""
+    """Tap a button in a chat, and print what opens."""
     return Response(Told([_seen(the_sandbox().tap(_plain(username), _plain(bot), label))]))
 
 
@@ -96,17 +98,19 @@ def _confirm(
 @_phone.command("say")
 def _say(
     username: Username,
-    bot: Annotated[str, typer.Argument()],
+    bot: Annotated[str, typer.Argument(metavar="BOT")],
     text: Annotated[list[str], typer.Argument(metavar="TEXT")],
 ) -> None:
-    """Write to the bot."""
+    """Send a message to the bot."""
     the_sandbox().say(_plain(username), _plain(bot), " ".join(text))
 
 
 @_phone.command("read")
 def _read(
     username: Username,
-    bot: Annotated[str | None, typer.Argument(help="Which chat, if there are several.")] = None,
+    bot: Annotated[
+        str | None, typer.Argument(metavar="BOT", help="Which chat, if there are several.")
+    ] = None,
     wait: Annotated[
         float, typer.Option(min=0, help="Wait up to so many seconds for an answer to the last message.")
     ] = 0,
@@ -135,13 +139,13 @@ def _mails(context: typer.Context, json: Json = False) -> Response | None:
 
 
 @_mailbox.command("show")
-def _show(number: Annotated[int, typer.Argument(min=1)]) -> Response:
+def _show(number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)]) -> Response:
     """Show one e-mail whole."""
     return Response(Told([Verbatim(_opened(_received(number)) + "\n")]))
 
 
 @_mailbox.command("links")
-def _links(number: Annotated[int, typer.Argument(min=1)]) -> Response:
+def _links(number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)]) -> Response:
     """Print the links in one e-mail."""
     return Response(Told(_received(number).links))
 
