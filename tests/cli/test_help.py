@@ -37,6 +37,7 @@ def test_a_help_fits_and_no_summary_is_cut(
     assert [line for line in result.out.splitlines() if len(line) > columns] == []
     assert [line for line in _summaries(result.out) if "..." in line or "…" in line] == []
     assert "list[" not in result.out
+    assert not re.search(r"<[a-z ]+>", result.out), "a type of Python stands in place of a name"
     assert result.out == invoke(*path, "-h").out
 
 

@@ -95,7 +95,9 @@ def completion(
 def complete(
     context: typer.Context,
     words: Annotated[list[str] | None, typer.Argument(metavar="WORD")] = None,
-    line: Annotated[str | None, typer.Option(help="The whole line up to the cursor, in their place.")] = None,
+    line: Annotated[
+        str | None, typer.Option(metavar="LINE", help="The whole line up to the cursor, in their place.")
+    ] = None,
 ) -> Response:
     """Answer a shell: the candidates for the last of these words, each with its help."""
     typed = list(words or [""]) if line is None else _split(line)[1:] or [""]

@@ -86,7 +86,9 @@ def ssh(
     tunnel: Annotated[
         bool, typer.Option("--tunnel", help="Forward the Moltbot's Control UI to a port of this machine.")
     ] = False,
-    port: Annotated[int, typer.Option(help="The port for --tunnel.", min=1, max=65535)] = CONTROL_UI_PORT,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="The port for --tunnel.", min=1, max=65535)
+    ] = CONTROL_UI_PORT,
 ) -> None:
     """Open the system's ssh to a server, with its pinned host key."""
     from provisioner.ssh.openssh import openssh_command

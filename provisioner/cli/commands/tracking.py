@@ -43,17 +43,23 @@ def add(
     subscription_id: Annotated[
         str, typer.Argument(metavar="SUBSCRIPTION_ID", help="Stripe's id of the subscription: sub_…")
     ],
-    name: Annotated[str | None, typer.Option(help="The customer's name.")] = None,
-    plan: Annotated[str, typer.Option()] = "stuffpress-monthly",
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The customer's name.")] = None,
+    plan: Annotated[str, typer.Option(metavar="PLAN", help="What they pay for.")] = "stuffpress-monthly",
     amount: Annotated[
-        int, typer.Option(min=0, help="Monthly price, in the currency's smallest unit.")
+        int, typer.Option(metavar="CENTS", min=0, help="Monthly price, in the currency's smallest unit.")
     ] = 8999,
-    currency: Annotated[str, typer.Option()] = "usd",
-    price_id: Annotated[str | None, typer.Option(help="Stripe's id of the price: price_…")] = None,
-    telegram: Annotated[str | None, typer.Option(help="The customer's Telegram username: @…")] = None,
-    source: Annotated[str, typer.Option(help="Where the customer came from.")] = "stripe",
-    referrer: Annotated[str | None, typer.Option()] = None,
-    landing_page: Annotated[str, typer.Option()] = "stuffpress",
+    currency: Annotated[str, typer.Option(metavar="CURRENCY", help="In which they pay.")] = "usd",
+    price_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Stripe's id of the price: price_…")
+    ] = None,
+    telegram: Annotated[
+        str | None, typer.Option(metavar="@NAME", help="The customer's Telegram username: @…")
+    ] = None,
+    source: Annotated[str, typer.Option(metavar="SOURCE", help="Where the customer came from.")] = "stripe",
+    referrer: Annotated[str | None, typer.Option(metavar="REFERRER", help="Who referred them.")] = None,
+    landing_page: Annotated[
+        str, typer.Option(metavar="PAGE", help="The page on which they signed up.")
+    ] = "stuffpress",
     force: Annotated[
         bool, typer.Option("--force", help="Even if another customer has this subscription.")
     ] = False,
@@ -98,7 +104,9 @@ def _what_is_next(customer: "Customer") -> "Iterator[str]":
 
 
 def list_customers(
-    status: Annotated[str | None, typer.Option(help="Only customers with this status.")] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only customers with this status.")
+    ] = None,
     archived: Annotated[bool, typer.Option("--archived", help="List the archive instead.")] = False,
     as_json: Json = False,
 ) -> Response:

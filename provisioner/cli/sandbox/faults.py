@@ -45,13 +45,20 @@ def _add(
     ],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="See `faults kinds`.")],
     params: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
-    method: Annotated[str, typer.Option(help="GET, POST, …; * for all.")] = "*",
+    method: Annotated[str, typer.Option(metavar="METHOD", help="GET, POST, …; * for all.")] = "*",
     path: Annotated[
         str,
-        typer.Option(help="A regular expression, searched in the path with its query, or a droplet's name."),
+        typer.Option(
+            metavar="REGEX",
+            help="A regular expression, searched in the path with its query, or a droplet's name.",
+        ),
     ] = "",
-    count: Annotated[int, typer.Option(min=0, help="How often it is applied; 0 for always.")] = 1,
-    after: Annotated[int, typer.Option(min=0, help="How many matching requests to let pass first.")] = 0,
+    count: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How often it is applied; 0 for always.")
+    ] = 1,
+    after: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How many matching requests to let pass first.")
+    ] = 0,
 ) -> Response:
     """Add a fault.
 

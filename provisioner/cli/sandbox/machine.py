@@ -28,7 +28,10 @@ people.register(sandbox_app)
 @sandbox_app.callback()
 def _options(
     name: Annotated[
-        str, typer.Option(envvar="PROVISIONER_SANDBOX", help="Which sandbox, if you have several.")
+        str,
+        typer.Option(
+            metavar="NAME", envvar="PROVISIONER_SANDBOX", help="Which sandbox, if you have several."
+        ),
     ] = "default",
     state: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Its folder, instead of the one for its name.")
@@ -43,7 +46,9 @@ def up(
         bool, typer.Option(help="Simulate the droplets too; needs neither root nor Linux.")
     ] = False,
     foreground: Annotated[bool, typer.Option(help="Run in the foreground until Ctrl-C.")] = False,
-    boot_seconds: Annotated[float, typer.Option(min=0, help="Minimum time until a droplet is active.")] = 0,
+    boot_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Minimum time until a droplet is active.")
+    ] = 0,
 ) -> Response | None:
     """Start the sandbox, and wait until it answers."""
     from provisioner.sandbox.cloud.options import CloudOptions

@@ -30,7 +30,7 @@ def _botfather(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What people see.")],
     username: Annotated[str, typer.Argument(metavar="NAME", help="Ends in bot.")],
     owner: Annotated[
-        str, typer.Option(help="The bot's owner, who gets a phone if they have none.")
+        str, typer.Option(metavar="USERNAME", help="The bot's owner, who gets a phone if they have none.")
     ] = "operator",
     manages: Annotated[bool, typer.Option("--manages", help="It may manage other bots.")] = False,
 ) -> Response:
@@ -56,7 +56,8 @@ def _list(json: Json = False) -> Response:
 
 @_phone.command("add")
 def _add(
-    username: Username, name: Annotated[str | None, typer.Option(help="Their first name.")] = None
+    username: Username,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Their first name.")] = None,
 ) -> None:
     """Add a phone with Telegram."""
     the_sandbox().add_phone(username.removeprefix("@"), name)
@@ -87,8 +88,12 @@ def _tap(
 @_phone.command("confirm")
 def _confirm(
     username: Username,
-    name: Annotated[str | None, typer.Option(help="Another name than the dialog suggests.")] = None,
-    bot: Annotated[str | None, typer.Option(help="Another username than the dialog suggests.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Another name than the dialog suggests.")
+    ] = None,
+    bot: Annotated[
+        str | None, typer.Option(metavar="USERNAME", help="Another username than the dialog suggests.")
+    ] = None,
 ) -> Response:
     """Tap the Start or Create that is on the screen, and print the bot."""
     chosen = the_sandbox().confirm(_plain(username), name=name, bot=_plain(bot) if bot else None)
@@ -112,7 +117,10 @@ def _read(
         str | None, typer.Argument(metavar="BOT", help="Which chat, if there are several.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, help="Wait up to so many seconds for an answer to the last message.")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Wait up to so many seconds for an answer to the last message."
+        ),
     ] = 0,
     json: Json = False,
 ) -> Response:
