@@ -10,7 +10,7 @@ from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.doctor.gateways import Sign, behind, signs, without_report
 from provisioner.doctor.server_report import PROGRAM, ServerReport, read_report
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
-from provisioner.secrets import Redactor
+from provisioner.secrets import Redactor, secrets_in
 from provisioner.settings import Settings
 
 REPORT_SECONDS = 15.0
@@ -67,9 +67,7 @@ def _signs(customer: Customer, visit: Visit, settings: Settings) -> Iterator[Sig
 
 def _secrets(customer: Customer, settings: Settings) -> list[str]:
     """The secrets that a server's output could contain."""
-    messaging = customer.setup.messaging
-    theirs = [messaging.bot_token, messaging.link.code if messaging.link else None]
-    return [*settings.secret_values(), *filter(None, theirs)]
+    return [*settings.secret_values(), *secrets_in(customer.model_dump(by_alias=True))]
 
 
 def server_visitor(settings: Settings) -> Visit:

@@ -178,6 +178,7 @@ class ManagerState:
             self._files.make_folder(self._path.parent)
             stamp = self._files.stamp(self._path)
             write_durably(self._files, self._path, stored.model_dump_json().encode(), stamp)
+            self._path.with_name(_OLDER_NAME).unlink(missing_ok=True)
         self._stored = stored
 
 

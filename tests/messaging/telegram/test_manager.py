@@ -171,6 +171,8 @@ def test_what_an_older_version_has_left_is_read_and_goes_on_under_the_new_names(
     assert ManagerState(path).unclaimed == []
     assert len(ManagerState(path).unsent) == 1
     assert "owed" not in path.read_text()
+    path.unlink()
+    assert ManagerState(path).unsent == (), "what was read once does not come again"
 
 
 def test_a_stranger_who_presses_often_leaves_one_event(stage: Stage) -> None:
