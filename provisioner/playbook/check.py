@@ -53,7 +53,9 @@ def _in_template(source: str) -> Iterator[None]:
     try:
         yield
     except Mistake as mistake:
-        raise Mistake(f"{source}, line {mistake.line}: {mistake.cause}", word="template") from None
+        mistake.cause = f"{source}, line {mistake.line}: {mistake.cause}"
+        mistake.word, mistake.line = "template", None
+        raise
 
 
 def _check(playbook: Playbook, word: str, text: str) -> None:

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from provisioner.errors import PlaybookError
 from provisioner.filesystem.textfiles import UnreadableText, text_at
-from provisioner.playbook.mistakes import Mistake, Place, located
+from provisioner.playbook.mistakes import Mistake, Place, Spot, located
 from provisioner.playbook.model import CHECKED_TASK, TASK_WORDS, Head, Kind, Playbook, Task
 from provisioner.workspace import shipped
 
@@ -39,13 +39,13 @@ def load(name: str, search: Sequence[Path] | None = None) -> Playbook:
 
 def parse_playbook(name: str, path: Path) -> Playbook:
     """Read and check one playbook; PlaybookError."""
-    with located(path):
-        playbook = _playbook(name, path, _text_of(path))
     # The import is only paid by those who have texts to check.
     from provisioner.playbook.check import check_task
 
-    for task in playbook.tasks:
-        with located(path, task.place):
+    with located(path) as spot:
+        playbook = _playbook(name, path, _text_of(path), spot)
+        for task in playbook.tasks:
+            spot.place = task.place
             check_task(playbook, task)
     return playbook
 
@@ -72,17 +72,16 @@ def _yaml_mistakes() -> Iterator[None]:
 
 
 @_yaml_mistakes()
-def _playbook(name: str, path: Path, text: str) -> Playbook:
+def _playbook(name: str, path: Path, text: str, spot: Spot) -> Playbook:
     loader = _Loader(text)
     root = loader.get_single_node()
     if not isinstance(root, yaml.MappingNode):
         raise Mistake("a playbook is a mapping with description and tasks", line=1)
-    values, place = _words(loader, root, nodes="tasks")
-    with located(path, place):
-        try:
-            head = Head.model_validate(values)
-        except ValidationError as error:
-            raise _first(error.errors(include_url=False), place, _head_mistake) from None
+    values, spot.place = _words(loader, root, nodes="tasks")
+    try:
+        head = Head.model_validate(values)
+    except ValidationError as error:
+        raise _first(error.errors(include_url=False), spot.place, _head_mistake) from None
     return Playbook(
         name=name,
         path=path,
@@ -90,21 +89,21 @@ def _playbook(name: str, path: Path, text: str) -> Playbook:
         variables=head.variables,
         secrets=tuple(head.secrets),
         env=head.env,
-        tasks=tuple(_tasks(path, loader, head.tasks)),
+        tasks=tuple(_tasks(loader, head.tasks, spot)),
     )
 
 
-def _tasks(path: Path, loader: Any, nodes: Sequence[yaml.Node]) -> Iterator[Task]:
+def _tasks(loader: Any, nodes: Sequence[yaml.Node], spot: Spot) -> Iterator[Task]:
     taken: set[str] = set()
     for node in nodes:
-        values, place = _words(loader, node)
-        with located(path, place):
-            try:
-                task = CHECKED_TASK.validate_python(values, context=place)
-            except ValidationError as error:
-                raise _first(error.errors(include_url=False), place, _task_mistake) from None
-            if task.name in taken:
-                raise Mistake("another task has this name")
+        spot.place = None
+        values, spot.place = _words(loader, node)
+        try:
+            task = CHECKED_TASK.validate_python(values, context=spot.place)
+        except ValidationError as error:
+            raise _first(error.errors(include_url=False), spot.place, _task_mistake) from None
+        if task.name in taken:
+            raise Mistake("another task has this name")
         taken.add(task.name)
         yield task
 

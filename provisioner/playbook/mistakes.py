@@ -37,13 +37,24 @@ class Place:
     words: Mapping[str, int]
 
 
+@dataclass
+class Spot:
+    """What is being looked at: a task, or the playbook's head; None for the file as a whole."""
+
+    place: Place | None = None
+
+
 @contextmanager
-def located(path: Path, place: Place | None = None) -> Iterator[None]:
-    """Raises the PlaybookError that names file, line and task for a Mistake made inside."""
+def located(path: Path) -> Iterator[Spot]:
+    """Raises the PlaybookError that names file, line and task for a Mistake made inside.
+
+    What is inside keeps the `Spot` that it gets up to date.
+    """
+    spot = Spot()
     try:
-        yield
+        yield spot
     except Mistake as mistake:
-        line = mistake.line
+        line, place = mistake.line, spot.place
         if place is not None:
             line = place.words.get(mistake.word, place.line) + (line or 1) - 1
         where = str(path)

@@ -70,11 +70,11 @@ class Rendered:
 
 def with_values(playbook: Playbook, variables: Mapping[str, object]) -> Rendered:
     """All texts of the playbook, rendered; PlaybookError if a value is unfit."""
-    with located(playbook.path):
-        renderer = _Renderer(playbook, variables)
     tasks: list[RenderedRun | RenderedFile] = []
-    for task in playbook.tasks:
-        with located(playbook.path, task.place):
+    with located(playbook.path) as spot:
+        renderer = _Renderer(playbook, variables)
+        for task in playbook.tasks:
+            spot.place = task.place
             if renderer.wanted(task):
                 tasks.append(renderer.task(task))
     return Rendered(tuple(tasks), {name: value for value, name in renderer.values.items()})
