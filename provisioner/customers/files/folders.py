@@ -78,6 +78,18 @@ class Folders:
             except RecordError as broken:
                 yield name, broken
 
+    def mentioning(self, customer_id: str) -> Iterator[Path]:
+        """The files that have this id in them as a text of its own, if it is written as we write it."""
+        text = f'"{customer_id}"'.encode("utf-8", "surrogatepass")
+        for folder in self.both:
+            for name in self.names(folder):
+                try:
+                    raw = self.files.read_raw(f"{folder}/{name}")
+                except OSError:
+                    continue
+                if text in raw:
+                    yield folder / name
+
     def free_name(self, email: str) -> str:
         """The first of the address's names that is free in both folders; RecordError if none is."""
         for name in (file_names.plain_name(email), file_names.marked_name(email)):

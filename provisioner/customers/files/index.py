@@ -68,6 +68,11 @@ class Index:
             self._known = known
         return places
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered yet."""
+        return not self._known
+
     def addresses(self) -> list[str]:
         """Those that the last look has met, to suggest the nearest."""
         return [entry.email for entry in self._known.values()]

@@ -274,3 +274,20 @@ def test_a_file_of_an_older_version_is_healthy_and_gets_the_present_names_when_i
     written = json.loads(only_file(active).read_text())["setup"]
     assert (written["emails"], "letters" in written) == ([sent], False)
     assert store.read(older["email"]).customer.setup.emails == listed.setup.emails
+
+
+def test_an_id_that_is_written_with_escapes_is_found(store: FileStore, active: Path) -> None:
+    path = write_old(active, documented())
+    path.write_bytes(path.read_bytes().replace(b'"cust_1234567890"', b'"\\u0063ust_1234567890"'))
+    assert store.read("cust_1234567890").customer.id == "cust_1234567890"
+
+
+def test_who_only_mentions_an_id_is_not_taken_for_its_customer(store: FileStore, active: Path) -> None:
+    other = {**documented(), "id": "cust_2", "email": "other@example.com", "name": "cust_1234567890"}
+    write_old(active, other)
+    with pytest.raises(UnknownCustomer):
+        store.read("cust_1234567890")
+    write_old(active, documented())
+    assert FileStore(active.parent, active.parent / "locks").read("cust_1234567890").customer.email == (
+        "customer@example.com"
+    )
