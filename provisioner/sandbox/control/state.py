@@ -104,7 +104,8 @@ class StateFolder:
             return None
 
     def exists(self) -> bool:
-        return self._lock.exists()
+        """Whether there is anything to take down: a half-deleted folder may have lost its lock."""
+        return self._lock.exists() or self.has_machines
 
     def tokens(self) -> Tokens:
         """Those of the last start, or new ones."""

@@ -13,7 +13,8 @@ from typing import Final
 from provisioner.errors import SandboxError
 
 _MOUNT: Final = Path("/sys/fs/cgroup")
-_EMPTY_WITHIN: Final = 10.0
+_EMPTY_WITHIN: Final = 60.0
+"""The kernel has them end at once, unless a busy machine gives them no time to."""
 _PAUSE: Final = 0.01
 
 

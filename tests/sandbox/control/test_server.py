@@ -140,6 +140,21 @@ def test_a_folder_whose_holder_does_not_answer_is_reported(options: Options) -> 
         launch.up(options, say, within=0.1)
 
 
+def test_down_sweeps_a_half_deleted_folder_that_has_machines(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = options.folder
+    folder.prepare()
+    (folder.path / "has-machines").touch()
+    swept: list[str] = []
+    monkeypatch.setattr(
+        "provisioner.sandbox.machines.nspawn.sweep", lambda _path, sandbox: swept.append(sandbox)
+    )
+    assert launch.down(folder) is False
+    assert swept == [folder.sandbox_id]
+    assert not folder.has_machines
+
+
 def test_down_cleans_up_after_a_kill(options: Options) -> None:
     launch.up(options, say)
     pid = Sandbox(options.state).status().pid
