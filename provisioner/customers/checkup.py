@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner import timestamps
+from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.fields import HISTORY
-from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.progress import STEPS, steps_done
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import CLOCK_SET_BACK, Customer, Record
 from provisioner.printable import command
 
@@ -70,7 +70,7 @@ def contradictions(customer: Customer) -> Iterator[str]:
         yield "status is in_progress, but setup.status is complete"
     if customer.status in ("pending_setup", "in_progress") and "onboarding_complete" in events:
         yield f"status is {customer.status}, but the timeline has onboarding_complete"
-    if not is_gone(customer.status) and "handover_complete" in events:
+    if not has_left(customer.status) and "handover_complete" in events:
         yield f"status is {customer.status}, but the timeline has handover_complete"
 
 

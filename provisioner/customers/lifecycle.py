@@ -25,6 +25,6 @@ SETUP_MOVES: dict[str, tuple[str, ...]] = {
 _GONE = ("handed_over", "cancelled")
 
 
-def is_gone(status: str) -> bool:
+def has_left(status: str) -> bool:
     """Whether a customer with this status has left: nothing is set up for them, or looked after, any more."""
     return status in _GONE

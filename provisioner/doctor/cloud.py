@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
 from provisioner.errors import CloudError, SettingsError
@@ -77,7 +77,7 @@ class CloudLook:
 
     def offer(self, customers: Sequence[Customer], settings: Settings) -> None:
         """What would make the droplets to come fail, and one by the settings."""
-        coming = [one for one in customers if not is_gone(one.status) and not one.setup.droplet.id]
+        coming = [one for one in customers if not has_left(one.status) and not one.setup.droplet.id]
         own = [wish for one in coming if (wish := wish_of(one, settings)).of_record]
         try:
             key = operator_key(settings.ssh.key).public

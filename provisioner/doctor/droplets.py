@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
 from provisioner.printable import command
@@ -45,10 +45,10 @@ class Fleet:
         for droplet_id, customer in owners.items():
             droplet = self.droplets.get(droplet_id)
             if droplet is None:
-                if not is_gone(customer.status):
+                if not has_left(customer.status):
                     found.note("droplet", customer.email, f"droplet {droplet_id} is gone", _rebuild(customer))
-            elif is_gone(customer.status) or customer.id in archived:
-                state = customer.status if is_gone(customer.status) else "archived"
+            elif has_left(customer.status) or customer.id in archived:
+                state = customer.status if has_left(customer.status) else "archived"
                 found.note("droplet", customer.email, *self._useless(customer, state, droplet))
             else:
                 for problem, hint in _differences(customer, droplet):

@@ -13,7 +13,7 @@ from provisioner.doctor.configuration import look_at_settings
 from provisioner.doctor.droplets import Fleet
 from provisioner.doctor.findings import Cost, Diagnosis, Findings
 from provisioner.doctor.mail_server import look_at_mail_server
-from provisioner.doctor.model import look_at_model
+from provisioner.doctor.model_keys import look_at_model
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import Visit, look_at_servers
 from provisioner.errors import ProvisionerError

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.doctor.findings import Findings
@@ -20,7 +20,7 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     for finding in store.check().findings:
         found.note("record", finding.file, finding.problem, "provisioner check tells more")
     here, archived = _readable(store.all()), _readable(store.all(archived=True))
-    for status in statuses_of(workspace, [one for one in here if not is_gone(one.status)]):
+    for status in statuses_of(workspace, [one for one in here if not has_left(one.status)]):
         if status.state in ("interrupted", "failed"):
             text = f" ({status.text})" if status.text else ""
             ended = "was interrupted" if status.state == "interrupted" else "failed"

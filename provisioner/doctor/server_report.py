@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from provisioner.ssh.answers import misfit, parse_json, unfit
+from provisioner.ssh.json_answers import misfit, parse_json, unfit
 
 PROGRAM: Final = "/usr/local/sbin/openclaw-report"
 _MOST_BYTES: Final = 65536

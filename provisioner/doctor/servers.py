@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.progress import steps_done
+from provisioner.customers.done import steps_done
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, AT_ONCE, Findings
 from provisioner.doctor.gateways import Sign, behind, signs, without_report
@@ -30,7 +30,7 @@ def look_at_servers(
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Visit the servers on which something should run; `say` is told how many have answered."""
-    expected = [one for one in customers if "moltbot" in steps_done(one) and not is_gone(one.status)]
+    expected = [one for one in customers if "moltbot" in steps_done(one) and not has_left(one.status)]
     if not expected:
         return
     found.looked.append("servers")

@@ -1,6 +1,6 @@
 """An e-mail that the operator looks at before the run sends it, or sends by hand."""
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, SettingsError
 from provisioner.messaging.emails import EMAILS, Emails, known_email, particulars
@@ -64,7 +64,7 @@ def _why_untrue(name: str, customer: Customer) -> str:
     if name in _ENDS:
         wanted = _ENDS[name]
         return "" if customer.status == wanted else f"the status is {customer.status}, not {wanted}"
-    if is_gone(customer.status):
+    if has_left(customer.status):
         return f"the status is {customer.status}"
     if name != "ready" and customer.setup.status == "complete":
         return "the setup is complete"

@@ -20,9 +20,9 @@ from provisioner.playbook.journal import Ending, Event, Lines, LinkLost, OtherRu
 from provisioner.playbook.script import Script, server_text
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.secrets import Redactor
-from provisioner.ssh.channel import Stream
 from provisioner.ssh.connection import Connection
 from provisioner.ssh.login import NothingRan, Tries
+from provisioner.ssh.stream import Stream
 from provisioner.timestamps import present
 
 Mode = Literal["run", "plan"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from provisioner.errors import RemoteError
-from provisioner.ssh.answers import Kinds, load_json, misfit, unfit
+from provisioner.ssh.json_answers import Kinds, load_json, misfit, unfit
 
 Status = Literal["so", "ok", "planned", "failed"]
 

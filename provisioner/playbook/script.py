@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r'"\$(value_[0-9]+|secret_[A-Za-z_][A-Za-z0-9_]*)"')
 _WORDS = r"[^;&|`$()<>\\\n]+"
 _PLAIN_TEST = re.compile(rf"(?:! )?(?:\[\[ {_WORDS} \]\]|\[ {_WORDS} \]|test {_WORDS}|command -v {_WORDS})")
 _GUARD_SECONDS = 60
-_SERVER = Path(__file__).parent / "server"
+_REMOTE = Path(__file__).parent / "remote"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Script:
 
 
 def server_text(name: str) -> str:
-    """A program that runs on the server, as it is shipped in `provisioner/playbook/server`."""
-    return (_SERVER / name).read_text("utf-8")
+    """A program that runs on the server, as it is shipped in `provisioner/playbook/remote`."""
+    return (_REMOTE / name).read_text("utf-8")
 
 
 def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:

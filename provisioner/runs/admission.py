@@ -1,6 +1,6 @@
 """What stands in the way of a run before it begins: for whom it may start, and what is missing for it."""
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Found
 from provisioner.errors import InputError, ProvisionerError
@@ -24,7 +24,7 @@ def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
 
 
 def _what_may_start(workflow: Workflow, customer: Customer) -> str:
-    if is_gone(customer.status):
+    if has_left(customer.status):
         again = command("update", customer.email, "status", "pending_setup", options="--force")
         return f"if they come back: {again}"
     return f"{workflow.name} may start where it is {' or '.join(workflow.allowed_statuses)}"

@@ -222,9 +222,9 @@ def _services(settings: Settings, rates: Path, clock: Clock, *, together: bool) 
         return Services(settings, rates, clock)
 
     def new_cloud() -> "DigitalOcean":
-        from provisioner.services.digitalocean.fleet import FleetCloud
+        from provisioner.services.digitalocean.shared import SharedCloud
 
-        client = partial(FleetCloud, tag=FLEET_TAG, interval=settings.droplet.poll_seconds)
+        client = partial(SharedCloud, tag=FLEET_TAG, interval=settings.droplet.poll_seconds)
         return connect_cloud(settings, rates, clock, client)
 
     return Services(settings, rates, clock, new_cloud=new_cloud)

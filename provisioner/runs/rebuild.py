@@ -7,7 +7,7 @@ would be lost with it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provisioner.customers.progress import is_complete, to_do_anew
+from provisioner.customers.done import is_complete, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import CloudError, InputError
@@ -60,7 +60,7 @@ def clear_lost(
         droplet = _droplet(cloud, droplet_id)
         if droplet is not None and _is_under_way(customer):
             return None
-        _demand_gone(customer, droplet)
+        _demand_droplet_gone(customer, droplet)
         _demand_no_other(cloud, customer)
         if not force:
             _demand_right_account(cloud, customer)
@@ -86,7 +86,7 @@ def _is_under_way(customer: Customer) -> bool:
     return not is_complete(customer) and events[-1:] == ["droplet_lost"]
 
 
-def _demand_gone(customer: Customer, droplet: DropletInfo | None) -> None:
+def _demand_droplet_gone(customer: Customer, droplet: DropletInfo | None) -> None:
     if droplet is None:
         return
     raise _refused(

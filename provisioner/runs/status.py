@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.progress import STEPS, is_complete, steps_done
+from provisioner.customers.done import STEPS, is_complete, steps_done
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Holder, Listing
 from provisioner.printable import command
@@ -55,7 +55,7 @@ def statuses(
     for listing in workspace.store().all():
         if listing.customer is None:
             unreadable(listing)
-        elif not is_gone(listing.customer.status):
+        elif not has_left(listing.customer.status):
             customers.append(listing.customer)
     return statuses_of(workspace, customers)
 
@@ -72,7 +72,7 @@ def statuses_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterator
 
 def is_under_way(customer: Customer) -> bool:
     """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
-    return not is_gone(customer.status) and not is_complete(customer) and has_begun(customer)
+    return not has_left(customer.status) and not is_complete(customer) and has_begun(customer)
 
 
 def unfinished(found: Iterable[CustomerStatus]) -> list[str]:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Self
 
 from provisioner.errors import HostKeyError, ProvisionerError, RemoteError
 from provisioner.failpoints import failpoint
-from provisioner.ssh.answers import MOST_BYTES
 from provisioner.ssh.bounds import bounded_transport
-from provisioner.ssh.channel import Stream, link, reason
+from provisioner.ssh.json_answers import MOST_BYTES
 from provisioner.ssh.keys import login_key
 from provisioner.ssh.login import NothingRan, Tries, marked, new_mark
+from provisioner.ssh.stream import Stream, link, reason
 
 if TYPE_CHECKING:
     from paramiko import PKey, Transport

@@ -4,7 +4,7 @@ import re
 
 from provisioner.errors import RemoteError
 from provisioner.printable import command
-from provisioner.ssh.answers import parse_json
+from provisioner.ssh.json_answers import parse_json
 from provisioner.step import Work
 
 ANSWERS = "openclaw-answers"

@@ -1,6 +1,6 @@
-"""The last step: the assistant answers, its customer is told, and the record says complete."""
+"""The step handoff: the assistant answers, its customer is told, and the record says complete."""
 
-from provisioner.customers.progress import is_done
+from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.names import spoken_name
 from provisioner.messaging.registry import channel_of

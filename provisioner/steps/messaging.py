@@ -1,6 +1,6 @@
-"""The third step: the customer connected to their Moltbot over the channel of their choice."""
+"""The step messaging: the customer connected to their Moltbot over the channel of their choice."""
 
-from provisioner.customers.progress import is_done
+from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
 from provisioner.messaging.registry import channel_needs, channel_of
 from provisioner.settings import Settings

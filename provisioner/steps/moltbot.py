@@ -1,13 +1,13 @@
-"""The second step: the server made ready, and Moltbot installed and healthy on it."""
+"""The step moltbot: the server made ready, and Moltbot installed and healthy on it."""
 
 import re
 
-from provisioner.customers.progress import is_done
+from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-from provisioner.ssh.answers import parse_json
+from provisioner.ssh.json_answers import parse_json
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.timestamps import now
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from provisioner.customers.progress import is_complete
+from provisioner.customers.done import is_complete
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.workspace import Workspace
 from tests.campaigns.checks import Aftermath

@@ -27,7 +27,7 @@ _MODULES = (
     "provisioner.settings",
     "provisioner.runs.status",
     "provisioner.services.digitalocean.client",
-    "provisioner.services.digitalocean.fleet",
+    "provisioner.services.digitalocean.shared",
     "provisioner.services.mail",
     "provisioner.services.telegram.client",
     "provisioner.runs.customer_server",

@@ -56,7 +56,7 @@ GROUPS = (
     Group(
         "services",
         ("provisioner/services",),
-        ("tests/services", "tests/doctor/test_model.py", "tests/messaging/telegram/test_manager.py"),
+        ("tests/services", "tests/doctor/test_model_keys.py", "tests/messaging/telegram/test_manager.py"),
         ("tests/services/digitalocean/test_rate_budget.py::test_processes_count_together",),
     ),
     Group(

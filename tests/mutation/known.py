@@ -44,7 +44,7 @@ class Known:
 
 
 _HOSTILE = "tests/ssh/test_hostile.py"
-_WIRE = "tests/services/digitalocean/test_wire.py"
+_WIRE = "tests/services/digitalocean/test_transport.py"
 _OPENSSH = "tests/ssh/test_openssh.py::test_nobody_else_is_asked_for_keys_or_settings"
 _TRUST = "tests/services/test_trust.py"
 _SHIPPED = "tests/playbooks/test_shipped.py"
@@ -133,7 +133,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "what a run keeps on the server is for everybody",
-        "provisioner/playbook/server/run.bash",
+        "provisioner/playbook/remote/run.bash",
         "guard_limit=60\numask 077\n",
         "guard_limit=60\n",
         ("tests/playbook/test_execute.py::test_what_a_run_keeps_is_for_root_alone",),

@@ -19,7 +19,7 @@ from provisioner.runs import fleet as fleet_module
 from provisioner.runs.fleet import Fleet, JobResult, worst
 from provisioner.runs.progress import Listener, Progress
 from provisioner.runs.workflow import Workflow
-from provisioner.services.digitalocean.fleet import FleetCloud
+from provisioner.services.digitalocean.shared import SharedCloud
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.workspace import Workspace, init_workspace
@@ -335,4 +335,4 @@ def test_many_customers_read_their_droplets_in_common(stage: Stage, together: bo
     Fleet(stage.workspace, settings, stage.heard.append, together=together).run_all(emails, stage.workflow)
 
     assert clouds[0] is clouds[1]
-    assert isinstance(clouds[0], FleetCloud) is together
+    assert isinstance(clouds[0], SharedCloud) is together

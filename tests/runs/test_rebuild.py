@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from provisioner import failpoints
+from provisioner.customers.done import is_complete, steps_done
 from provisioner.customers.new import SignUp, new_record
-from provisioner.customers.progress import is_complete, steps_done
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, InputError
 from provisioner.runs.progress import Progress

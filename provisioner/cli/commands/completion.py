@@ -132,7 +132,7 @@ def candidates(root: "Command", words: list[str]) -> Iterator[tuple[str, str]]:
 
 def _words_of(asked: "Command | Parameter") -> Iterable[str] | None:
     if getattr(asked, "metavar", None) == "STEP":
-        from provisioner.customers.progress import STEPS
+        from provisioner.customers.done import STEPS
 
         return STEPS
     if getattr(asked, "metavar", None) == "SHELL":

@@ -9,8 +9,8 @@ from provisioner.cli.output.redaction import known_redactor
 from provisioner.cli.output.result import Block, Entry, Fields, Message, Result, Table, Wrapped
 from provisioner.cli.output.terminal import styled
 from provisioner.customers.checkup import Checkup
-from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.progress import STEPS, is_complete, steps_done, waits_for
+from provisioner.customers.done import STEPS, is_complete, steps_done, waits_for
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import Listing
 from provisioner.runs.status import has_begun, is_under_way, statuses_of
@@ -181,7 +181,7 @@ def _row_with_state(row: tuple[str, ...], state: str) -> tuple[str, ...]:
 
 def _plain_state(customer: Customer) -> str | None:
     """As far as the record alone tells; `status` knows more."""
-    if is_gone(customer.status):
+    if has_left(customer.status):
         return None
     if is_complete(customer):
         return "done"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.errors import SettingsError, TelegramError
 from provisioner.messaging.channel import ChannelCheck, ChannelTrouble
@@ -168,4 +168,4 @@ def _setting_up_again(customer: Customer) -> list[str]:
 def _has_bot(customer: Customer) -> bool:
     """Whether there is a Telegram bot that should work for them."""
     telegram = customer.setup.messaging.platform_name == "telegram"
-    return telegram and bool(customer.setup.messaging.bot_token) and not is_gone(customer.status)
+    return telegram and bool(customer.setup.messaging.bot_token) and not has_left(customer.status)

@@ -10,7 +10,7 @@ from typing import Any
 from provisioner.errors import RemoteError
 from provisioner.messaging.telegram.usernames import plain_username
 from provisioner.printable import command
-from provisioner.ssh.answers import parse_list
+from provisioner.ssh.json_answers import parse_list
 from provisioner.step import Work
 
 PENDING_REQUESTS = "telegram-requests"

@@ -2,7 +2,7 @@
 
 import re
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError
@@ -68,7 +68,7 @@ def _demand_here(store: CustomerStore, who: str) -> None:
 
 def _demand_reason(customer: Customer, *, force: bool) -> None:
     email, messaging = customer.email, customer.setup.messaging
-    if is_gone(customer.status):
+    if has_left(customer.status):
         update = command("update", email, "status", "pending_setup", options="--force")
         again = f"if they come back: {update}"
         raise _refused(email, f"the status is {customer.status}", again)

@@ -56,7 +56,7 @@ class BearerToken(AuthBase):
         return request
 
 
-class OneWayIn:
+class RetryingTransport:
     """The request hook; put before the library's class, so that it is found first.
 
     Requests that can be repeated without harm are, while that may help, for at most `patience` seconds:
@@ -143,7 +143,7 @@ class OneWayIn:
             raise RequestFailed(_no_answer(error)) from None
 
 
-class Api(OneWayIn, digitalocean.Manager):  # type: ignore[misc]
+class Api(RetryingTransport, digitalocean.Manager):  # type: ignore[misc]
     """python-digitalocean's client on our hook. One thread at a time."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from provisioner.customers.progress import to_do_anew
+from provisioner.customers.done import to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore, customers_having
 from provisioner.errors import CloudError, InputError

@@ -5,7 +5,7 @@ from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletFailed, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.step import Work
-from provisioner.steps.droplet.presence import gone
+from provisioner.steps.droplet.presence import droplet_gone
 
 _CHECK_SECONDS = 45.0
 """How often the creation's own status is read: it says that it failed where the droplet just stays new."""
@@ -68,7 +68,7 @@ class DropletArrival:
             cause = f"droplet {self._id} is not in the account"
             hint = "DigitalOcean accepted it and then could not place it; run the same command again"
             return self._failed(cause, hint, retry=True)
-        return gone(self._work.customer)
+        return droplet_gone(self._work.customer)
 
     def _demand_coming(self, droplet: DropletInfo) -> None:
         self._missing_since = None

@@ -23,7 +23,7 @@ def demand_there(cloud: DigitalOcean, customer: Customer) -> None:
     try:
         droplet = cloud.droplet(droplet_id)
     except NotFound:
-        raise gone(customer) from None
+        raise droplet_gone(customer) from None
     _demand_running(customer, droplet)
     _demand_same_address(customer, droplet)
 
@@ -36,7 +36,7 @@ def explain_silence(settings: Settings, cloud: Callable[[], DigitalOcean], custo
         demand_there(cloud(), customer)
 
 
-def gone(customer: Customer) -> DropletGone:
+def droplet_gone(customer: Customer) -> DropletGone:
     """The error for a droplet that the account does not have (any more)."""
     return DropletGone(
         customer.email,

@@ -1,4 +1,4 @@
-"""The first step: one droplet for the customer, and never two.
+"""The step droplet: one droplet for the customer, and never two.
 
 The API makes a new droplet for every request and has no way to say "this one again". So the request is
 written down before it is sent, it is sent once, and whenever its end is not known the droplet is looked for;
@@ -11,7 +11,7 @@ follows:
     yes                 it was accepted: wait until it is active
 """
 
-from provisioner.customers.progress import is_done, to_do_anew
+from provisioner.customers.done import is_done, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SettingsError
 from provisioner.printable import command

@@ -8,7 +8,7 @@ import pytest
 from provisioner.customers.record import Record
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
-from tests.customers.test_progress import complete
+from tests.customers.test_done import complete
 
 EMAIL = "customer@example.com"
 WAITING = {"for": "to press Start", "of": "@ada", "since": "2026-01-29T05:54:00Z"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from provisioner.customers.done import steps_done, waits_for
 from provisioner.customers.files.document import render
 from provisioner.customers.files.file_store import FileStore
-from provisioner.customers.progress import steps_done, waits_for
 from provisioner.customers.record import Record
 from tests.customers.examples import documented, from_old_script, write_old
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner.customers.progress import steps_done
+from provisioner.customers.done import steps_done
 from provisioner.errors import ProvisionerError
 from provisioner.services.digitalocean import transport as transport
 from provisioner.steps.droplet.identity import same_key
@@ -43,7 +43,7 @@ class Failpoints:
 @contextmanager
 def dying(work: MemoryWork, at: int | None) -> Iterator[Failpoints]:
     failpoints = Failpoints(dies_at=at)
-    send = transport.OneWayIn._send
+    send = transport.RetryingTransport._send
 
     def send_between(self: Any, method: str, address: str, params: Any) -> Any:
         failpoints(f"before {method}")
@@ -55,7 +55,7 @@ def dying(work: MemoryWork, at: int | None) -> Iterator[Failpoints]:
     work.before = lambda what: failpoints(f"before {what}")
     work.after = lambda what: failpoints(f"after {what}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport.OneWayIn, "_send", send_between)
+        patch.setattr(transport.RetryingTransport, "_send", send_between)
         yield failpoints
 
 

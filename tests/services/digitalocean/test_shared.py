@@ -10,13 +10,13 @@ import pytest
 from provisioner.clock import SYSTEM_CLOCK
 from provisioner.services.coalescing import SharedLook
 from provisioner.services.digitalocean.errors import NotFound, TooManyRequests
-from provisioner.services.digitalocean.fleet import FleetCloud
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
+from provisioner.services.digitalocean.shared import SharedCloud
 from tests.clouds import TOKEN, CloudServer, FastCloud
 
 
-def fleet(cloud: FastCloud, **options: Any) -> FleetCloud:
-    return FleetCloud(TOKEN, cloud.endpoint, tag="fleet", interval=0.01, **{"patience": 1, **options})
+def fleet(cloud: FastCloud, **options: Any) -> SharedCloud:
+    return SharedCloud(TOKEN, cloud.endpoint, tag="fleet", interval=0.01, **{"patience": 1, **options})
 
 
 def spec(name: str) -> DropletSpec:

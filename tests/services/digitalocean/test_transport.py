@@ -34,13 +34,13 @@ def test_the_library_still_has_the_hook_and_sends_everything_through_ours(
     cloud: FastCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
-    hook = transport.OneWayIn._BaseAPI__perform_request
+    hook = transport.RetryingTransport._BaseAPI__perform_request
 
     def watched(self: Any, url: str, method: str = "GET", params: Any = None) -> Any:
         asked.append((method, url.rpartition("/v2/")[2]))
         return hook(self, url, method, params)
 
-    monkeypatch.setattr(transport.OneWayIn, "_BaseAPI__perform_request", watched)
+    monkeypatch.setattr(transport.RetryingTransport, "_BaseAPI__perform_request", watched)
     monkeypatch.setattr(module, "PER_PAGE", 1)
     some_droplets(cloud, 2)
     client = cloud.client()

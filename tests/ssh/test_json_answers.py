@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.errors import RemoteError
-from provisioner.ssh.answers import Kinds, load_json, misfit, parse_json, parse_list
+from provisioner.ssh.json_answers import Kinds, load_json, misfit, parse_json, parse_list
 
 FIELDS: dict[str, Kinds] = {"id": (str, int), "username": (str, NoneType)}
 

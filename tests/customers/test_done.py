@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.progress import STEPS, is_complete, is_done, steps_done, to_do_anew
+from provisioner.customers.done import STEPS, is_complete, is_done, steps_done, to_do_anew
 from provisioner.customers.record import Record
 from provisioner.runs.workflow import PROVISION
 from tests.customers.examples import documented, from_old_script

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.doctor import model as doctor_model
+from provisioner.doctor import model_keys as doctor_model
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
 from provisioner.sandbox.model.app import Model, model_app

@@ -5,7 +5,7 @@ What a step leaves on a server is done for that server only, whose id stands bes
 
 from collections.abc import Callable, Mapping
 
-from provisioner.customers.lifecycle import is_gone
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 
 
@@ -29,7 +29,7 @@ def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
 
     `done` are the `steps_done`, for who has them already.
     """
-    if is_gone(customer.status):
+    if has_left(customer.status):
         return ""
     done = steps_done(customer) if done is None else done
     if len(done) == len(STEPS):
@@ -77,7 +77,7 @@ def _is_connected(customer: Customer) -> bool:
     return bool(messaging.connected and whole) and _is_there(customer, messaging.droplet_id)
 
 
-def _is_handed_over(customer: Customer) -> bool:
+def _has_handoff(customer: Customer) -> bool:
     setup = customer.setup
     return (
         setup.handoff.completed
@@ -101,6 +101,6 @@ _DONE: Mapping[str, Callable[[Customer], bool]] = {
     "droplet": _has_server,
     "moltbot": _has_moltbot,
     "messaging": _is_connected,
-    "handoff": _is_handed_over,
+    "handoff": _has_handoff,
 }
 STEPS = tuple(_DONE)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from provisioner.customers.lifecycle import is_gone
-from provisioner.customers.progress import steps_done
+from provisioner.customers.done import steps_done
+from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError
@@ -38,5 +38,5 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
             f"{settings.moltbot.model} is no model of {PROVIDER}, and servers get no other provider's key"
         )
         found.note("settings", _MODEL, problem, f"set it to {PROVIDER}/… in provisioner.toml")
-    if any("moltbot" in steps_done(one) and not is_gone(one.status) for one in customers):
+    if any("moltbot" in steps_done(one) and not has_left(one.status) for one in customers):
         found.advise("model", _KEY, _SHARED, _LIMIT)

@@ -11,7 +11,7 @@ _WAVE = 10
 """How many droplets are asked for at the same moment."""
 
 
-class FleetCloud(DigitalOcean):
+class SharedCloud(DigitalOcean):
     """Reads all droplets with `tag` in one request, at most every `interval` seconds, for all who wait."""
 
     def __init__(self, token: str, endpoint: str, *, tag: str, interval: float, **options: Any) -> None:
