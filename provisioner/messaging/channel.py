@@ -2,7 +2,7 @@
 
 What is particular to one platform, the fields that it has in the record too, stands in its own folder beside
 this file; `registry` knows which there are. Whether a customer is connected is told by their record alone:
-`customers.progress`.
+`customers.done`.
 """
 
 from abc import ABC, abstractmethod
@@ -99,7 +99,11 @@ class Channel(ABC):
 
     @abstractmethod
     def connect(self, work: Work) -> Outcome:
-        """Connect the customer to their Moltbot."""
+        """Connect the customer to their Moltbot.
+
+        Done means that the record has, under `setup.messaging`: `connected`, `connectedOver` with this
+        channel's name, `userId`, and `dropletId` (`customers.done` asks for all four).
+        """
 
     @abstractmethod
     def greet(self, work: Work, text: str) -> Waiting | None:

@@ -1,4 +1,4 @@
-"""Another channel is a class and one line in the registry: nothing else knows which there are."""
+"""A channel that nothing but its own class knows is set up like Telegram."""
 
 from collections.abc import Callable, Mapping, Sequence
 
