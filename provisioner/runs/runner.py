@@ -24,13 +24,17 @@ LOOK_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run of one customer ended; `step` is the last one that was run, None if nothing was to do."""
+    """How a run of one customer ended; `step` is the last one that was run, None if nothing was to do.
+
+    `steps` are those that were run, each with its seconds; the beginnings that are made before are in none.
+    """
 
     customer: Customer
     run: str
     step: str | None
     outcome: Outcome
     seconds: float
+    steps: tuple[tuple[str, float], ...] = ()
 
 
 class Runner:
@@ -80,8 +84,10 @@ class Runner:
             log = RunLog(self._workspace.runs_dir, run)
             listener = redacted(work.redact, tell_all(self._listener, log))
             with closing(log), closing(work), self._around(work):
-                step, outcome = _Walk(work, listener, patience).through(workflow)
-                return RunResult(work.customer, run, step, outcome, self._clock.monotonic() - began)
+                walk = _Walk(work, listener, patience)
+                step, outcome = walk.through(workflow)
+                seconds = self._clock.monotonic() - began
+                return RunResult(work.customer, run, step, outcome, seconds, tuple(walk.times))
 
 
 class _Walk:
@@ -91,6 +97,8 @@ class _Walk:
         self._work = work
         self._listener = listener
         self._patience = patience
+        self.times: list[tuple[str, float]] = []
+        """The steps that were run, with their seconds."""
 
     def through(self, workflow: Workflow) -> tuple[str | None, Outcome]:
         """Run what is not done, up to the first step that does not end as done."""
@@ -106,7 +114,9 @@ class _Walk:
                 continue
             last = step.name
             watch.tell("started")
+            began = self._work.clock.monotonic()
             outcome = self._run(step, watch)
+            self.times.append((step.name, self._work.clock.monotonic() - began))
             if not isinstance(outcome, Done):
                 return last, outcome
             watch.tell("done")

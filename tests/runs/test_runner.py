@@ -95,6 +95,20 @@ def test_steps_run_in_their_order_and_a_second_run_does_nothing(stage: Stage) ->
     assert len(list(stage.workspace.runs_dir.iterdir())) == 1
 
 
+def test_each_step_that_was_run_has_its_time(stage: Stage) -> None:
+    def slow(work: Work) -> Outcome:
+        work.clock.sleep(40)
+        work.record("two", "done")
+        return Done()
+
+    runner = stage.runner(FakeStep("one"), FakeStep("two", runs=[slow]))
+
+    result = runner.run(EMAIL)
+
+    assert [(step, round(seconds)) for step, seconds in result.steps] == [("one", 0), ("two", 40)]
+    assert runner.run(EMAIL).steps == ()
+
+
 def test_a_failure_stops_the_run_and_the_next_run_goes_on_there(stage: Stage) -> None:
     error = CloudError("create the droplet", cause="no", hint="ask")
 

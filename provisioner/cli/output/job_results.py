@@ -131,6 +131,9 @@ def document(job: "JobResult") -> dict[str, Any]:
         "step": result.step if result else None,
         "run": result.run if result else None,
         "seconds": round(result.seconds, 3) if result else None,
+        "steps": [
+            {"step": step, "seconds": round(seconds, 3)} for step, seconds in (result.steps if result else ())
+        ],
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
         "error": _error_document(error, redactor_for(job.who)) if error else None,
     }
@@ -183,4 +186,7 @@ def _success(result: "RunResult") -> str:
     email = result.customer.email
     if result.step is None:
         return f"{email}: nothing to do, the setup is {result.customer.setup.status}"
-    return f"{email}: {result.customer.status}, after {took(result.seconds)}"
+    told = f"{email}: {result.customer.status}, after {took(result.seconds)}"
+    if len(result.steps) < 2:
+        return told
+    return f"{told} ({', '.join(f'{step} {took(seconds)}' for step, seconds in result.steps)})"

@@ -7,12 +7,15 @@ import pytest
 
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.output import render
-from provisioner.cli.output.job_results import document, summary_of, unreadable_files
+from provisioner.cli.output.job_results import RunsResult, document, summary_of, unreadable_files
+from provisioner.cli.output.result import Message
 from provisioner.customers import known_secrets
 from provisioner.customers.new import SignUp, new_record
 from provisioner.errors import ProvisionerError
 from provisioner.runs.fleet import JobResult
+from provisioner.runs.runner import RunResult
 from provisioner.secrets import MASK
+from provisioner.step import Done
 from provisioner.workspace import Workspace
 
 ADA = "ada@example.com"
@@ -62,3 +65,17 @@ def test_many_files_that_are_broken_are_told_by_one_reading(
     render.print_blocks(unreadable_files(broken))
     assert len(broken) == 2
     assert len(read) == 1
+
+
+def test_where_the_time_went_is_one_line(workspace: Workspace) -> None:
+    customer = new_record(SignUp(ADA, "sub_ada")).customer
+    steps = (("droplet", 2.0), ("moltbot", 78.0))
+    job = JobResult(ADA, RunResult(customer, "run", "moltbot", Done(), 81.0, steps))
+
+    (line,) = RunsResult((job,)).blocks()
+
+    assert line == Message(f"{ADA}: {customer.status}, after 1 min 21 s (droplet 2.0 s, moltbot 1 min 18 s)")
+    assert document(job)["steps"] == [
+        {"step": "droplet", "seconds": 2.0},
+        {"step": "moltbot", "seconds": 78.0},
+    ]
