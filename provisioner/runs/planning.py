@@ -13,6 +13,8 @@ from provisioner.settings import Settings
 from provisioner.step import Planned, Step
 from provisioner.workspace import Workspace
 
+_LONGEST_WAIT_SECONDS = 20
+
 
 @dataclass(frozen=True)
 class StepPlan:
@@ -53,9 +55,16 @@ def plan(
     found = workspace.store().find(who)
     customer = admitted(workflow, found, "plan the setup")
     services = services or Services(settings, workspace.rates_dir)
-    with closing(CustomerWork(workspace, settings, services, found.record)) as work:
+    with closing(CustomerWork(workspace, _looking(settings), services, found.record)) as work:
         work.tell(say)
         return Plan(customer, tuple(_plan_step(step, work) for step in workflow.steps))
+
+
+def _looking(settings: Settings) -> Settings:
+    """A run waits for a server that boots; who only looks is told soon that it does not answer."""
+    seconds = min(settings.droplet.ssh_seconds, _LONGEST_WAIT_SECONDS)
+    droplet = settings.droplet.model_copy(update={"ssh_seconds": seconds})
+    return settings.model_copy(update={"droplet": droplet})
 
 
 def _plan_step(step: Step, work: CustomerWork) -> StepPlan:

@@ -194,3 +194,25 @@ def test_commands_return_their_answers_and_print_none() -> None:
     # The demo is a show: what other commands print stands between its own lines.
     assert {path.name for path in files if printing.search(path.read_text())} <= {"demo.py"}
     assert len(files) > 15
+
+
+_INTERRUPTED_WHILE_IT_LOADS = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Finder(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "provisioner.cli.main":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+from provisioner.cli.entry import run
+run()
+"""
+
+
+def test_an_interrupt_while_it_still_loads_ends_with_130() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_WHILE_IT_LOADS], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

@@ -132,3 +132,15 @@ def test_for_whoever_a_run_refuses_there_is_no_plan(workspace: Workspace, status
     workspace.store().archive(EMAIL)
     with pytest.raises(InputError, match="archived"):
         _plan(workspace, [FakeStep("one")])
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_as_a_run_does(workspace: Workspace) -> None:
+    given: list[float] = []
+
+    class Looks(FakeStep):
+        def plan(self, work: Work) -> list[Planned]:
+            given.append(work.settings.droplet.ssh_seconds)
+            return []
+
+    _plan(workspace, [Looks("one")])
+    assert given == [20]

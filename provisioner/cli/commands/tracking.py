@@ -66,18 +66,20 @@ def add(
 ) -> Response:
     """Add a new customer."""
     from provisioner.customers.new import SignUp, new_record
-    from provisioner.customers.stated import checked_subscription
+    from provisioner.customers.stated import checked_subscription, checked_value
     from provisioner.messaging.telegram.usernames import stated_username
 
     if "@" in subscription_id and "@" not in email:
         hint = command("add", subscription_id, email)
         raise InputError("add the customer", cause="the address goes before the subscription", hint=hint)
     checked_subscription(subscription_id)
+    currency = checked_value("subscription.currency", currency)
+    price_id = checked_value("subscription.stripePriceId", price_id) if price_id else None
     telegram = stated_username(telegram) if telegram else None
     sign_up = SignUp(
         email,
         subscription_id,
-        name,
+        (name or "").strip() or None,
         plan,
         amount,
         currency,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from provisioner.customers.done import to_do_anew
 from provisioner.customers.record import Customer
+from provisioner.customers.stated import checked_value
 from provisioner.customers.store import CustomerStore, customers_having
 from provisioner.errors import CloudError, InputError
 from provisioner.services.digitalocean.client import DigitalOcean
@@ -20,6 +21,7 @@ def adopt(
     `host_key` is its public half where its tags do not state it. InputError for a droplet that is another
     customer's, and, unless forced, for whatever speaks against it; BusyError while a run is at work.
     """
+    droplet_id = checked_value("setup.droplet.id", droplet_id)
     customer = store.read(who).customer
     with store.claim(who, doing=f"adopt droplet {droplet_id}"):
         droplet = _there(cloud, customer, droplet_id)
