@@ -49,7 +49,7 @@ def test_the_way_out_leads_through_the_host() -> None:
 
 _ON_A_STRICT_HOST = """
 from ipaddress import IPv4Network
-from provisioner.sandbox import firewall, host
+from provisioner.sandbox.machines import firewall, host
 
 firewall.apply('''
 table inet guard {

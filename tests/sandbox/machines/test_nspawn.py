@@ -242,8 +242,8 @@ def test_the_next_sandbox_of_the_host_sweeps_what_killed_ones_left(
 _OWNER = """
 import time
 from pathlib import Path
-from provisioner.sandbox import nspawn
-from provisioner.sandbox.machines import MachineSpec
+from provisioner.sandbox.machines import nspawn
+from provisioner.sandbox.machines.interface import MachineSpec
 
 machines = nspawn.start(Path("{state}"), "{sandbox_id}", lambda line: None)
 for number in (1, 2):
