@@ -102,7 +102,8 @@ class Channel(ABC):
         """Connect the customer to their Moltbot.
 
         Done means that the record has, under `setup.messaging`: `connected`, `connectedOver` with this
-        channel's name, `userId`, and `dropletId` (`customers.done` asks for all four).
+        channel's name, `userId`, and `dropletId`. `customers.done` asks for them (older records may lack
+        the last).
         """
 
     @abstractmethod

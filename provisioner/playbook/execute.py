@@ -3,7 +3,7 @@
 The script runs there as a systemd unit of one fixed name, so there are never two, and it does not need us:
 a broken link is made again, and a run that goes on is attached to. A run that a reboot has cut is started
 again from its first task, because the guards know better than any journal what is still so. See
-`server/bootstrap.bash` for the other end of the one command that this sends.
+`remote/bootstrap.bash` for the other end of the one command that this sends.
 """
 
 import contextlib
@@ -137,7 +137,7 @@ class Execution:
         return list(lines.feed(out))
 
     def _words(self, mode: Mode, size: int) -> tuple[str, ...]:
-        """The arguments of `server/bootstrap.bash`."""
+        """The arguments of `remote/bootstrap.bash`."""
         playbook = self._script.playbook
         run = f"{present():%Y%m%dT%H%M%S}-{playbook}-{os.urandom(3).hex()}"
         return run, playbook, self._script.digest(self._secrets, mode), str(size), mode, self._mine
