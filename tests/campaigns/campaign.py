@@ -219,7 +219,17 @@ def campaign(folder: Path, report: Report, *, machine: bool) -> Iterator[Campaig
     report.seconds += time.monotonic() - began
 
 
+_NAMES_OF_THINGS = (
+    (r"/[0-9a-f]{2}(:[0-9a-f]{2}){15}", "/{fingerprint}"),
+    (r"/tags/[^/]+$", "/tags/{tag}"),
+    (r"/images/[^/]+$", "/images/{image}"),
+    (r"/\d+$", "/{id}"),
+)
+
+
 def _place(life: Life) -> str:
     """The last failpoint that a process came to, without what differs from run to run."""
     last = life.passed[-1] if life.passed else "before the first failpoint"
-    return re.sub(r"/\d+$", "/{id}", re.sub(r"/[0-9a-f]{2}(:[0-9a-f]{2}){15}", "/{fingerprint}", last))
+    for pattern, name in _NAMES_OF_THINGS:
+        last = re.sub(pattern, name, last)
+    return last
