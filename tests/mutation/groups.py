@@ -29,7 +29,7 @@ def _about(test: str, stem: str) -> bool:
 
 def _files(root: Path, place: str) -> list[str]:
     path = root / place
-    found = [path] if path.is_file() else sorted(path.glob("test_*.py"))
+    found = [path] if path.is_file() else sorted(path.rglob("test_*.py"))
     assert found, f"there are no tests at {place}"
     return [str(one.relative_to(root)) for one in found]
 

@@ -43,7 +43,7 @@ class Known:
         return tree.test(self.tests, within=_WITHIN, on_machine=self.on_machine)
 
 
-_HOSTILE = "tests/ssh/test_hostile.py"
+_HOSTILE = "tests/playbook/test_hostile.py"
 _WIRE = "tests/services/digitalocean/test_transport.py"
 _OPENSSH = "tests/ssh/test_openssh.py::test_nobody_else_is_asked_for_keys_or_settings"
 _TRUST = "tests/services/test_trust.py"

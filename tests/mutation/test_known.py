@@ -27,3 +27,9 @@ def test_each_package_of_the_sample_has_code_and_tests() -> None:
     for group in GROUPS:
         assert all((ROOT / place).exists() for place in group.places)
         assert all((ROOT / one.partition("::")[0]).exists() for one in (*group.tests, *group.without))
+
+
+def test_the_tests_in_the_folders_below_are_asked_too() -> None:
+    (services,) = (group for group in GROUPS if group.name == "services")
+    asked = services.tests_of(ROOT, "provisioner/services/digitalocean/transport.py")
+    assert asked[0] == "tests/services/digitalocean/test_transport.py"
