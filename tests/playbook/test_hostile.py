@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from provisioner.errors import ConnectionLost, RemoteError, TaskFailed
 from provisioner.playbook.execute import Execution
-from provisioner.playbook.journal import Event, LinkLost, Report, TaskBegan, TaskEnded
+from provisioner.playbook.journal import Event, LinkLost, Report, RunBegan, TaskBegan, TaskEnded
 from provisioner.playbook.script import Script
 from provisioner.secrets import Redactor
 from provisioner.ssh.login import NothingRan
@@ -57,6 +57,15 @@ def test_a_run_as_it_should_be(clock: Clock) -> None:
     report = apply(ScriptedConnection([lines(*WHOLE)]))
     assert [(task.status, task.output) for task in report.tasks] == [("ok", "done")]
     assert clock.slept == []
+
+
+@pytest.mark.parametrize(("first", "attached"), [("started", False), ("attached", True)])
+def test_a_run_that_was_there_already_is_told_from_a_new_one(
+    clock: Clock, first: str, attached: bool
+) -> None:
+    heard: list[Event] = []
+    apply(ScriptedConnection([lines({**STARTED, "event": first}, *WHOLE[1:])]), heard.append)
+    assert [event.attached for event in heard if isinstance(event, RunBegan)] == [attached]
 
 
 @pytest.mark.parametrize(

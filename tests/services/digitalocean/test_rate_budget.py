@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import stat
@@ -47,6 +48,17 @@ def test_a_pause_that_the_api_asked_for_holds_for_every_process(tmp_path: Path) 
     assert other.take(1, clock) == pytest.approx(30, abs=0.1)
     assert other.take(60, clock) == 0
     assert sum(clock.waited) >= 30
+
+
+def test_a_disk_that_takes_nothing_stops_no_request(
+    budget: RateBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    clock = FastClock()
+    assert [budget.take(0, clock) for _ in range(5)] == [0] * 5
 
 
 def test_a_used_up_hour_is_waited_for_and_one_with_room_is_not(budget: RateBudget) -> None:
