@@ -81,8 +81,9 @@ class Change:
     def lines(self) -> tuple[str, str]:
         """The first line that differs, as it was and as it became."""
         difference = list(difflib.unified_diff(self.whole.split("\n"), self.broken.split("\n"), n=0))[3:]
-        before = next((line[1:].strip() for line in difference if line.startswith("-")), "")
-        after = next((line[1:].strip() for line in difference if line.startswith("+")), "")
+        told = [line for line in difference if line[1:].strip()]
+        before = next((line[1:].strip() for line in told if line.startswith("-")), "")
+        after = next((line[1:].strip() for line in told if line.startswith("+")), "")
         return before, after
 
 
