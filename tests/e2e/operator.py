@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from provisioner.sandbox.control.client import Sandbox
+from provisioner.steps.droplet.identity import tag_of
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class Operator:
         customer = shown["customer"]
         assert isinstance(customer, dict)
         return customer
+
+    def droplets_of(self, record: Mapping[str, Any]) -> list[str]:
+        """The ids of this customer's droplets; the account has those of other tests too."""
+        tag = tag_of(record["id"])
+        return [str(droplet.id) for droplet in self.sandbox.droplets() if tag in droplet.tags]
 
     def sign_up(self, email: str, name: str, username: str, bot: str) -> str:
         """A paying customer with a phone and a bot of their own; the bot's token."""

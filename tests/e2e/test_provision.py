@@ -44,7 +44,7 @@ def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
     assert "hello" in answer.text
     record = operator.record(email)
     _check_complete(record, token)
-    assert _droplets_of(sandbox, record) == [int(record["setup"]["droplet"]["id"])]
+    assert operator.droplets_of(record) == [record["setup"]["droplet"]["id"]]
     _check_nothing_more_is_done(operator, sandbox, email)
     _check_the_server_is_as_planned(operator, email)
     _check_the_logs(operator, email, token)
@@ -70,7 +70,7 @@ def test_killed_at_five_moments_it_still_ends_complete_with_one_droplet(
 
     record = operator.record(email)
     _check_complete(record, token)
-    assert _droplets_of(sandbox, record) == [int(record["setup"]["droplet"]["id"])]
+    assert operator.droplets_of(record) == [record["setup"]["droplet"]["id"]]
     events = [event["event"] for event in record["timeline"]]
     for once in ("droplet_created", "moltbot_installed", "telegram_connected", "onboarding_complete"):
         assert events.count(once) == 1, events
@@ -138,8 +138,3 @@ def _answers(address: str) -> bool:
         return httpx.get(address, trust_env=False, timeout=5).is_success
     except httpx.HTTPError:
         return False
-
-
-def _droplets_of(sandbox: Sandbox, record: dict[str, Any]) -> list[int]:
-    name = record["setup"]["droplet"]["name"]
-    return [droplet.id for droplet in sandbox.droplets() if droplet.name == name]

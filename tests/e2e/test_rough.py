@@ -100,7 +100,7 @@ def test_a_lost_droplet_is_rebuilt_and_a_refused_model_key_is_not_taken_for_done
     assert rebuilt.code == 0, rebuilt.err
     record = operator.record(rosa.email)
     assert (record["status"], record["setup"]["status"]) == ("active", "complete")
-    assert [str(droplet.id) for droplet in sandbox.droplets()] == [record["setup"]["droplet"]["id"]]
+    assert operator.droplets_of(record) == [record["setup"]["droplet"]["id"]]
     assert record["setup"]["droplet"]["id"] != lost
     rosa.demand_an_answer()
 
