@@ -5,16 +5,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from provisioner.playbook.mistakes import Mistake
-from provisioner.playbook.model import (
-    ContentTask,
-    CopyTask,
-    DirectoryTask,
-    Playbook,
-    RunTask,
-    Task,
-    TemplateTask,
-)
-from provisioner.playbook.templating import JINJA, jinja, read_copy, read_template
+from provisioner.playbook.model import ContentTask, DirectoryTask, Playbook, RunTask, Task, TemplateTask
+from provisioner.playbook.templating import JINJA, jinja
 
 _SHELL_WORDS = ("run", "unless")
 _PLAIN_WORDS = ("user", "creates", "cwd", "dest", "owner", "group", "directory")
@@ -37,9 +29,7 @@ def _texts_of(playbook: Playbook, task: Task) -> Iterator[tuple[str, str]]:
         case RunTask() | ContentTask() | DirectoryTask():
             yield task.kind, task.source
         case TemplateTask():
-            yield "template", read_template(playbook, task)
-        case CopyTask():
-            read_copy(playbook, task)
+            yield "template", playbook.templates[task.source]
     for word in ("user", "creates", "unless", "cwd", "dest", "owner", "group"):
         text = getattr(task, word, None)
         if text is not None:

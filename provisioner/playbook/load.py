@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,16 @@ from pydantic_core import ErrorDetails
 from provisioner.errors import PlaybookError
 from provisioner.filesystem.textfiles import UnreadableText, text_at
 from provisioner.playbook.mistakes import Mistake, Place, Spot, located
-from provisioner.playbook.model import CHECKED_TASK, TASK_WORDS, Head, Kind, Playbook, Task
+from provisioner.playbook.model import (
+    CHECKED_TASK,
+    TASK_WORDS,
+    CopyTask,
+    Head,
+    Kind,
+    Playbook,
+    Task,
+    TemplateTask,
+)
 from provisioner.workspace import shipped
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,7 +53,7 @@ def parse_playbook(name: str, path: Path) -> Playbook:
     from provisioner.playbook.check import check_task
 
     with located(path) as spot:
-        playbook = _playbook(name, path, _text_of(path), spot)
+        playbook = _with_files(_playbook(name, path, _text_of(path), spot), spot)
         for task in playbook.tasks:
             spot.place = task.place
             check_task(playbook, task)
@@ -57,6 +67,35 @@ def _text_of(path: Path) -> str:
         raise Mistake(str(problem)) from None
     except FileNotFoundError:
         raise Mistake("there is no such file") from None
+
+
+def _with_files(playbook: Playbook, spot: Spot) -> Playbook:
+    """The same, with what the files beside it hold that its tasks name."""
+    templates: dict[str, str] = {}
+    copies: dict[str, bytes] = {}
+    for task in playbook.tasks:
+        spot.place = task.place
+        if isinstance(task, TemplateTask):
+            templates[task.source] = _template(playbook.path.parent, task.source)
+        elif isinstance(task, CopyTask):
+            copies[task.source] = _copy(playbook.path.parent, task.source)
+    return replace(playbook, templates=templates, copies=copies)
+
+
+def _template(folder: Path, source: str) -> str:
+    try:
+        return text_at(folder / source)
+    except FileNotFoundError as problem:
+        raise Mistake(str(problem), word="template") from None
+    except UnreadableText as problem:
+        raise Mistake(f"{source}: {problem}", word="template") from None
+
+
+def _copy(folder: Path, source: str) -> bytes:
+    try:
+        return (folder / source).read_bytes()
+    except OSError as problem:
+        raise Mistake(str(problem), word="copy") from None
 
 
 @contextmanager

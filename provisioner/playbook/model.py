@@ -4,8 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -234,7 +233,10 @@ class Head(_Words):
 
 @dataclass(frozen=True)
 class Playbook:
-    """Checked tasks; `variables` maps a name to its default, None where it must be given."""
+    """Checked tasks; `variables` maps a name to its default, None where it must be given.
+
+    `templates` and `copies` are the contents of the files that tasks name, by those names.
+    """
 
     name: str
     path: Path
@@ -243,7 +245,5 @@ class Playbook:
     secrets: tuple[str, ...]
     env: Mapping[str, str]
     tasks: tuple[Task, ...]
-
-    @cached_property
-    def folder(self) -> Path:
-        return self.path.parent
+    templates: Mapping[str, str] = field(default_factory=dict, repr=False)
+    copies: Mapping[str, bytes] = field(default_factory=dict, repr=False)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.filesystem.textfiles import UnreadableText, text_at
 from provisioner.playbook.datum import datum
 from provisioner.playbook.mistakes import Mistake, located
 from provisioner.playbook.model import (
@@ -18,7 +17,6 @@ from provisioner.playbook.model import (
     Playbook,
     RunTask,
     Task,
-    TemplateTask,
 )
 
 JINJA = re.compile(r"\{[{%#]")
@@ -131,8 +129,8 @@ class _Renderer:
 
     def _content(self, task: FileTask) -> bytes:
         if isinstance(task, CopyTask):
-            return read_copy(self._playbook, task)
-        text = task.source if isinstance(task, ContentTask) else read_template(self._playbook, task)
+            return self._playbook.copies[task.source]
+        text = task.source if isinstance(task, ContentTask) else self._playbook.templates[task.source]
         if "\0" in text:
             raise Mistake("the template has a NUL in it", word=task.kind)
         secrets = {name: f"\0{name}\0" for name in self._playbook.secrets}
@@ -244,24 +242,6 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
-
-
-def read_template(playbook: Playbook, task: TemplateTask) -> str:
-    """The template's text; Mistake if there is none."""
-    try:
-        return text_at(playbook.folder / task.source)
-    except FileNotFoundError as problem:
-        raise Mistake(str(problem), word="template") from None
-    except UnreadableText as problem:
-        raise Mistake(f"{task.source}: {problem}", word="template") from None
-
-
-def read_copy(playbook: Playbook, task: CopyTask) -> bytes:
-    """The file's bytes; Mistake if there is none."""
-    try:
-        return (playbook.folder / task.source).read_bytes()
-    except OSError as problem:
-        raise Mistake(str(problem), word="copy") from None
 
 
 def jinja() -> Any:

@@ -7,6 +7,7 @@ import pytest
 from provisioner.errors import PlaybookError
 from provisioner.playbook.load import load, shipped_playbooks
 from provisioner.playbook.model import ContentTask, DirectoryTask, RunTask
+from provisioner.playbook.script import render
 from tests.playbook.books import write
 
 HEAD = "description: d\nvariables: {who: , user: ann}\nsecrets: [KEY]\ntasks:\n"
@@ -145,6 +146,13 @@ def test_a_template_is_checked_with_its_own_lines(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "no-such-file" in refused(tmp_path, HEAD + "  - {name: T, copy: no-such-file, dest: /f}\n")
+
+
+def test_files_are_read_when_the_playbook_is_loaded_and_not_again(tmp_path: Path) -> None:
+    text = "  - {name: A, template: f, dest: /f}\n  - {name: B, copy: f, dest: /g}\n"
+    playbook = write(tmp_path, HEAD + text, {"f": b"{{ who }}\r\n"})
+    (tmp_path / "made" / "f").unlink()
+    assert render(playbook, {"who": "Ann"}).files == {"1": b"Ann\n", "2": b"{{ who }}\r\n"}
 
 
 def test_the_workspace_goes_before_the_shipped(tmp_path: Path) -> None:
