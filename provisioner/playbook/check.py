@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from provisioner.playbook.jinja import JINJA, jinja
 from provisioner.playbook.mistakes import Mistake
 from provisioner.playbook.model import ContentTask, DirectoryTask, Playbook, RunTask, Task, TemplateTask
-from provisioner.playbook.templating import JINJA, jinja
 
 _SHELL_WORDS = ("run", "unless")
 _PLAIN_WORDS = ("user", "creates", "cwd", "dest", "owner", "group", "directory")

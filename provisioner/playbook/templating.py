@@ -1,13 +1,12 @@
 """The texts of a playbook with values in them, so that no value becomes code."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.playbook.datum import datum
+from provisioner.playbook.jinja import JINJA, jinja
 from provisioner.playbook.mistakes import Mistake, located
 from provisioner.playbook.model import (
     ContentTask,
@@ -19,7 +18,6 @@ from provisioner.playbook.model import (
     Task,
 )
 
-JINJA = re.compile(r"\{[{%#]")
 _SECRET_ALONE = re.compile(r"\{\{\s*secret\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
@@ -242,17 +240,3 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
-
-
-def jinja() -> Any:
-    """Jinja as playbooks use it."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
-    )
-    # Jinja's own one is made for HTML and writes < as \u003c.
-    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
-    environment.filters["quote"] = shlex.quote
-    environment.filters["datum"] = datum
-    return environment

@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from provisioner.errors import RemoteError, TaskFailed
-from provisioner.playbook.datum import datum
 from provisioner.playbook.execute import Execution
+from provisioner.playbook.jinja import datum
 from provisioner.playbook.journal import Event, Report, TaskBegan
 from provisioner.sandbox.machines.cache import DEFAULT_CACHE
 from provisioner.sandbox.machines.node_mirror import node_app

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.errors import PlaybookError
-from provisioner.playbook.datum import datum
+from provisioner.playbook.jinja import datum
 from provisioner.playbook.load import load
 from provisioner.playbook.model import FileTask, RunTask
 from provisioner.playbook.script import Script, render
