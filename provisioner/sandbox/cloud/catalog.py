@@ -37,6 +37,11 @@ class Image:
     created_at: str
     regions: tuple[str, ...]
     gigabytes: float = 0.5
+    tags: tuple[str, ...] = ()
+    droplet_id: int | None = None
+    """Of which droplet a snapshot was taken."""
+    listed_at: float = 0
+    """Before this moment of `Cloud.now`, lists do not show it."""
 
     @property
     def is_snapshot(self) -> bool:
@@ -140,7 +145,7 @@ def render_image(image: Image) -> dict[str, Any]:
         "type": "snapshot" if image.is_snapshot else "base",
         "size_gigabytes": image.gigabytes,
         "description": f"{image.distribution} {image.name}",
-        "tags": [],
+        "tags": list(image.tags),
         "status": "available",
         "error_message": "",
     }

@@ -115,12 +115,20 @@ def asked(call: Call) -> Droplet:
     droplet = call.cloud.droplets.get(call.path["droplet"])
     if droplet is None:
         raise not_found()
+    _notice_halt(call.cloud, droplet)
     return droplet
+
+
+def _notice_halt(cloud: Cloud, droplet: Droplet) -> None:
+    """A system that has switched itself off leaves its droplet off."""
+    if droplet.status == "active" and droplet.pending is None and cloud.machines.halted(droplet.id):
+        droplet.status = "off"
 
 
 def render(call: Call, droplet: Droplet) -> dict[str, Any]:
     cloud = call.cloud
     sold_out = cloud.options.sold_out
+    _notice_halt(cloud, droplet)
     return {
         "id": droplet.id,
         "name": droplet.name,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer, nothing
 from provisioner.sandbox.cloud.catalog import IMAGES, Image, render_image
 from provisioner.sandbox.cloud.errors import forbidden, not_found
-from provisioner.sandbox.cloud.pagination import paginate
+from provisioner.sandbox.cloud.pagination import SinglePage, paginate
 from provisioner.sandbox.cloud.state import Cloud
 
 
@@ -18,7 +18,7 @@ class ImageName(BaseModel):
 
 
 def index(call: Call) -> Response:
-    snapshots = list(call.cloud.snapshots.values())
+    snapshots = _listed(call.cloud)
     if call.query.get("private") == "true":
         shown = snapshots
     elif call.query.get("type") == "distribution":
@@ -42,11 +42,22 @@ def rename(call: Call) -> Response:
 
 
 def delete(call: Call) -> Response:
-    image = _own(call)
-    del call.cloud.snapshots[image.id]
-    for droplet in call.cloud.droplets.values():
-        if image.id in droplet.snapshot_ids:
-            droplet.snapshot_ids.remove(image.id)
+    _delete(call.cloud, _own(call))
+    return nothing()
+
+
+def index_of_snapshots(call: Call) -> Response:
+    """Of droplets; this cloud has no volumes, and so no snapshots of any."""
+    shown = [] if call.query.get("resource_type") == "volume" else _listed(call.cloud)
+    return paginate(call, "snapshots", shown, _render_as_resource, SinglePage.NO_LINKS)
+
+
+def show_snapshot(call: Call) -> Response:
+    return answer({"snapshot": _render_as_resource(_snapshot(call))})
+
+
+def delete_snapshot(call: Call) -> Response:
+    _delete(call.cloud, _snapshot(call))
     return nothing()
 
 
@@ -69,6 +80,41 @@ def _render_snapshot(image: Image) -> dict[str, Any]:
     return {**render_image(image), "type": "snapshot"}
 
 
+def _render_as_resource(image: Image) -> dict[str, Any]:
+    """As `/snapshots` has it, where all ids are texts."""
+    return {
+        "id": str(image.id),
+        "name": image.name,
+        "created_at": image.created_at,
+        "regions": list(image.regions),
+        "min_disk_size": image.min_disk,
+        "size_gigabytes": image.gigabytes,
+        "resource_id": str(image.droplet_id),
+        "resource_type": "droplet",
+        "tags": list(image.tags),
+    }
+
+
+def _listed(cloud: Cloud) -> list[Image]:
+    return [image for image in cloud.snapshots.values() if cloud.now() >= image.listed_at]
+
+
+def _delete(cloud: Cloud, image: Image) -> None:
+    """Droplets that were made from it go on."""
+    del cloud.snapshots[image.id]
+    cloud.machines.forget_snapshot(str(image.id))
+    for droplet in cloud.droplets.values():
+        if image.id in droplet.snapshot_ids:
+            droplet.snapshot_ids.remove(image.id)
+
+
+def _snapshot(call: Call) -> Image:
+    image = next((one for one in call.cloud.snapshots.values() if str(one.id) == call.path["snapshot"]), None)
+    if image is None:
+        raise not_found()
+    return image
+
+
 def _asked(call: Call) -> Image:
     image = find(call.cloud, call.path["image"])
     if image is None:
@@ -89,4 +135,7 @@ ENDPOINTS = (
     Endpoint("PUT", "/images/{image}", rename),
     Endpoint("DELETE", "/images/{image}", delete),
     Endpoint("GET", "/droplets/{droplet:int}/snapshots", snapshots_of_droplet),
+    Endpoint("GET", "/snapshots", index_of_snapshots),
+    Endpoint("GET", "/snapshots/{snapshot}", show_snapshot),
+    Endpoint("DELETE", "/snapshots/{snapshot}", delete_snapshot),
 )

@@ -59,7 +59,7 @@ def act(
 def snapshot(cloud: Cloud, droplet: Droplet, name: str) -> None:
     """Keep a copy of the disk, and offer it as an image."""
     image_id = cloud.next_id()
-    cloud.machines.snapshot(droplet.id, str(image_id))
+    size = cloud.machines.snapshot(droplet.id, str(image_id))
     with cloud.lock:
         cloud.snapshots[image_id] = Image(
             image_id,
@@ -69,6 +69,9 @@ def snapshot(cloud: Cloud, droplet: Droplet, name: str) -> None:
             droplet.size.disk,
             cloud.timestamp(),
             (droplet.region.slug,),
+            gigabytes=round(droplet.image.gigabytes + size / 1e9, 2),
+            droplet_id=droplet.id,
+            listed_at=cloud.now() + cloud.options.list_lag,
         )
         droplet.snapshot_ids.append(image_id)
 

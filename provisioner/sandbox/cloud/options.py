@@ -15,7 +15,7 @@ class CloudOptions(BaseModel):
     action_seconds: float = Field(default=0, ge=0)
     """An action is not completed before this long after its request."""
     list_lag: float = Field(default=0, ge=0)
-    """A new droplet is missing from lists for this long; asking for it by id works at once."""
+    """A new droplet or snapshot is missing from lists for this long; asking for it by id works at once."""
     tag_lag: float = Field(default=0, ge=0)
     """A new droplet has no tags for this long."""
     droplet_limit: int = Field(default=100, ge=0)

@@ -1,5 +1,6 @@
 """Tags. The first spelling of a tag is the one that counts: addresses must use it, new uses get it."""
 
+import dataclasses
 from typing import Any
 
 from pydantic import BaseModel
@@ -7,10 +8,11 @@ from starlette.responses import Response
 
 from provisioner.sandbox.cloud import firewalls
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer, nothing
+from provisioner.sandbox.cloud.catalog import Image
 from provisioner.sandbox.cloud.errors import not_found, unprocessable
 from provisioner.sandbox.cloud.names import TagName
 from provisioner.sandbox.cloud.pagination import SinglePage, paginate
-from provisioner.sandbox.cloud.state import Droplet
+from provisioner.sandbox.cloud.state import Cloud, Droplet
 
 
 class NewTag(BaseModel):
@@ -48,23 +50,31 @@ def delete(call: Call) -> Response:
         _drop(droplet.tags, name)
     for firewall in call.cloud.firewalls.values():
         _drop(firewall.tags, name)
+    for image in list(call.cloud.snapshots.values()):
+        _retag(call.cloud, image, [tag for tag in image.tags if tag != name])
     firewalls.apply(call.cloud)
     return nothing()
 
 
 def attach(call: Call) -> Response:
     name = _asked(call)
-    for droplet in _droplets(call):
+    droplets, snapshots = _resources(call)
+    for droplet in droplets:
         if name not in droplet.tags:
             droplet.tags.append(name)
+    for image in snapshots:
+        _retag(call.cloud, image, [*dict.fromkeys([*image.tags, name])])
     firewalls.apply(call.cloud)
     return nothing()
 
 
 def detach(call: Call) -> Response:
     name = _asked(call)
-    for droplet in _droplets(call):
+    droplets, snapshots = _resources(call)
+    for droplet in droplets:
         _drop(droplet.tags, name)
+    for image in snapshots:
+        _retag(call.cloud, image, [tag for tag in image.tags if tag != name])
     firewalls.apply(call.cloud)
     return nothing()
 
@@ -84,15 +94,24 @@ def _asked(call: Call) -> str:
     return name
 
 
-def _droplets(call: Call) -> list[Droplet]:
-    found = []
+def _resources(call: Call) -> tuple[list[Droplet], list[Image]]:
+    """The droplets and the snapshots (type "image") that the request names; all, or it is refused."""
+    droplets: list[Droplet] = []
+    snapshots: list[Image] = []
     for resource in call.form(Resources).resources:
-        text = str(resource.resource_id)
-        droplet = call.cloud.droplets.get(int(text)) if text.isascii() and text.isdecimal() else None
-        if resource.resource_type != "droplet" or droplet is None:
-            raise unprocessable(f"{resource.resource_type} {text} cannot be tagged: there is none here")
-        found.append(droplet)
-    return found
+        text, kind = str(resource.resource_id), resource.resource_type
+        number = int(text) if text.isascii() and text.isdecimal() else 0
+        if kind == "droplet" and number in call.cloud.droplets:
+            droplets.append(call.cloud.droplets[number])
+        elif kind == "image" and number in call.cloud.snapshots:
+            snapshots.append(call.cloud.snapshots[number])
+        else:
+            raise unprocessable(f"{kind} {text} cannot be tagged: there is none here")
+    return droplets, snapshots
+
+
+def _retag(cloud: Cloud, image: Image, tags: list[str]) -> None:
+    cloud.snapshots[image.id] = dataclasses.replace(image, tags=tuple(tags))
 
 
 def _drop(tags: list[str], name: str) -> None:

@@ -56,6 +56,8 @@ class Container:
         self._lock = RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: Thread | None = None
+        self.halted = False
+        """Whether the system has switched itself off."""
 
     @property
     def running(self) -> bool:
@@ -65,6 +67,7 @@ class Container:
         """Boot, and return when the system's init runs; nothing happens if it is on."""
         with self._lock:
             if self._process is None:
+                self.halted = False
                 self._process = process = self._spawn()
                 self._watcher = Thread(target=self._watch, args=(process,), daemon=True)
                 self._watcher.start()
@@ -134,6 +137,7 @@ class Container:
         with self._lock:
             if self._process is process:
                 self._process = None
+                self.halted = True
 
 
 def _environment(notify: str) -> dict[str, str]:

@@ -58,8 +58,8 @@ class Snapshots:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, disk: Disk, snapshot_id: str) -> None:
-        """Copy what the disk has above its lower layers, while the machine may be running."""
+    def keep(self, disk: Disk, snapshot_id: str) -> int:
+        """Copy what the disk has above its lower layers, while the machine may be running; how many bytes."""
         target = self._place(snapshot_id)
         unfinished = target.with_suffix(".unfinished")
         unfinished.mkdir(parents=True)
@@ -67,11 +67,18 @@ class Snapshots:
         host.run("cp", "--archive", "--reflink=auto", disk.upper, unfinished / "layer", timeout=600)
         (unfinished / "lowers.json").write_text(json.dumps([str(lower) for lower in disk.lowers]))
         unfinished.rename(target)
+        return int(host.run("du", "--summarize", "--bytes", target / "layer", timeout=60).split()[0])
+
+    def forget(self, snapshot_id: str) -> None:
+        """No new disk starts from it; the layer stays, as disks may stand on it."""
+        place = self._place(snapshot_id)
+        if place.is_dir():
+            (place / "lowers.json").unlink(missing_ok=True)
 
     def layers(self, snapshot_id: str) -> tuple[Path, ...] | None:
         """The layers of a disk that starts from this snapshot, top first; None if there is no such one."""
         place = self._place(snapshot_id)
-        if not place.is_dir():
+        if not (place / "lowers.json").is_file():
             return None
         lowers = json.loads((place / "lowers.json").read_text())
         return (place / "layer", *map(Path, lowers))

@@ -43,8 +43,14 @@ class Machines(Protocol):
     def reboot(self, machine_id: int) -> None:
         """Shut down, then switch on again, with disk and address kept."""
 
-    def snapshot(self, machine_id: int, snapshot_id: str) -> None:
-        """Keep a copy of the disk that `MachineSpec.image` can name later."""
+    def halted(self, machine_id: int) -> bool:
+        """Whether its system has switched itself off; it can be switched on again."""
+
+    def snapshot(self, machine_id: int, snapshot_id: str) -> int:
+        """Keep a copy of the disk that `MachineSpec.image` can name later; its bytes beyond its image."""
+
+    def forget_snapshot(self, snapshot_id: str) -> None:
+        """No new machine starts from it any more."""
 
     def set_inbound(self, machine_id: int, rules: tuple[str, ...] | None) -> None:
         """What may come in from outside: "tcp/22", "udp/8000-9000", "icmp"; None lets everything in."""

@@ -128,10 +128,19 @@ class NspawnMachines:
         container.shut_down()
         container.start()
 
-    def snapshot(self, machine_id: int, snapshot_id: str) -> None:
+    def halted(self, machine_id: int) -> bool:
+        with self._lock:
+            machine = self._machines.get(machine_id)
+        return machine is not None and machine.container.halted
+
+    def snapshot(self, machine_id: int, snapshot_id: str) -> int:
         machine = self._of(machine_id)
         with _explained("take a snapshot", machine.spec.name):
-            self._snapshots.keep(machine.disk, snapshot_id)
+            return self._snapshots.keep(machine.disk, snapshot_id)
+
+    def forget_snapshot(self, snapshot_id: str) -> None:
+        """The files stay until the end: machines may stand on them."""
+        self._snapshots.forget(snapshot_id)
 
     def set_inbound(self, machine_id: int, rules: tuple[str, ...] | None) -> None:
         self._net.set_inbound(self._of(machine_id).spec.address, rules)

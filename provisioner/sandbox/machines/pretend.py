@@ -8,6 +8,7 @@ from provisioner.sandbox.machines.interface import MachineSpec
 _PREFIX = "127.77"
 """A part of loopback: whoever connects to a machine that does not exist is refused at once, and nothing
 leaves the computer."""
+_SNAPSHOT_BYTES = 2_000_000_000
 
 
 class PretendMachines:
@@ -19,6 +20,8 @@ class PretendMachines:
         self._snapshots: set[str] = set()
         self.specs: dict[int, MachineSpec] = {}
         self.running: dict[int, bool] = {}
+        self.self_halted: set[int] = set()
+        """Machines whose system has switched itself off, as a test says."""
         self.inbound: dict[int, tuple[str, ...] | None] = {}
 
     def reserve_address(self) -> str:
@@ -67,10 +70,18 @@ class PretendMachines:
     def reboot(self, machine_id: int) -> None:
         self._switch(machine_id, on=True)
 
-    def snapshot(self, machine_id: int, snapshot_id: str) -> None:
+    def halted(self, machine_id: int) -> bool:
+        return machine_id in self.self_halted
+
+    def snapshot(self, machine_id: int, snapshot_id: str) -> int:
         with self._lock:
             self._demand(machine_id)
             self._snapshots.add(snapshot_id)
+        return _SNAPSHOT_BYTES
+
+    def forget_snapshot(self, snapshot_id: str) -> None:
+        with self._lock:
+            self._snapshots.discard(snapshot_id)
 
     def set_inbound(self, machine_id: int, rules: tuple[str, ...] | None) -> None:
         with self._lock:
@@ -89,6 +100,7 @@ class PretendMachines:
         with self._lock:
             self._demand(machine_id)
             self.running[machine_id] = on
+            self.self_halted.discard(machine_id)
 
     def _demand(self, machine_id: int) -> None:
         if machine_id not in self.specs:
