@@ -24,19 +24,32 @@ from provisioner.services.digitalocean.errors import (
 )
 from provisioner.services.digitalocean.models import (
     Account,
+    Action,
     ActionStatus,
     DropletInfo,
     DropletSpec,
     Image,
     Region,
     Size,
+    Snapshot,
     SshKey,
 )
 from provisioner.services.digitalocean.rate_budget import RateBudget
 from provisioner.services.digitalocean.transport import Api, RequestFailed
 from provisioner.ssh.keys import md5_fingerprint
 
-__all__ = ["Account", "DigitalOcean", "DropletInfo", "DropletSpec", "Image", "Region", "Size", "SshKey"]
+__all__ = [
+    "Account",
+    "Action",
+    "DigitalOcean",
+    "DropletInfo",
+    "DropletSpec",
+    "Image",
+    "Region",
+    "Size",
+    "Snapshot",
+    "SshKey",
+]
 
 if TYPE_CHECKING:
     from provisioner.services.digitalocean.offer import CloudOffer
@@ -161,9 +174,44 @@ class DigitalOcean:
 
     def creation_status(self, droplet_id: str) -> ActionStatus | None:
         """How far the creation of a droplet is; None if nothing is known of it."""
+        actions = self.actions_of(droplet_id)
+        return next((action.status for action in actions if action.type == "create"), None)
+
+    def actions_of(self, droplet_id: str) -> list[Action]:
+        """What is and was done to a droplet, the newest first."""
         doing = f"read the actions of droplet {droplet_id}"
-        actions = self._list(doing, f"droplets/{droplet_id}/actions", _type_and_status, {}, key="actions")
-        return next((status for kind, status in actions if kind == "create"), None)
+        return self._list(doing, f"droplets/{droplet_id}/actions", Action.of, {}, key="actions")
+
+    def action(self, action_id: str) -> Action:
+        """How far an action is."""
+        return self._read(f"read action {action_id}", f"actions/{action_id}", "action", Action.of)
+
+    def take_snapshot(self, droplet_id: str, name: str) -> Action:
+        """Ask for a snapshot of a droplet, once: the API would take a second one for the same request.
+
+        After an error whose `report.sent` is True it may have been accepted all the same.
+        """
+        body = {"type": "snapshot", "name": name}
+        doing = f"take a snapshot of droplet {droplet_id}"
+        return self._read(doing, f"droplets/{droplet_id}/actions", "action", Action.of, "POST", body)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every snapshot of a droplet that the account has. A new one may be missing for some time."""
+        return self._list("list the snapshots", "snapshots", Snapshot.of, {"resource_type": "droplet"})
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Give a snapshot up; nothing happens if it is gone. Droplets that were made from it go on."""
+        try:
+            self._call(f"delete snapshot {snapshot_id}", f"snapshots/{snapshot_id}", "DELETE")
+        except NotFound:
+            return
+
+    def tag_snapshot(self, snapshot_id: str, tag: str) -> None:
+        """Put a tag on a snapshot, which is made if there is none of this name."""
+        self._call(f"make the tag {tag}", "tags", "POST", {"name": tag})
+        resources = [{"resource_id": snapshot_id, "resource_type": "image"}]
+        doing = f"put the tag {tag} on snapshot {snapshot_id}"
+        self._call(doing, f"tags/{tag}/resources", "POST", {"resources": resources})
 
     def ensure_ssh_key(self, public: str, name: str) -> SshKey:
         """The account's key with this public half, registered as `name` if it was not there.
@@ -341,7 +389,3 @@ def _is_whole(data: Mapping[str, Any], key: str) -> bool:
 
 def _as_it_is(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return raw
-
-
-def _type_and_status(raw: Mapping[str, Any]) -> tuple[str, ActionStatus]:
-    return raw["type"], raw["status"]

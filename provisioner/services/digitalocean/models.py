@@ -53,7 +53,8 @@ class DropletSpec:
             "name": self.name,
             "region": self.region,
             "size": self.size,
-            "image": self.image,
+            # A snapshot has no slug, and an id is a number.
+            "image": int(self.image) if self.image.isdecimal() else self.image,
             "ssh_keys": list(self.ssh_keys),
             "tags": list(self.tags),
             "user_data": self.user_data,
@@ -151,6 +152,46 @@ class Image:
     def of(cls, raw: Mapping[str, Any]) -> "Image":
         """From an answer; KeyError or TypeError if it lacks something."""
         return cls(raw["slug"] or str(raw["id"]), int(raw["min_disk_size"]), tuple(raw["regions"]))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A droplet's disk as it was at a moment; `gigabytes` is what is billed, `min_disk` in GB."""
+
+    id: str
+    name: str
+    created_at: str
+    regions: tuple[str, ...]
+    min_disk: int
+    gigabytes: float
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Snapshot":
+        """From an answer; KeyError or TypeError if it lacks something."""
+        return cls(
+            id=str(raw["id"]),
+            name=raw["name"],
+            created_at=raw["created_at"],
+            regions=tuple(raw["regions"]),
+            min_disk=int(raw["min_disk_size"]),
+            gigabytes=float(raw["size_gigabytes"]),
+            tags=tuple(raw.get("tags") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that is done to a droplet, such as `snapshot` or `power_off`."""
+
+    id: str
+    type: str
+    status: ActionStatus
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Action":
+        """From an answer; KeyError if it lacks something."""
+        return cls(str(raw["id"]), raw["type"], raw["status"])
 
 
 def _public_ipv4(networks: Mapping[str, Any]) -> str | None:

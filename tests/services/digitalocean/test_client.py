@@ -413,3 +413,62 @@ def test_a_firewall_that_is_right_is_not_written_again(cloud: FastCloud) -> None
     cloud.client().ensure_firewall("provisioner")
 
     assert cloud.requests("PUT") == 0
+
+
+def with_snapshot(cloud: FastCloud) -> tuple[str, str]:
+    """A droplet and a snapshot of it."""
+    client = cloud.client()
+    [droplet] = some_droplets(cloud, 1)
+    while client.droplet(droplet).status == "new":
+        cloud.clock.sleep(1)
+    action = client.take_snapshot(droplet, "ready")
+    while client.action(action.id).status == "in-progress":
+        cloud.clock.sleep(1)
+    assert [(one.type, one.status) for one in client.actions_of(droplet)] == [
+        ("snapshot", "completed"),
+        ("create", "completed"),
+    ]
+    [snapshot] = client.snapshots()
+    return droplet, snapshot.id
+
+
+def test_a_snapshot_is_listed_with_what_decides_whether_it_fits(cloud: FastCloud) -> None:
+    _, snapshot_id = with_snapshot(cloud)
+    client = cloud.client()
+
+    client.tag_snapshot(snapshot_id, "ours")
+    client.tag_snapshot(snapshot_id, "ours")
+
+    [snapshot] = client.snapshots()
+    assert (snapshot.name, snapshot.regions, snapshot.min_disk) == ("ready", ("sfo3",), 50)
+    assert (snapshot.gigabytes, snapshot.tags) == (2.5, ("ours",))
+
+
+def test_a_droplet_starts_from_a_snapshot_by_its_number(cloud: FastCloud) -> None:
+    _, snapshot_id = with_snapshot(cloud)
+
+    cloud.client().create_droplet(dataclasses.replace(SPEC, image=snapshot_id))
+
+    assert cloud.droplets[-1].image.id == int(snapshot_id)
+
+
+def test_deleting_a_snapshot_that_is_gone_is_no_error(cloud: FastCloud) -> None:
+    _, snapshot_id = with_snapshot(cloud)
+    client = cloud.client()
+
+    client.delete_snapshot(snapshot_id)
+    client.delete_snapshot(snapshot_id)
+
+    assert client.snapshots() == []
+
+
+def test_a_snapshot_is_asked_for_once_whatever_becomes_of_the_answer(cloud: FastCloud) -> None:
+    droplet, _ = with_snapshot(cloud)
+    cloud.fault("drop_after_effect", "POST", "actions$")
+    client = cloud.client()
+
+    with pytest.raises(NoAnswer) as caught:
+        client.take_snapshot(droplet, "again")
+
+    assert caught.value.report.sent
+    assert [one.type for one in client.actions_of(droplet)] == ["snapshot", "snapshot", "create"]
