@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
+from provisioner.droplets.identity import FLEET_TAG
 from provisioner.errors import CloudError, SettingsError
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound, ScopeMissing
@@ -13,7 +14,6 @@ from provisioner.services.digitalocean.firewalls import FIREWALL_NAME
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 from provisioner.ssh.keys import operator_key
-from provisioner.steps.droplet.identity import FLEET_TAG
 from provisioner.steps.droplet.preflight import preflight
 from provisioner.steps.droplet.wish import usual_wish, wish_of
 

@@ -12,9 +12,7 @@ from typing import Final
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
-from provisioner.printable import command
-from provisioner.services.digitalocean.models import DropletInfo
-from provisioner.steps.droplet.identity import (
+from provisioner.droplets.identity import (
     FLEET_TAG,
     is_of,
     other_workspace,
@@ -22,6 +20,8 @@ from provisioner.steps.droplet.identity import (
     stated_host_key,
     tag_of,
 )
+from provisioner.printable import command
+from provisioner.services.digitalocean.models import DropletInfo
 
 
 @dataclass(frozen=True)

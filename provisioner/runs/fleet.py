@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.clock import Clock
+from provisioner.droplets.identity import FLEET_TAG
 from provisioner.errors import ProvisionerError
 from provisioner.runs.progress import Listener, Progress
 from provisioner.runs.runner import Runner, RunResult
@@ -18,7 +19,6 @@ from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services, connect_cloud
 from provisioner.settings import Settings
 from provisioner.step import Failed, Waiting
-from provisioner.steps.droplet.identity import FLEET_TAG
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from provisioner.customers.done import is_complete, to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
+from provisioner.droplets.identity import name_of, tag_of
 from provisioner.errors import CloudError, InputError
 from provisioner.printable import command
 from provisioner.runs.admission import demand_allowed
@@ -17,7 +18,6 @@ from provisioner.runs.workflow import PROVISION
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
 from provisioner.services.digitalocean.models import DropletInfo
-from provisioner.steps.droplet.identity import name_of, tag_of
 
 _DOING = "rebuild the server"
 _READY = ("onboarding_complete", "rebuild_complete")

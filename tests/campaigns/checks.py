@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
-from provisioner.steps.droplet.identity import name_of
+from provisioner.droplets.identity import name_of
 from tests.campaigns.processes import Life
 from tests.campaigns.world import PLAYBOOKS, Person, World
 

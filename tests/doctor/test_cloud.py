@@ -11,6 +11,7 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
 from provisioner.doctor.server_report import ServerReport
+from provisioner.droplets.identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.errors import HostKeyError, InputError
 from provisioner.sandbox.cloud.catalog import size_named
 from provisioner.sandbox.cloud.state import Droplet, Firewall
@@ -19,7 +20,6 @@ from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.ssh.keys import generate_keypair
 from provisioner.steps.droplet.adoption import adopt, others
-from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, settings_for
 from tests.doctor.hints import check_hint

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from provisioner.droplets.identity import tag_of
 from provisioner.sandbox.control.client import Sandbox
-from provisioner.steps.droplet.identity import tag_of
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,12 @@ GROUPS = (
         ("provisioner/runs",),
         ("tests/runs",),
     ),
-    Group("steps", ("provisioner/steps",), ("tests/steps",), ("tests/steps/droplet/test_crashes.py",)),
+    Group(
+        "steps",
+        ("provisioner/steps", "provisioner/droplets"),
+        ("tests/steps", "tests/droplets"),
+        ("tests/steps/droplet/test_crashes.py",),
+    ),
     Group("ssh", ("provisioner/ssh",), ("tests/ssh",)),
     Group("playbook", ("provisioner/playbook",), ("tests/playbook",)),
     Group(

@@ -13,6 +13,7 @@ from provisioner import failpoints
 from provisioner.customers.done import is_complete, steps_done
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
+from provisioner.droplets.identity import name_of, tag_of, tags_of
 from provisioner.errors import CloudError, InputError
 from provisioner.runs.progress import Progress
 from provisioner.runs.rebuild import LostDroplet, clear_lost
@@ -27,7 +28,6 @@ from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed
 from provisioner.steps.droplet.adoption import adopt
-from provisioner.steps.droplet.identity import name_of, tag_of, tags_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, settings_for
 from tests.serving import serving

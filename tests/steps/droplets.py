@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from provisioner.customers.record import Record
+from provisioner.droplets.identity import same_key, tag_of
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.ssh.keys import public_half
-from provisioner.steps.droplet.identity import same_key, tag_of
 from tests.clouds import FastCloud, settings_for
 from tests.steps.support import MemoryWork, new_record
 

@@ -6,11 +6,11 @@ from provisioner.customers.done import to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.stated import checked_value
 from provisioner.customers.store import CustomerStore, customers_having
+from provisioner.droplets.identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of
 from provisioner.errors import CloudError, InputError
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
 from provisioner.services.digitalocean.models import DropletInfo
-from provisioner.steps.droplet.identity import FLEET_TAG, name_of, same_key, stated_host_key, tag_of
 
 
 def adopt(

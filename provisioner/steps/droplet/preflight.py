@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from provisioner.droplets.identity import FLEET_TAG
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import ScopeMissing, TokenRefused
 from provisioner.services.digitalocean.models import Image, Region, Size
 from provisioner.services.digitalocean.offer import CloudOffer
-from provisioner.steps.droplet.identity import FLEET_TAG
 from provisioner.steps.droplet.wish import Wish
 
 _T = TypeVar("_T")

@@ -4,12 +4,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
+from provisioner.droplets.identity import name_of, tag_of
 from provisioner.errors import CloudError, InputError
 from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
 from provisioner.services.digitalocean.models import DropletInfo
-from provisioner.steps.droplet.identity import name_of, tag_of
 
 PATIENCE_SECONDS = 15.0
 """How long the cloud is asked for an answer before the operator is told that there is none."""

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provisioner.customers.done import steps_done
+from provisioner.droplets.identity import same_key
 from provisioner.errors import ProvisionerError
 from provisioner.services.digitalocean import transport as transport
-from provisioner.steps.droplet.identity import same_key
 from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import CloudServer, FastCloud
 from tests.steps.droplets import demand_whole, droplets_of, installed_host_key, new_work

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
+from provisioner.droplets.identity import name_of, same_key, tag_of, tags_of
 from provisioner.errors import CloudError, ProvisionerError
 from provisioner.services.digitalocean.errors import (
     AccountLocked,
@@ -24,7 +25,6 @@ from provisioner.services.digitalocean.errors import (
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done
-from provisioner.steps.droplet.identity import name_of, same_key, tag_of, tags_of
 from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import FastCloud
 from tests.services.digitalocean.test_client import SPEC

@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from provisioner.sandbox.cloud.names import DropletName, TagName
-from provisioner.ssh.keys import KeyPair, generate_keypair, public_half
-from provisioner.steps.droplet.cloud_config import cloud_config
-from provisioner.steps.droplet.identity import (
+from provisioner.droplets.cloud_config import cloud_config
+from provisioner.droplets.identity import (
     name_of,
     other_workspace,
     same_key,
@@ -17,6 +15,8 @@ from provisioner.steps.droplet.identity import (
     tag_of,
     tags_of,
 )
+from provisioner.sandbox.cloud.names import DropletName, TagName
+from provisioner.ssh.keys import KeyPair, generate_keypair, public_half
 from tests.steps.support import MARK
 
 IDS = st.from_regex(r"[A-Za-z0-9_-]{1,100}", fullmatch=True)

@@ -1,9 +1,9 @@
-"""How a customer's droplet is told from all others, before it exists and ever after.
+"""How a droplet is told from all others, before it exists and ever after.
 
-Its name and its first tag follow from the customer's id alone. A second tag states the public half of the
-host key that the request put into it, so that a droplet whose answer was lost still says which request made
-it, and by which key it is to be known. A third one is the mark of the workspace, as several may share an
-account, and a fourth one is on all droplets of this product.
+Of a customer's, the name and the first tag follow from the customer's id alone. A second tag states the
+public half of the host key that the request put into it, so that a droplet whose answer was lost still says
+which request made it, and by which key it is to be known. A third one is the mark of the workspace, as
+several may share an account, and a fourth one is on all droplets of this product.
 """
 
 import base64
@@ -46,8 +46,13 @@ def tag_of(customer_id: str) -> str:
 
 
 def tags_of(customer_id: str, host_key: str, mark: str) -> tuple[str, ...]:
-    """All tags of the droplet that is asked for with this host key (public half), from this workspace."""
-    return tag_of(customer_id), _host_key_tag(host_key), _WORKSPACE + mark, FLEET_TAG
+    """All tags of the customer's droplet that is asked for with this host key, from this workspace."""
+    return all_tags(tag_of(customer_id), host_key, mark)
+
+
+def all_tags(own: str, host_key: str, mark: str) -> tuple[str, ...]:
+    """All tags of the droplet whose own tag is `own`; `host_key` is the public half."""
+    return own, _host_key_tag(host_key), _WORKSPACE + mark, FLEET_TAG
 
 
 def is_of(tags: Iterable[str], mark: str) -> bool:

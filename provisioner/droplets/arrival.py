@@ -1,11 +1,9 @@
 """Waiting for an accepted droplet: until it is active, or until it is plain that it will not be."""
 
+from provisioner.droplets.keeper import DropletKeeper
 from provisioner.errors import CloudError
-from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletFailed, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
-from provisioner.step import Work
-from provisioner.steps.droplet.presence import droplet_gone
 
 _CHECK_SECONDS = 45.0
 """How often the creation's own status is read: it says that it failed where the droplet just stays new."""
@@ -18,13 +16,13 @@ class DropletArrival:
     looked for, and an id that stays unknown there for the whole settle window is gone for good.
     """
 
-    def __init__(self, work: Work, droplet_id: str, *, asked_here: bool) -> None:
-        self._work = work
-        self._clock = work.clock
+    def __init__(self, keeper: DropletKeeper, droplet_id: str, *, asked_here: bool) -> None:
+        self._keeper = keeper
+        self._clock = keeper.clock
         self._id = droplet_id
         self._asked_here = asked_here
-        self._settings = work.settings.droplet
-        self._began = work.clock.monotonic()
+        self._settings = keeper.waits
+        self._began = keeper.clock.monotonic()
         self._next_check = self._began + _CHECK_SECONDS
         self._missing_since: float | None = None
 
@@ -43,7 +41,7 @@ class DropletArrival:
 
     def _read(self) -> DropletInfo | None:
         try:
-            return self._work.services.cloud.droplet(self._id)
+            return self._keeper.cloud.droplet(self._id)
         except NotFound:
             return None
 
@@ -60,15 +58,14 @@ class DropletArrival:
 
     def _forget(self) -> None:
         """The next run looks for a whole window before it asks again: `requestedAt` stays."""
-        details = f"DO droplet {self._id} vanished before it was up"
-        self._work.record("droplet_failed", details, {"setup.droplet.id": None})
+        self._keeper.vanished(self._id)
 
     def _vanished(self) -> CloudError:
         if self._asked_here:
             cause = f"droplet {self._id} is not in the account"
             hint = "DigitalOcean accepted it and then could not place it; run the same command again"
             return self._failed(cause, hint, retry=True)
-        return droplet_gone(self._work.customer)
+        return self._keeper.gone()
 
     def _demand_coming(self, droplet: DropletInfo) -> None:
         self._missing_since = None
@@ -80,12 +77,11 @@ class DropletArrival:
             self._demand_no_failure()
 
     def _demand_no_failure(self) -> None:
-        if self._work.services.cloud.creation_status(self._id) != "errored":
+        if self._keeper.cloud.creation_status(self._id) != "errored":
             return
-        again = command("rebuild", self._work.customer.email)
         raise self._failed(
             f"DigitalOcean could not create droplet {self._id}",
-            f"delete it in the control panel, then {again}",
+            f"delete it in the control panel, then {self._keeper.anew}",
         )
 
     def _demand_time_left(self, droplet: DropletInfo | None) -> None:
@@ -101,15 +97,14 @@ class DropletArrival:
             raise self._failed(
                 f"droplet {self._id} is {status} after {passed:.0f} s", hint, retry=not without_address
             )
-        self._work.say(f"waiting for droplet {self._id}: {status}, {passed:.0f} s")
+        self._keeper.say(f"waiting for droplet {self._id}: {status}, {passed:.0f} s")
 
     def _without_address(self) -> str:
-        rebuild = command("rebuild", self._work.customer.email)
         return (
             "see in the control panel whether public networking is on, for this droplet and for new ones of "
             "the team, then run the same command again; if this droplet cannot get a public IPv4 address, "
-            f"delete it there, then {rebuild}"
+            f"delete it there, then {self._keeper.anew}"
         )
 
     def _failed(self, cause: str, hint: str, *, retry: bool = False) -> DropletFailed:
-        return DropletFailed(self._work.customer.email, cause, hint, retry=retry)
+        return DropletFailed(self._keeper.whom, cause, hint, retry=retry)
