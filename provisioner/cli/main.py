@@ -1,8 +1,10 @@
 """The entry point: one command line, with every error as one short block and its exit code."""
 
+import importlib
 import io
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,51 +12,61 @@ import typer
 from typer._click.exceptions import ClickException
 
 from provisioner.cli.commandline import command_line
-from provisioner.cli.commands import (
-    completion,
-    doctor,
-    mail,
-    plan,
-    provision,
-    rebuild,
-    relink,
-    server,
-    status,
-    tracking,
-    upkeep,
-)
 from provisioner.cli.context import choose_workspace
 from provisioner.cli.output import render, terminal
 from provisioner.cli.output.result import Response
-from provisioner.cli.sandbox import demo
-from provisioner.cli.sandbox.machine import sandbox_app
 from provisioner.errors import ProvisionerError
 
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="provisioner",
-    help="Set up customers, each with a Moltbot on a server of their own.",
-    add_completion=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    # rich would more than double the time until the first word.
-    rich_markup_mode=None,
-)
-tracking.register(app)
-upkeep.register(app)
-plan.register(app)
-provision.register(app)
-rebuild.register(app)
-status.register(app)
-doctor.register(app)
-relink.register(app)
-server.register(app)
-mail.register(app)
-app.add_typer(sandbox_app, name="sandbox")
-demo.register(app)
-completion.register(app)
+ROOMS: Mapping[str, tuple[str, ...]] = {
+    "commands.tracking": ("add", "list", "show", "update", "note", "timeline", "archive", "restore"),
+    "commands.upkeep": ("init", "check", "schema"),
+    "commands.plan": ("plan",),
+    "commands.provision": ("provision", "resume"),
+    "commands.rebuild": ("rebuild",),
+    "commands.status": ("status",),
+    "commands.doctor": ("doctor", "adopt"),
+    "commands.relink": ("relink",),
+    "commands.server": ("logs", "ssh"),
+    "commands.mail": ("mail",),
+    "sandbox.machine": ("sandbox",),
+    "sandbox.demo": ("demo",),
+    "commands.completion": ("completion",),
+}
+"""Where each command is, in the order of the help."""
+
+
+def application(wanted: str | None = None) -> typer.Typer:
+    """The command line: with the commands of one module if the one that is `wanted` is there, else with all.
+
+    Loading all of them takes as long as a short command itself.
+    """
+    app = typer.Typer(
+        name="provisioner",
+        help="Set up customers, each with a Moltbot on a server of their own.",
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        # rich would more than double the time until the first word.
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for room in [room for room, names in ROOMS.items() if wanted in names] or ROOMS:
+        importlib.import_module(f"provisioner.cli.{room}").register(app)
+    return app
+
+
+def _wanted(words: Iterable[str]) -> str | None:
+    """The command among the words of the command line; None where only typer can tell."""
+    left = iter(words)
+    for word in left:
+        if word == "--workspace":
+            next(left, None)
+        elif not word.startswith("--workspace="):
+            return None if word.startswith("-") else word
+    return None
 
 
 def run() -> NoReturn:
@@ -76,7 +88,9 @@ def run() -> NoReturn:
 def _code() -> int:
     """Run the command; its exit code, after everything is printed."""
     try:
-        answer = command_line(app).main(prog_name="provisioner", standalone_mode=False)
+        answer = command_line(application(_wanted(sys.argv[1:]))).main(
+            prog_name="provisioner", standalone_mode=False
+        )
         if isinstance(answer, Response):
             return render.respond(answer)
     except ProvisionerError as error:
@@ -112,7 +126,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     workspace: Annotated[
         Path | None,

@@ -20,6 +20,8 @@ from provisioner import failpoints
 
 _MODULES = (
     "provisioner.cli.main",
+    "provisioner.cli.commands.provision",
+    "provisioner.cli.commands.tracking",
     "provisioner.cli.output.job_results",
     "provisioner.cli.output.live",
     "provisioner.runs.fleet",

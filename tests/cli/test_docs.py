@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from provisioner.cli.main import app
+from provisioner.cli.main import application
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -33,7 +33,7 @@ def test_every_command_that_a_document_names_is_there() -> None:
 
 
 def test_every_command_that_a_help_text_names_is_there() -> None:
-    helps = [command.help or "" for command in _commands(typer.main.get_command(app))]
+    helps = [command.help or "" for command in _commands(typer.main.get_command(application()))]
 
     assert [words for text in helps for words in _unknown(text)] == []
     assert len(helps) > 20
@@ -104,7 +104,7 @@ def _named(text: str) -> Iterator[list[str]]:
 
 def _unknown(text: str) -> Iterator[str]:
     for words in _named(text):
-        at = typer.main.get_command(app)
+        at = typer.main.get_command(application())
         for count, word in enumerate(words, start=1):
             inside = getattr(at, "commands", None)
             if inside is None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provisioner.cli.commandline import command_line
-from provisioner.cli.main import app
+from provisioner.cli.main import application
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
 
@@ -17,7 +17,7 @@ def _paths(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return [path, *(one for name, inner in commands.items() for one in _paths(inner, (*path, name)))]
 
 
-PATHS = _paths(command_line(app))
+PATHS = _paths(command_line(application()))
 
 
 def _summaries(text: str) -> list[str]:
@@ -60,7 +60,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
     _, _, table = text.partition("| command | does |")
     first_cells = [line.split("|")[1] for line in table.partition("\n\n")[0].splitlines()[2:]]
     named = {words.split()[0] for cell in first_cells for words in re.findall("`([a-z][^`]*)`", cell)}
-    commands = command_line(app).commands  # type: ignore[attr-defined]
+    commands = command_line(application()).commands  # type: ignore[attr-defined]
     known = {name for name, command in commands.items() if not command.hidden}
     assert known <= named
     assert named - known <= set(commands["sandbox"].commands)

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from provisioner.cli.main import app
+from provisioner.cli.main import application
 from provisioner.customers import fields
 from provisioner.customers.record import Customer
 
@@ -25,7 +25,7 @@ def check_hint(hint: str) -> list[list[str]]:
     """The hint's commands, after the command line has taken each one; `update` for a field that there is."""
     found = commands_in(hint)
     for words in found:
-        command: Any = get_command(app)
+        command: Any = get_command(application())
         name, arguments = words[0], words[1:]
         while hasattr(command, "commands"):
             assert name in command.commands, f"there is no command {name}: {hint}"

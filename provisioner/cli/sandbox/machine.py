@@ -25,6 +25,11 @@ faults.register(sandbox_app)
 people.register(sandbox_app)
 
 
+def register(app: typer.Typer) -> None:
+    """Add the sandbox's commands, under its name."""
+    app.add_typer(sandbox_app, name="sandbox")
+
+
 @sandbox_app.callback()
 def _options(
     name: Annotated[
