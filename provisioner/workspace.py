@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 import re
-import secrets
 import shlex
 import stat
 import threading
@@ -88,7 +87,7 @@ class Workspace:
         with explained("mark the workspace", str(path)):
             if not path.is_file():
                 failpoint("before the workspace's mark")
-                _make_file(path, f"w{secrets.token_hex(4)}\n", 0o666)
+                _make_file(path, f"w{os.urandom(4).hex()}\n", 0o666)
                 Files().sync_folder(path.parent)
                 failpoint("after the workspace's mark")
         mark = read_text(path, "read the workspace's mark").strip()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -75,7 +74,7 @@ def _open(path: Path) -> int:
 
 
 def _sign(handle: int, doing: str) -> None:
-    holder = Holder(os.getpid(), timestamps.now(), doing, socket.gethostname())
+    holder = Holder(os.getpid(), timestamps.now(), doing, os.uname().nodename)
     os.ftruncate(handle, 0)
     os.pwrite(handle, json.dumps(asdict(holder)).encode(), 0)
 

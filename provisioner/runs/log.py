@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -59,7 +58,7 @@ def new_run(folder: Path) -> str:
     moment = present()
     if moment <= newest:
         moment = newest + _STEP
-    return f"{moment:%Y-%m-%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
+    return f"{moment:%Y-%m-%dT%H%M%S.%fZ}-{os.urandom(3).hex()}"
 
 
 def last_progress(folder: Path, customers: set[str]) -> dict[str, dict[str, Any]]:
