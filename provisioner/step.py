@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from provisioner.clock import Clock
-from provisioner.customers.record import Customer, awaited
+from provisioner.customers.record import Customer
+from provisioner.customers.schema import awaited
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import ProvisionerError
 from provisioner.services.factory import Services

@@ -8,9 +8,9 @@ from typing import Any
 
 from provisioner import timestamps
 from provisioner.customers.done import STEPS, steps_done
-from provisioner.customers.fields import HISTORY
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import CLOCK_SET_BACK, Customer, Record
+from provisioner.customers.schema import HISTORY
 from provisioner.printable import command
 
 

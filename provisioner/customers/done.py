@@ -4,27 +4,31 @@ What a step leaves on a server is done for that server only, whose id stands bes
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from provisioner.customers.lifecycle import has_left
-from provisioner.customers.record import Customer
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer
+    from provisioner.customers.view import AnyCustomer
 
 
-def is_done(customer: Customer, step: str) -> bool:
+def is_done(customer: "AnyCustomer", step: str) -> bool:
     """Whether the results of this step stand in the record, and belong to the server that is there now."""
     return _DONE[step](customer)
 
 
-def steps_done(customer: Customer) -> tuple[str, ...]:
+def steps_done(customer: "AnyCustomer") -> tuple[str, ...]:
     """The steps that are done, in their order."""
     return tuple([step for step, done in _DONE.items() if done(customer)])
 
 
-def is_complete(customer: Customer) -> bool:
+def is_complete(customer: "AnyCustomer") -> bool:
     """Whether the customer has all that a setup gives them."""
     return len(steps_done(customer)) == len(STEPS)
 
 
-def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
+def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> str:
     """What has to happen next: what a person has to do, or else the next step; empty if nothing has.
 
     `done` are the `steps_done`, for who has them already.
@@ -39,7 +43,7 @@ def waits_for(customer: Customer, done: tuple[str, ...] | None = None) -> str:
     return next(f"step {step}" for step in STEPS if step not in done)
 
 
-def to_do_anew(customer: Customer) -> dict[str, object]:
+def to_do_anew(customer: "Customer") -> dict[str, object]:
     """The fields that say that another server has nothing on it yet.
 
     What is the customer's stays: their bot, its token, who they are, that they were greeted.
@@ -57,18 +61,18 @@ def to_do_anew(customer: Customer) -> dict[str, object]:
     return fields
 
 
-def _has_server(customer: Customer) -> bool:
+def _has_server(customer: "AnyCustomer") -> bool:
     droplet = customer.setup.droplet
     return bool(droplet.id and droplet.ip and (droplet.host_key or _is_by_hand(customer, droplet.tag)))
 
 
-def _has_moltbot(customer: Customer) -> bool:
+def _has_moltbot(customer: "AnyCustomer") -> bool:
     moltbot = customer.setup.moltbot
     whole = moltbot.version or _is_by_hand(customer, moltbot.droplet_id)
     return bool(moltbot.installed and whole) and _is_there(customer, moltbot.droplet_id)
 
 
-def _is_connected(customer: Customer) -> bool:
+def _is_connected(customer: "AnyCustomer") -> bool:
     messaging = customer.setup.messaging
     # Older records do not say over what they were connected: then it was Telegram, with all of this.
     over = messaging.connected_over or ("telegram" if messaging.bot_username else None)
@@ -77,7 +81,7 @@ def _is_connected(customer: Customer) -> bool:
     return bool(messaging.connected and whole) and _is_there(customer, messaging.droplet_id)
 
 
-def _has_handoff(customer: Customer) -> bool:
+def _has_handoff(customer: "AnyCustomer") -> bool:
     setup = customer.setup
     return (
         setup.handoff.completed
@@ -86,18 +90,18 @@ def _has_handoff(customer: Customer) -> bool:
     )
 
 
-def _is_there(customer: Customer, done_on: str | None) -> bool:
+def _is_there(customer: "AnyCustomer", done_on: str | None) -> bool:
     """Whether what was done on that droplet is on the one that is there now; older records name none."""
     there = customer.setup.droplet.id
     return there is not None and done_on in (None, there)
 
 
-def _is_by_hand(customer: Customer, ours: str | None) -> bool:
+def _is_by_hand(customer: "AnyCustomer", ours: str | None) -> bool:
     """Whether a person did it and said that all is complete: `ours`, which our step writes, is not there."""
     return customer.setup.status == "complete" and ours is None
 
 
-_DONE: Mapping[str, Callable[[Customer], bool]] = {
+_DONE: Mapping[str, Callable[["AnyCustomer"], bool]] = {
     "droplet": _has_server,
     "moltbot": _has_moltbot,
     "messaging": _is_connected,

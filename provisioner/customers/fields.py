@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, FiniteFloat, StrictBool, StrictInt, TypeAdapter, ValidationError
 from pydantic import Field as Limits
 
+from provisioner.customers.schema import HISTORY
 from provisioner.errors import InputError
-
-HISTORY = {"notes": "note", "timeline": "timeline"}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """What outside events carry, and which customers it means: ids of bots, people, droplets, and of Stripe."""
 
 from collections.abc import Collection, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from provisioner.customers.record import Customer
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer
 
 Key = Literal["bot", "user", "link code", "droplet", "subscription", "stripe customer", "awaits"]
 """Whose id a value is, the person's being theirs on the platform; or that it is the code of their link.
@@ -14,7 +15,7 @@ An event may also mean whoever `awaits` something: with a link and without a bot
 AWAITS_BOT: tuple[Key, str] = ("awaits", "bot")
 
 
-def keys_of(customer: Customer) -> Iterator[tuple[Key, str]]:
+def keys_of(customer: "Customer") -> Iterator[tuple[Key, str]]:
     """Everything that a customer is looked up by; more than one of them may have the same."""
     messaging, subscription = customer.setup.messaging, customer.subscription
     known: tuple[tuple[Key, str | None], ...] = (
@@ -32,6 +33,6 @@ def keys_of(customer: Customer) -> Iterator[tuple[Key, str]]:
         yield AWAITS_BOT
 
 
-def is_one_of(customer: Customer, wanted: Collection[tuple[Key, str]]) -> bool:
+def is_one_of(customer: "Customer", wanted: Collection[tuple[Key, str]]) -> bool:
     """Whether any of these values means the customer."""
     return any(key in wanted for key in keys_of(customer))

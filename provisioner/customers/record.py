@@ -7,19 +7,16 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, Str
 from pydantic.alias_generators import to_camel
 
 from provisioner import timestamps
-from provisioner.customers import fields
+from provisioner.customers import fields, schema
 from provisioner.customers.lifecycle import SetupStatus, Status
+from provisioner.customers.schema import OLDER_EMAILS
 from provisioner.errors import InputError
 from provisioner.validation import explain
 
-Moment = Annotated[
-    str, Field(pattern=timestamps.PATTERN, description="ISO-8601 in UTC: 2026-01-29T05:54:00Z")
-]
+Moment = Annotated[str, Field(pattern=schema.MOMENT, description="ISO-8601 in UTC: 2026-01-29T05:54:00Z")]
 
 
 CLOCK_SET_BACK = "clock_set_back"
-_OLDER_EMAILS = "letters"
-"""What older versions called `setup.emails`."""
 
 
 class _Part(BaseModel):
@@ -106,7 +103,7 @@ class Messaging(_Part):
     @property
     def platform_name(self) -> str:
         """The platform's name in small letters: Telegram where none was chosen."""
-        return (self.platform or "telegram").strip().lower()
+        return schema.platform_named(self.platform)
 
 
 class Handoff(_Part):
@@ -145,12 +142,7 @@ class WaitingFor(_Part):
     since: Moment | None = None
 
     def __str__(self) -> str:
-        return awaited(self.of, self.for_)
-
-
-def awaited(of_whom: str | None, to_do: str) -> str:
-    """Who has to do what, as it ends the sentence "waiting for …"."""
-    return f"{of_whom} {to_do}" if of_whom else to_do
+        return schema.awaited(self.of, self.for_)
 
 
 class Setup(_Part):
@@ -162,7 +154,7 @@ class Setup(_Part):
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     waiting: WaitingFor | None = None
-    emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", _OLDER_EMAILS))
+    emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 
 
 class Note(_Part):
@@ -191,8 +183,8 @@ class Metadata(_Part):
 class Customer(_Part):
     """A customer, as their file has it; keys that are not named here are allowed at every level."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="unique, never changes")]
-    email: Annotated[str, Field(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
+    id: Annotated[str, Field(pattern=schema.ID, description="unique, never changes")]
+    email: Annotated[str, Field(pattern=schema.ADDRESS)]
     name: str | None = None
     signup_date: Moment | None = None
     status: Status
@@ -294,15 +286,15 @@ def _latest(customer: Customer) -> str | None:
 def _with_present_names(data: Mapping[str, Any]) -> dict[str, Any]:
     """The document with what older versions have noted under `setup.letters` in `setup.emails`."""
     setup = data.get("setup")
-    if not isinstance(setup, dict) or _OLDER_EMAILS not in setup:
+    if not isinstance(setup, dict) or OLDER_EMAILS not in setup:
         return dict(data)
-    older, emails = setup[_OLDER_EMAILS], setup.get("emails", [])
+    older, emails = setup[OLDER_EMAILS], setup.get("emails", [])
     if isinstance(older, list) and isinstance(emails, list):
         emails = [*older, *(one for one in emails if one not in older)]
     elif "emails" not in setup:
         emails = older
     others = {key: value for key, value in setup.items() if key != "emails"}
-    renamed = {("emails" if key == _OLDER_EMAILS else key): value for key, value in others.items()}
+    renamed = {("emails" if key == OLDER_EMAILS else key): value for key, value in others.items()}
     return {**data, "setup": {**renamed, "emails": emails}}
 
 

@@ -5,14 +5,17 @@ change of a status, and a subscription that two customers have, are rules that `
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from provisioner.customers.addresses import fold
-from provisioner.customers.fields import HISTORY
 from provisioner.customers.lifecycle import MOVES, SETUP_MOVES
-from provisioner.customers.record import Customer, Record
-from provisioner.customers.store import CustomerStore
+from provisioner.customers.schema import HISTORY
 from provisioner.errors import InputError, RecordError, UnknownCustomer
 from provisioner.printable import command
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer, Record
+    from provisioner.customers.store import CustomerStore
 
 
 def is_meant(customer_id: str, email: str, who: str) -> bool:
@@ -20,7 +23,7 @@ def is_meant(customer_id: str, email: str, who: str) -> bool:
     return fold(email) == fold(who) if "@" in who else customer_id == who
 
 
-def check_change(before: Record, after: Record) -> None:
+def check_change(before: "Record", after: "Record") -> None:
     """Refuse what no change may do: RecordError for lost history, InputError for another id."""
     for key in HISTORY:
         old, new = before.data.get(key) or [], after.data.get(key) or []
@@ -31,18 +34,18 @@ def check_change(before: Record, after: Record) -> None:
     check_id(before.customer, after.customer.id)
 
 
-def check_id(customer: Customer, new: str) -> None:
+def check_id(customer: "Customer", new: str) -> None:
     """InputError if this is not the customer's id."""
     if new != customer.id:
         raise InputError("change the id", whom=customer.email, cause="an id never changes")
 
 
-def is_renamed(before: Customer, after: Customer) -> bool:
+def is_renamed(before: "Customer", after: "Customer") -> bool:
     """Whether the address has become another one, not only another spelling of the same."""
     return fold(before.email) != fold(after.email)
 
 
-def refuse_taken(doing: str, who: str, store: CustomerStore) -> None:
+def refuse_taken(doing: str, who: str, store: "CustomerStore") -> None:
     """InputError if a customer, archived or not, has this address or id.
 
     The store lets nobody take it between this and its write.
@@ -57,7 +60,7 @@ def refuse_taken(doing: str, who: str, store: CustomerStore) -> None:
 
 
 def refuse_shared_subscription(
-    doing: str, customer: Customer, subscription: str | None, everybody: Iterable[Customer]
+    doing: str, customer: "Customer", subscription: str | None, everybody: "Iterable[Customer]"
 ) -> None:
     """InputError if another customer than this one has the subscription."""
     if not subscription:

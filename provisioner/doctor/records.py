@@ -20,14 +20,15 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     for finding in store.check().findings:
         found.note("record", finding.file, finding.problem, "provisioner check tells more")
     here, archived = _readable(store.all()), _readable(store.all(archived=True))
-    for status in statuses_of(workspace, [one for one in here if not has_left(one.status)]):
+    staying = [one for one in here if not has_left(one.status)]
+    for customer, status in zip(staying, statuses_of(workspace, staying), strict=True):
         if status.state in ("interrupted", "failed"):
             text = f" ({status.text})" if status.text else ""
             ended = "was interrupted" if status.state == "interrupted" else "failed"
             problem = f"the run {ended} in the step {status.step}, and nobody is at it{text}"
             found.note("run", status.customer.email, problem, status.command or "")
         if status.state != "running":
-            _look_at_emails(status.customer, found)
+            _look_at_emails(customer, found)
     return here, archived
 
 
@@ -39,5 +40,5 @@ def _look_at_emails(customer: Customer, found: Findings) -> None:
         found.note("mail", customer.email, f"the e-mail “{name}” may not have gone out", hint)
 
 
-def _readable(listings: Iterable[Listing]) -> list[Customer]:
+def _readable(listings: Iterable[Listing[Customer]]) -> list[Customer]:
     return [listing.customer for listing in listings if listing.customer is not None]

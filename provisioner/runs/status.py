@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from provisioner.customers.done import STEPS, is_complete, steps_done
+from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.lifecycle import has_left
-from provisioner.customers.record import Customer
-from provisioner.customers.store import Holder, Listing
 from provisioner.printable import command
 from provisioner.runs.log import last_progress
 from provisioner.timestamps import moment, present
-from provisioner.workspace import Workspace
+
+if TYPE_CHECKING:
+    from provisioner.customers.store import AnyListing, Holder
+    from provisioner.customers.view import AnyCustomer
+    from provisioner.workspace import Workspace
 
 State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
 
@@ -28,12 +30,12 @@ class CustomerStatus:
     new: not begun. done: complete.
     """
 
-    customer: Customer
+    customer: "AnyCustomer"
     state: State
     step: str
     since: str | None = None
     text: str = ""
-    holder: Holder | None = None
+    holder: "Holder | None" = None
 
     @property
     def command(self) -> str | None:
@@ -48,11 +50,11 @@ class CustomerStatus:
 
 
 def statuses(
-    workspace: Workspace, unreadable: Callable[[Listing], None] = lambda _: None
+    workspace: "Workspace", unreadable: "Callable[[AnyListing], None]" = lambda _: None
 ) -> Iterator[CustomerStatus]:
     """Of every customer who has not gone; `unreadable` is told each file that says nothing of one."""
-    customers: list[Customer] = []
-    for listing in workspace.store().all():
+    customers: list[AnyCustomer] = []
+    for listing in workspace.store().views():
         if listing.customer is None:
             unreadable(listing)
         elif not has_left(listing.customer.status):
@@ -60,19 +62,23 @@ def statuses(
     return statuses_of(workspace, customers)
 
 
-def statuses_of(workspace: Workspace, customers: Sequence[Customer]) -> Iterator[CustomerStatus]:
+def statuses_of(workspace: "Workspace", customers: "Sequence[AnyCustomer]") -> Iterator[CustomerStatus]:
     """Of each of these, whose records were read a moment ago; no file of anybody else is looked at."""
     store = workspace.store()
-    begun = {customer.email for customer in customers if is_under_way(customer)}
+    known = [(customer, steps_done(customer)) for customer in customers]
+    begun = {customer.email for customer, done in known if is_under_way(customer, done)}
     last = last_progress(workspace.runs_dir, begun)
-    for customer in customers:
-        holder = None if is_complete(customer) else store.holder_by_id(customer.id)
-        yield _status_of(customer, holder, last)
+    for customer, done in known:
+        holder = None if len(done) == len(STEPS) else store.holder_by_id(customer.id)
+        yield _status_of(customer, done, holder, last)
 
 
-def is_under_way(customer: Customer) -> bool:
-    """Whether the setup was begun and is not complete: only then the record alone does not tell all."""
-    return not has_left(customer.status) and not is_complete(customer) and has_begun(customer)
+def is_under_way(customer: "AnyCustomer", done: tuple[str, ...]) -> bool:
+    """Whether the setup was begun and is not complete: only then the record alone does not tell all.
+
+    `done` are the `steps_done`.
+    """
+    return len(done) < len(STEPS) and not has_left(customer.status) and has_begun(customer, done)
 
 
 def unfinished(found: Iterable[CustomerStatus]) -> list[str]:
@@ -87,19 +93,21 @@ def resumable(found: Iterable[CustomerStatus]) -> list[str]:
 
 
 def _status_of(
-    customer: Customer, holder: Holder | None, last: Mapping[str, Mapping[str, Any]]
+    customer: "AnyCustomer",
+    done: tuple[str, ...],
+    holder: "Holder | None",
+    last: Mapping[str, Mapping[str, Any]],
 ) -> CustomerStatus:
-    done = steps_done(customer)
     step = next((name for name in STEPS if name not in done), STEPS[-1])
     said = last.get(customer.email, {})
-    if is_complete(customer):
+    if len(done) == len(STEPS):
         return CustomerStatus(customer, "done", step)
     if holder is not None:
         return CustomerStatus(customer, "running", step, holder.since, said.get("text", ""), holder)
     waiting = customer.setup.waiting
     if waiting is not None and said.get("kind") in (None, "waiting"):
         return CustomerStatus(customer, "waiting", step, waiting.since, str(waiting))
-    if not has_begun(customer):
+    if not has_begun(customer, done):
         return CustomerStatus(customer, "new", step, customer.signup_date)
     state = _STATE_AFTER.get(said.get("kind", ""), "interrupted")
     return CustomerStatus(
@@ -107,6 +115,6 @@ def _status_of(
     )
 
 
-def has_begun(customer: Customer) -> bool:
-    """Whether anything was done for the customer, by a run or by hand."""
-    return customer.setup.status != "pending" or bool(steps_done(customer))
+def has_begun(customer: "AnyCustomer", done: tuple[str, ...]) -> bool:
+    """Whether anything was done for the customer, by a run or by hand; `done` are the `steps_done`."""
+    return customer.setup.status != "pending" or bool(done)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.known_secrets import known_redactor
-from provisioner.customers.record import Customer, Record, awaited
+from provisioner.customers.record import Customer, Record
+from provisioner.customers.schema import awaited
 from provisioner.customers.store import CustomerStore, everybody
 from provisioner.errors import RecordError
 from provisioner.secrets import secrets_in

@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.cli.commandline import command_line
+from provisioner.cli.main import ROOMS, application
 from provisioner.customers.new import SignUp, new_record
 from provisioner.workspace import Workspace
+from tests.cli.conftest import Invoke
 
 COMMAND_LINE = {"typer", "shellingham", "annotated_doc"}
+VIEWS = {*COMMAND_LINE, "msgspec", "typing_extensions"}
+"""What a list shows is read without the records' pydantic models, and its words are taken as typed."""
 RECORDS = {
     *COMMAND_LINE,
     *("pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"),
 }
-"""Records are pydantic models; and typer itself checks the words of a command with pydantic."""
+"""Records are pydantic models; and typer checks with pydantic what is not a plain word."""
 SLOW_STANDARD_MODULES = {"asyncio", "ssl", "http.client", "urllib.request", "logging", "sqlite3", "xml"}
 OUTSIDE = ("provisioner.services", "provisioner.ssh", "provisioner.playbook", "provisioner.sandbox")
 """The rooms that talk to other machines."""
@@ -40,7 +45,7 @@ def _loaded(*words: str) -> dict[str, str]:
     ended = json.loads(done.stderr)
     assert ended["code"] == 0
     loaded: dict[str, str] = ended["loaded"]
-    assert "provisioner.cli.commands.tracking" in loaded
+    assert "provisioner.cli.commandline" in loaded
     return loaded
 
 
@@ -70,11 +75,47 @@ def test_help_loads_nothing_but_the_command_line(words: tuple[str, ...], allowed
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)], ids=["table", "json"])
-def test_list_loads_nothing_but_the_records(workspace: Workspace, option: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("command", ["list", "status"])
+def test_what_shows_everybody_loads_nothing_but_views(
+    workspace: Workspace, command: str, option: tuple[str, ...]
+) -> None:
     workspace.store().add(new_record(SignUp("ada@example.com", "sub_ada")))
 
-    loaded = _loaded("--workspace", str(workspace.root), "list", *option)
+    loaded = _loaded("--workspace", str(workspace.root), command, *option)
 
-    assert _third_party(loaded) == RECORDS
+    assert _third_party(loaded) == VIEWS
     assert not SLOW_STANDARD_MODULES & loaded.keys()
     assert not [name for name in loaded if name.startswith(OUTSIDE)]
+
+
+def test_each_command_is_where_it_is_looked_for() -> None:
+    every: list[str] = []
+    for names in ROOMS.values():
+        for name in names:
+            commands = command_line(application(name)).commands  # type: ignore[attr-defined]
+            assert [found for found, one in commands.items() if not one.hidden] == list(names)
+        every += names
+    everything = command_line(application()).commands  # type: ignore[attr-defined]
+    assert sorted(found for found, one in everything.items() if not one.hidden) == sorted(every)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--workspace", "{}", "list"),
+        ("--workspace={}", "list"),
+        ("list", "--workspace", "{}"),
+        ("list",),
+    ],
+    ids=" ".join,
+)
+def test_a_command_is_found_behind_the_options(
+    invoke: Invoke, workspace: Workspace, words: tuple[str, ...]
+) -> None:
+    result = invoke(*(word.format(workspace.root) for word in words))
+    assert (result.code, result.err) == (0, "No customers.\n")
+
+
+def test_a_folder_of_a_commands_name_is_no_command(invoke: Invoke) -> None:
+    assert invoke("--workspace", "list").code == 2
+    assert "Did you mean" in invoke("lst").err

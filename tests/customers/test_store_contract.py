@@ -102,6 +102,7 @@ def test_nobody_is_unknown_and_the_nearest_is_named(store: CustomerStore, custom
 
 def test_an_empty_store_has_nobody(store: CustomerStore) -> None:
     assert list(store.all()) == list(store.all(archived=True)) == []
+    assert list(store.views()) == []
     assert list(everybody(store)) == []
     assert store.having(("bot", "1")) == []
     with pytest.raises(UnknownCustomer):
@@ -130,7 +131,9 @@ def test_those_in_the_archive_come_after_those_who_are_here(store: CustomerStore
         add(store, email)
     store.archive("a@example.com")
     assert [one.customer.email for one in store.all() if one.customer] == ["b@example.com", "c@example.com"]
+    assert [one.customer.email for one in store.views() if one.customer] == ["b@example.com", "c@example.com"]
     assert [one.archived for one in store.all(archived=True)] == [True]
+    assert [one.archived for one in store.views(archived=True)] == [True]
     assert [one.email for one in everybody(store)] == ["b@example.com", "c@example.com", "a@example.com"]
 
 
@@ -139,6 +142,7 @@ def test_a_broken_record_stops_nobody_else(backend: Backend, store: CustomerStor
     add(store, "broken@example.com")
     backend.damage("broken@example.com")
     assert [listing.customer is None for listing in store.all()] == [False, True]
+    assert [str(listing.broken) for listing in store.views()] == [str(one.broken) for one in store.all()]
     assert [one.email for one in everybody(store)] == ["a@example.com"]
     for attempt in (lambda: store.read("broken@example.com"), lambda: add(store, "broken@example.com")):
         with pytest.raises(RecordError):

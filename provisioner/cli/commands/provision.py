@@ -19,7 +19,7 @@ from provisioner.workspace import Workspace
 if TYPE_CHECKING:
     from typer._click.core import Context
 
-    from provisioner.customers.store import Listing
+    from provisioner.customers.store import AnyListing
     from provisioner.runs.fleet import Fleet
 
 _PATIENCE = "1h"
@@ -88,7 +88,7 @@ def provision(
         hint = "name the customers, or say --all for everybody whose setup is not complete"
         raise InputError("provision", cause="whom is not clear", hint=hint)
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
-    broken: list[Listing] = []
+    broken: list[AnyListing] = []
     chosen = _known(workspace, customers) or unfinished(statuses(workspace, broken.append))
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
@@ -110,7 +110,7 @@ def resume(
     from provisioner.runs.status import resumable, statuses
 
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
-    broken: list[Listing] = []
+    broken: list[AnyListing] = []
     chosen = _known(workspace, customers) or resumable(statuses(workspace, broken.append))
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
@@ -148,7 +148,7 @@ def provision_chosen(
     workspace: Workspace,
     chosen: Sequence[str],
     options: RunOptions,
-    broken: "Sequence[Listing]",
+    broken: "Sequence[AnyListing]",
     *,
     as_json: bool,
     kind: str = "provision",

@@ -12,7 +12,7 @@ from provisioner.cli.output.result import Response
 
 if TYPE_CHECKING:
     from provisioner.cli.output.status import StatusResult
-    from provisioner.customers.store import Listing
+    from provisioner.customers.store import AnyListing
 
 _PAUSE_SECONDS = 2.0
 
@@ -57,7 +57,7 @@ def _found() -> "StatusResult":
     from provisioner.cli.output.status import ORDER, StatusResult
     from provisioner.runs.status import statuses
 
-    broken: list[Listing] = []
+    broken: list[AnyListing] = []
     found = list(statuses(current_workspace(), broken.append))
     found.sort(key=lambda one: (ORDER.index(one.state), one.since or "", one.customer.email))
     return StatusResult(tuple(found), tuple(broken))

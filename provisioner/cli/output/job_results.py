@@ -12,7 +12,7 @@ from provisioner.errors import ProvisionerError
 from provisioner.printable import command
 
 if TYPE_CHECKING:
-    from provisioner.customers.store import Listing
+    from provisioner.customers.store import AnyListing
     from provisioner.runs.fleet import JobResult
     from provisioner.runs.runner import RunResult
     from provisioner.secrets import Redactor
@@ -58,7 +58,7 @@ class RunsResult(Result):
     """
 
     jobs: tuple["JobResult", ...]
-    broken: tuple["Listing", ...] = ()
+    broken: tuple["AnyListing", ...] = ()
     options: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
     kind: str = "provision"
@@ -147,12 +147,12 @@ def _error_document(error: ProvisionerError, redact: "Redactor | None" = None) -
     return {**shown, "retry": error.retry, "exitCode": error.exit_code}
 
 
-def unreadable(listing: "Listing") -> dict[str, Any]:
+def unreadable(listing: "AnyListing") -> dict[str, Any]:
     """The entry in a JSON document for a file that cannot be read."""
     return {"file": listing.name, "cause": str(listing.broken and listing.broken.cause)}
 
 
-def unreadable_files(broken: Sequence["Listing"]) -> Iterator[Block]:
+def unreadable_files(broken: Sequence["AnyListing"]) -> Iterator[Block]:
     """The files that cannot be read, any of which may be a customer to be set up."""
     redact = known_redactor() if broken else None
     for listing in broken:
@@ -160,7 +160,7 @@ def unreadable_files(broken: Sequence["Listing"]) -> Iterator[Block]:
             yield Failure(listing.broken, redact)
 
 
-def _not_begun(listing: "Listing") -> "JobResult":
+def _not_begun(listing: "AnyListing") -> "JobResult":
     """A file that cannot be read, as it counts for the exit code."""
     from provisioner.runs.fleet import JobResult
 

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provisioner.cli.output.durations import age
 from provisioner.cli.output.redaction import known_redactor
 from provisioner.cli.output.result import Block, Entry, Fields, Message, Result, Table, Wrapped
 from provisioner.cli.output.terminal import styled
-from provisioner.customers.checkup import Checkup
-from provisioner.customers.done import STEPS, is_complete, steps_done, waits_for
+from provisioner.customers.done import STEPS, steps_done, waits_for
 from provisioner.customers.lifecycle import has_left
-from provisioner.customers.record import Customer, Record
-from provisioner.customers.store import Listing
 from provisioner.runs.status import has_begun, is_under_way, statuses_of
 from provisioner.secrets import Redactor, mask_record, secrets_in
 from provisioner.timestamps import hours_since
-from provisioner.workspace import Workspace
+
+if TYPE_CHECKING:
+    from provisioner.customers.checkup import Checkup
+    from provisioner.customers.record import Record
+    from provisioner.customers.store import AnyListing
+    from provisioner.customers.view import AnyCustomer
+    from provisioner.workspace import Workspace
 
 _STATUS_STYLES = {
     "active": "green",
@@ -45,21 +48,26 @@ class CustomerList(Result):
 
 
 def customer_list(
-    workspace: Workspace, status: str | None, *, archived: bool = False, as_json: bool
+    workspace: "Workspace", status: str | None, *, archived: bool = False, as_json: bool
 ) -> CustomerList:
     """The customers with this status, or all; a broken file is always among them."""
     # One customer at a time: keeping all of them costs more than reading them.
     chosen = (
         listing
-        for listing in workspace.store().all(archived=archived)
+        for listing in workspace.store().views(archived=archived)
         if listing.customer is None or status is None or listing.customer.status == status
     )
-    under_way: dict[int, Customer] = {}
+    under_way: dict[int, AnyCustomer] = {}
     entries: list[Any] = []
     for listing in chosen:
-        if listing.customer is not None and not archived and is_under_way(listing.customer):
-            under_way[len(entries)] = listing.customer
-        entries.append(_listed(listing) if as_json else _row(listing))
+        customer = listing.customer
+        if customer is None:
+            entries.append(_broken_document(listing) if as_json else _broken_row(listing))
+            continue
+        done = steps_done(customer)
+        if not archived and is_under_way(customer, done):
+            under_way[len(entries)] = customer
+        entries.append(_document(customer, done) if as_json else _row(customer, done))
     # What only locks and run logs tell is looked at for these few, at the end.
     for number, now in zip(under_way, statuses_of(workspace, list(under_way.values())), strict=True):
         entries[number] = (_stated if as_json else _row_with_state)(entries[number], now.state)
@@ -70,7 +78,7 @@ def customer_list(
 class CustomerResult(Result):
     """One whole record, with every key that its file has."""
 
-    record: Record
+    record: "Record"
     archived: bool
     reveal: bool
     kind = "customer"
@@ -96,7 +104,7 @@ class CustomerResult(Result):
 class TimelineResult(Result):
     """One customer's events, the oldest first."""
 
-    record: Record
+    record: "Record"
     kind = "timeline"
 
     def blocks(self) -> Iterator[Block]:
@@ -115,7 +123,7 @@ class TimelineResult(Result):
 class CheckResult(Result):
     """What is wrong with the files, and what was done about it; exit code 1 if anything still is."""
 
-    checkup: Checkup
+    checkup: "Checkup"
     kind = "check"
 
     @property
@@ -140,7 +148,7 @@ class CheckResult(Result):
         return {"healthy": self.checkup.healthy, "files": self.checkup.files, "findings": found}
 
 
-def without_secrets(record: Record) -> dict[str, Any]:
+def without_secrets(record: "Record") -> dict[str, Any]:
     """The document with secret fields hidden, and their values cut from all other texts in it.
 
     The owner's script wrote every value that it changed into the timeline, tokens too.
@@ -160,11 +168,11 @@ def _redacted(value: Any, redact: Redactor) -> Any:
     return value
 
 
-def _row(listing: Listing) -> tuple[str, ...]:
-    customer = listing.customer
-    if customer is None:
-        return "", listing.name, "broken", "", str(listing.broken and listing.broken.cause)
-    done = steps_done(customer)
+def _broken_row(listing: "AnyListing") -> tuple[str, ...]:
+    return "", listing.name, "broken", "", str(listing.broken and listing.broken.cause)
+
+
+def _row(customer: "AnyCustomer", done: tuple[str, ...]) -> tuple[str, ...]:
     return (
         f"{len(done)}/{len(STEPS)}",
         customer.email,
@@ -179,20 +187,20 @@ def _row_with_state(row: tuple[str, ...], state: str) -> tuple[str, ...]:
     return row if state in ("waiting", "paused") else (*row[:-1], f"{row[-1]}: {state}")
 
 
-def _plain_state(customer: Customer) -> str | None:
+def _plain_state(customer: "AnyCustomer", done: tuple[str, ...]) -> str | None:
     """As far as the record alone tells; `status` knows more."""
     if has_left(customer.status):
         return None
-    if is_complete(customer):
+    if len(done) == len(STEPS):
         return "done"
-    return None if has_begun(customer) else "new"
+    return None if has_begun(customer, done) else "new"
 
 
 def _stated(document: dict[str, Any], state: str) -> dict[str, Any]:
     return document | {"state": state}
 
 
-def _how_long(customer: Customer) -> str:
+def _how_long(customer: "AnyCustomer") -> str:
     """How long a person has been waited for."""
     waiting = customer.setup.waiting
     if waiting is None or not waiting.since or not waits_for(customer):
@@ -200,14 +208,15 @@ def _how_long(customer: Customer) -> str:
     return f", for {age(hours_since(waiting.since) * 3600)}"
 
 
-def _far(customer: Customer) -> str:
+def _far(customer: "AnyCustomer") -> str:
     return f"{len(steps_done(customer))}/{len(STEPS)}"
 
 
-def _listed(listing: Listing) -> dict[str, Any]:
-    customer = listing.customer
-    if customer is None:
-        return {"file": listing.name, "broken": str(listing.broken and listing.broken.cause)}
+def _broken_document(listing: "AnyListing") -> dict[str, Any]:
+    return {"file": listing.name, "broken": str(listing.broken and listing.broken.cause)}
+
+
+def _document(customer: "AnyCustomer", done: tuple[str, ...]) -> dict[str, Any]:
     waiting = customer.setup.waiting
     return {
         "id": customer.id,
@@ -215,8 +224,8 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "name": customer.name,
         "status": customer.status,
         "signupDate": customer.signup_date,
-        "setup": {"status": customer.setup.status, "done": list(steps_done(customer))},
-        "state": _plain_state(customer),
-        "waitsFor": waits_for(customer) or None,
-        "waitingSince": waiting.since if waiting and not is_complete(customer) else None,
+        "setup": {"status": customer.setup.status, "done": list(done)},
+        "state": _plain_state(customer, done),
+        "waitsFor": waits_for(customer, done) or None,
+        "waitingSince": waiting.since if waiting and len(done) < len(STEPS) else None,
     }

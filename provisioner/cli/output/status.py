@@ -8,7 +8,7 @@ from typing import Any
 from provisioner.cli.output.durations import age
 from provisioner.cli.output.job_results import unreadable
 from provisioner.cli.output.result import Block, Result, Table
-from provisioner.customers.store import Listing
+from provisioner.customers.store import AnyListing
 from provisioner.printable import command
 from provisioner.runs.status import CustomerStatus
 
@@ -31,7 +31,7 @@ class StatusResult(Result):
     """Every customer's status, in the order of `ORDER`, and the files that cannot be read."""
 
     found: tuple[CustomerStatus, ...]
-    broken: tuple[Listing, ...]
+    broken: tuple[AnyListing, ...]
     kind = "status"
 
     def blocks(self) -> Iterator[Block]:
@@ -68,7 +68,7 @@ def _row(one: CustomerStatus) -> tuple[str, ...]:
     return one.state, one.customer.email, one.step, _lasting(one), _what(one)
 
 
-def _broken_row(listing: Listing) -> tuple[str, ...]:
+def _broken_row(listing: AnyListing) -> tuple[str, ...]:
     return "broken", listing.name, "", "", str(listing.broken and listing.broken.cause)
 
 

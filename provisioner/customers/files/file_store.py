@@ -7,25 +7,26 @@ customer's lock to what is on disk at that moment. A lock is named after the cus
 changes. Where two are needed, the customer's is taken before the one on names.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioner.customers import rules
 from provisioner.customers.addresses import fold
-from provisioner.customers.checkup import Checkup
 from provisioner.customers.files import document, file_names
-from provisioner.customers.files.examiner import Examiner
 from provisioner.customers.files.folders import Folders, Stored
 from provisioner.customers.files.index import Index
 from provisioner.customers.keys import Key, is_one_of
-from provisioner.customers.record import Customer, Record
-from provisioner.customers.store import Found, Holder, Listing, customers_having
+from provisioner.customers.store import AnyListing, Found, Holder, Listing, Read, customers_having
 from provisioner.errors import ProvisionerError, RecordError, UnknownCustomer
 from provisioner.filesystem.durable import Files, explained, move_durably, write_durably
 from provisioner.filesystem.locks import A_LOOK_SECONDS, holder_of, locked
+
+if TYPE_CHECKING:
+    from provisioner.customers.checkup import Checkup
+    from provisioner.customers.record import Customer, Record
 
 _A_MOVE_SECONDS = 5.0
 
@@ -44,7 +45,7 @@ class FileStore:
         # Where an id was last met; never believed without a look.
         self._met: dict[str, Path] = {}
 
-    def read(self, who: str) -> Record:
+    def read(self, who: str) -> "Record":
         """UnknownCustomer, or RecordError if their file is broken."""
         return self._stored(who).record
 
@@ -53,16 +54,23 @@ class FileStore:
         stored = self._stored(who)
         return Found(stored.record, stored.archived)
 
-    def all(self, *, archived: bool = False) -> Iterator[Listing]:
+    def all(self, *, archived: bool = False) -> "Iterator[Listing[Customer]]":
         """Every file of one folder by name, the broken ones too; never raises for one of them."""
+        return self._listings(self._folders.load_customer, archived=archived)
+
+    def views(self, *, archived: bool = False) -> Iterator[AnyListing]:
+        """The same with what a list shows alone, several times as fast."""
+        return self._listings(self._folders.view_loader(), archived=archived)
+
+    def _listings(self, load: Callable[[str], Read], *, archived: bool) -> Iterator[Listing[Read]]:
         folder = self._folders.archive if archived else self._folders.active
-        for name, customer in self._folders.customers(folder):
+        for name, customer in self._folders.each(folder, load):
             if isinstance(customer, RecordError):
                 yield Listing(name, archived, broken=customer)
             else:
                 yield Listing(name, archived, customer=customer)
 
-    def having(self, *wanted: tuple[Key, str]) -> list[Listing]:
+    def having(self, *wanted: tuple[Key, str]) -> "list[Listing[Customer]]":
         """Those who have any of what events carry, and every broken file, which may; archived ones last.
 
         No more is read than has changed since the last look, and the files that are found.
@@ -76,13 +84,13 @@ class FileStore:
             for stored in found
             if is_one_of(stored.record.customer, wanted)
         ]
-        broken = [
+        broken: list[Listing[Customer]] = [
             Listing(path.name, self._folders.is_archived(path), broken=error) for path, error in places.broken
         ]
         return sorted([*listings, *broken], key=lambda one: (one.archived, one.name))
 
     @contextmanager
-    def edit(self, who: str, doing: str = "change the record") -> Iterator[Record]:
+    def edit(self, who: str, doing: str = "change the record") -> "Iterator[Record]":
         """The record, fresh from disk and under its lock; on disk when the context ends without an error.
 
         RecordError if it cannot be written (the file is then as it was), BusyError if another change of
@@ -110,7 +118,7 @@ class FileStore:
             return None
         return Holder(holder.who, holder.since, holder.doing, {"pid": holder.pid, "host": holder.host})
 
-    def add(self, record: Record, *, shared_subscription: bool = True) -> None:
+    def add(self, record: "Record", *, shared_subscription: bool = True) -> None:
         """Write a new customer's record; InputError if the address or the id is there already.
 
         Unless a `shared_subscription` is allowed, also if another customer has the same one.
@@ -145,8 +153,10 @@ class FileStore:
         """Move the record back from the archive, whole; False if it was back already."""
         return self._move(who, self._folders.active, "restore the customer")
 
-    def check(self, *, fix: bool = False) -> Checkup:
+    def check(self, *, fix: bool = False) -> "Checkup":
         """Everything that is wrong with the files; `fix` mends what has one answer."""
+        from provisioner.customers.files.examiner import Examiner
+
         return Examiner(self._folders, self._mend_name if fix else None).examine()
 
     # Finding
@@ -218,6 +228,9 @@ class FileStore:
                     continue
                 except RecordError as problem:
                     return problem
+        # Only who mistypes pays for the import.
+        import difflib
+
         near = difflib.get_close_matches(who, self._index.addresses(), n=1, cutoff=0.8)
         hint = f"did you mean {near[0]}?" if near else "provisioner list shows everybody"
         return UnknownCustomer("find the customer", whom=who, hint=hint)
@@ -233,6 +246,8 @@ class FileStore:
             yield self._stored(customer.id)
 
     def _commit(self, stored: Stored, doing: str) -> None:
+        from provisioner.customers.record import Record
+
         old = Record(document.parse(stored.content.raw))
         if old.data == stored.record.data:
             return
@@ -287,7 +302,7 @@ class FileStore:
         return self._locks / f"{_safe(customer_id)}.run.lock"
 
 
-def _matches(customer: Customer, who: str) -> bool:
+def _matches(customer: "Customer", who: str) -> bool:
     return rules.is_meant(customer.id, customer.email, who)
 
 

@@ -2,14 +2,20 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from provisioner.customers.files import document, file_names
-from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError, RecordError
 from provisioner.filesystem.durable import Content, Files, refused
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer, Record
+    from provisioner.customers.view import AnyCustomer
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class Stored:
     """A record, where it is, and which version of its file it is from."""
 
     path: Path
-    record: Record
+    record: "Record"
     content: Content
 
     @property
@@ -53,6 +59,8 @@ class Folders:
 
     def load(self, path: Path) -> Stored:
         """FileNotFoundError if nothing is there; RecordError if what is there is no record."""
+        from provisioner.customers.record import Record
+
         content = self._read(path)
         try:
             return Stored(path, Record(document.parse(content.raw)), content)
@@ -61,18 +69,33 @@ class Folders:
         except InputError as problem:
             raise _broken(path, problem.cause) from None
 
-    def load_customer(self, path: str) -> Customer:
+    def load_customer(self, path: str) -> "Customer":
         """The typed view alone, in half the time of `load`, which looks at what this refuses."""
+        from provisioner.customers.record import Customer
+
         try:
             return Customer.model_validate_json(self.files.read_raw(path))
         except (ValueError, RecursionError, OSError):
             return self.load(Path(path)).record.customer
 
-    def customers(self, folder: Path) -> Iterator[tuple[str, Customer | RecordError]]:
-        """Every file's name, and the customer in it or what is broken about it."""
+    def view_loader(self) -> "Callable[[str], AnyCustomer]":
+        """What a list shows of a file, in a third of the time; `load_customer` looks at what this refuses."""
+        from provisioner.customers.view import view_of
+
+        def load_view(path: str) -> "AnyCustomer":
+            try:
+                view = view_of(self.files.read_raw(path))
+            except OSError:
+                view = None
+            return view or self.load_customer(path)
+
+        return load_view
+
+    def each(self, folder: Path, load: Callable[[str], Read]) -> Iterator[tuple[str, Read | RecordError]]:
+        """Every file's name, and what `load` makes of it or what is broken about it."""
         for name in self.names(folder):
             try:
-                yield name, self.load_customer(f"{folder}/{name}")
+                yield name, load(f"{folder}/{name}")
             except FileNotFoundError:
                 continue
             except RecordError as broken:

@@ -11,15 +11,17 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from provisioner.customers.addresses import fold
 from provisioner.customers.files import file_names
 from provisioner.customers.files.folders import Folders
 from provisioner.customers.keys import keys_of
-from provisioner.customers.record import Customer
 from provisioner.errors import RecordError
 from provisioner.filesystem.durable import refused
+
+if TYPE_CHECKING:
+    from provisioner.customers.record import Customer
 
 MOST_FILES: Final = 100_000
 """How many files are remembered; what is beyond them is read each time."""
@@ -130,7 +132,7 @@ def _clocks_apart() -> float:
     return time.time() - time.monotonic()
 
 
-def _hashes(customer: Customer) -> Iterable[int]:
+def _hashes(customer: "Customer") -> Iterable[int]:
     """In place of the values, which may be long, and secrets; two values may have the same."""
     yield hash(("id", customer.id))
     yield hash(("address", fold(customer.email)))
