@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,10 @@ from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import CLOCK_SET_BACK, Customer, Record
 from provisioner.customers.schema import HISTORY
 from provisioner.printable import command
+
+_MISSING = frozenset({"02-29", "02-30", "02-31", "04-31", "06-31", "09-31", "11-31"})
+"""The days that some year, or every year, has not."""
+_NO_YEAR = "0000-"
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ def _steps_back(customer: Customer) -> Iterator[str]:
     }
     corrected = [event.timestamp for event in customer.timeline if event.event == CLOCK_SET_BACK]
     for name, moments in histories.items():
-        for earlier, later in itertools.pairwise(map(timestamps.order, moments)):
+        ordered = list(map(timestamps.order, moments))
+        if ordered == sorted(ordered):
+            continue
+        for earlier, later in itertools.pairwise(ordered):
             explained = any(timestamps.order(moment) <= later for moment in corrected)
             if later < earlier and not explained:
                 yield f"{name} goes back in time, from {earlier}Z to {later}Z"
@@ -96,20 +103,24 @@ def _steps_back(customer: Customer) -> Iterator[str]:
 
 def _days_of_no_calendar(customer: Customer, data: Mapping[str, Any]) -> Iterator[str]:
     """Times such as 2026-02-29T…, wherever they stand; they are read as so many days after the first."""
-    for path, text in _texts_in(data):
+    found: list[tuple[str, str]] = []
+    _collect_missing(data, "", found)
+    for path, text in found:
         if not re.fullmatch(timestamps.PATTERN, text) or timestamps.exists(text):
             continue
-        found = timestamps.moment(text)
-        read = f"; it is read as {found:%Y-%m-%d}" if found else ""
+        meant = timestamps.moment(text)
+        read = f"; it is read as {meant:%Y-%m-%d}" if meant else ""
         history = path.split(".", 1)[0] in HISTORY
         hint = "correct it in the file" if history else command("update", customer.email, path, "TIME")
         yield f"{path} is {text}, a day that no calendar has{read}: {hint}"
 
 
-def _texts_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-        return
-    inner = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+def _collect_missing(value: Any, path: str, found: list[tuple[str, str]]) -> None:
+    """Add every text that may be a moment on a day that no calendar has, and where it stands."""
+    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, one in inner:
-        yield from _texts_in(one, f"{path}.{key}" if path else str(key))
+        if isinstance(one, str):
+            if one[5:10] in _MISSING or one.startswith(_NO_YEAR):
+                found.append((f"{path}{key}", one))
+        elif isinstance(one, dict | list):
+            _collect_missing(one, f"{path}{key}.", found)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
-from provisioner.customers.store import Listing
+from provisioner.customers.store import Listing, read_in_bulk
 from provisioner.doctor.findings import Findings
 from provisioner.messaging.emails import uncertain
 from provisioner.messaging.registry import known_channel
@@ -17,9 +17,12 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
     """The active customers and the archived ones; notes broken files and abandoned runs."""
     found.looked.append("records")
     store = workspace.store()
-    for finding in store.check().findings:
+    seen: list[Listing[Customer]] = []
+    with read_in_bulk():
+        checkup = store.check(seen=seen.append)
+    for finding in checkup.findings:
         found.note("record", finding.file, finding.problem, "provisioner check tells more")
-    here, archived = _readable(store.all()), _readable(store.all(archived=True))
+    here, archived = _customers(seen, archived=False), _customers(seen, archived=True)
     staying = [one for one in here if not has_left(one.status)]
     for customer, status in zip(staying, statuses_of(workspace, staying), strict=True):
         if status.state in ("interrupted", "failed"):
@@ -34,11 +37,13 @@ def look_at_records(workspace: Workspace, found: Findings) -> tuple[list[Custome
 
 def _look_at_emails(customer: Customer, found: Findings) -> None:
     """A run that died while sending an e-mail does not send it again, as it may have been sent."""
+    if not customer.setup.emails:
+        return
     channel = known_channel(customer)
     for name in uncertain(customer, channel.emails.needless(customer) if channel else ()):
         hint = f"{command('mail preview', name, customer.email)} prints it, for you to send"
         found.note("mail", customer.email, f"the e-mail “{name}” may not have gone out", hint)
 
 
-def _readable(listings: Iterable[Listing[Customer]]) -> list[Customer]:
-    return [listing.customer for listing in listings if listing.customer is not None]
+def _customers(seen: Iterable[Listing[Customer]], *, archived: bool) -> list[Customer]:
+    return [one.customer for one in seen if one.customer is not None and one.archived == archived]

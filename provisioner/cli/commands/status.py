@@ -55,9 +55,11 @@ def _watch() -> None:
 
 def _found() -> "StatusResult":
     from provisioner.cli.output.status import ORDER, StatusResult
+    from provisioner.customers.store import read_in_bulk
     from provisioner.runs.status import statuses
 
     broken: list[AnyListing] = []
-    found = list(statuses(current_workspace(), broken.append))
+    with read_in_bulk():
+        found = list(statuses(current_workspace(), broken.append))
     found.sort(key=lambda one: (ORDER.index(one.state), one.since or "", one.customer.email))
     return StatusResult(tuple(found), tuple(broken))

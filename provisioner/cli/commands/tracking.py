@@ -1,6 +1,5 @@
 """The tracking commands: `add`, `list`, `show`, `update`, `note`, `timeline`, `archive`, `restore`."""
 
-import gc
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,21 +114,15 @@ def list_customers(
     """List customers, and what each is waiting for."""
     from provisioner.cli.output.records import customer_list
     from provisioner.customers.lifecycle import STATUSES
+    from provisioner.customers.store import read_in_bulk
 
     if status is not None and status not in STATUSES:
         raise InputError(
             "list the customers", cause=f"there is no status {status}", hint=f"one of {', '.join(STATUSES)}"
         )
-    # No garbage cycles here; searching for them takes a fifth of the time with many customers.
-    gc.disable()
-    try:
-        return Response(
-            customer_list(current_workspace(), status, archived=archived, as_json=as_json), as_json
-        )
-    finally:
-        # The collector need not search what was just read while it is printed.
-        gc.freeze()
-        gc.enable()
+    with read_in_bulk():
+        found = customer_list(current_workspace(), status, archived=archived, as_json=as_json)
+    return Response(found, as_json)
 
 
 def show(

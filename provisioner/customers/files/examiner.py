@@ -11,6 +11,8 @@ from provisioner.customers.addresses import fold
 from provisioner.customers.checkup import Checkup, Finding, problems_in
 from provisioner.customers.files import file_names
 from provisioner.customers.files.folders import Folders, shown
+from provisioner.customers.record import Customer
+from provisioner.customers.store import Listing
 from provisioner.errors import RecordError
 from provisioner.filesystem.durable import PRIVATE_FILE, PRIVATE_FOLDER, TEMPORARY, explained, refused
 
@@ -28,11 +30,20 @@ class _Identity:
 
 
 class Examiner:
-    """Looks at every file of both folders; with `rename`, mends names, permissions and leftovers too."""
+    """Looks at every file of both folders; with `rename`, mends names, permissions and leftovers too.
 
-    def __init__(self, folders: Folders, rename: Callable[[Path], Path] | None = None) -> None:
+    `seen` is told of each customer whose file can be read.
+    """
+
+    def __init__(
+        self,
+        folders: Folders,
+        rename: Callable[[Path], Path] | None = None,
+        seen: Callable[[Listing[Customer]], None] | None = None,
+    ) -> None:
         self._folders = folders
         self._rename = rename
+        self._seen = seen
         self._findings: list[Finding] = []
 
     def examine(self) -> Checkup:
@@ -58,6 +69,8 @@ class Examiner:
         customer = found.record.customer
         fits = file_names.fits(path.name, customer.email)
         where = path if fits else self._look_at_name(path, customer.email)
+        if self._seen is not None:
+            self._seen(Listing(where.name, found.archived, customer))
         return _Identity(where, fold(customer.email), customer.id)
 
     def _look_at_name(self, path: Path, email: str) -> Path:

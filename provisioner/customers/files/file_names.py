@@ -8,6 +8,7 @@ plain name has in it.
 
 import hashlib
 import re
+from collections.abc import Iterator
 
 from provisioner.customers.addresses import fold
 
@@ -32,14 +33,18 @@ def marked_name(email: str) -> str:
 
 def names_for(email: str) -> tuple[str, ...]:
     """Every name that this address's file may have as it is spelled, the likeliest first."""
-    return tuple(
-        dict.fromkeys(name for text in (email, fold(email)) for name in (plain_name(text), marked_name(text)))
-    )
+    return tuple(dict.fromkeys(_names(email)))
 
 
 def fits(name: str, email: str) -> bool:
     """Whether a file of this name may hold the record of this address, whatever the case of either."""
-    return fold(name) in map(fold, names_for(email))
+    return fold(name) in map(fold, _names(email))
+
+
+def _names(email: str) -> Iterator[str]:
+    for text in (email, fold(email)):
+        yield plain_name(text)
+        yield marked_name(text)
 
 
 def _stem(email: str) -> str:

@@ -153,11 +153,13 @@ class FileStore:
         """Move the record back from the archive, whole; False if it was back already."""
         return self._move(who, self._folders.active, "restore the customer")
 
-    def check(self, *, fix: bool = False) -> "Checkup":
+    def check(
+        self, *, fix: bool = False, seen: "Callable[[Listing[Customer]], None] | None" = None
+    ) -> "Checkup":
         """Everything that is wrong with the files; `fix` mends what has one answer."""
         from provisioner.customers.files.examiner import Examiner
 
-        return Examiner(self._folders, self._mend_name if fix else None).examine()
+        return Examiner(self._folders, self._mend_name if fix else None, seen).examine()
 
     # Finding
 

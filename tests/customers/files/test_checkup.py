@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from provisioner.customers.checkup import problems_in
 from provisioner.customers.done import steps_done, waits_for
 from provisioner.customers.files.document import render
 from provisioner.customers.files.file_store import FileStore
-from provisioner.customers.record import Record
+from provisioner.customers.record import Customer, Record
+from provisioner.customers.store import Listing
 from tests.customers.examples import documented, from_old_script, write_old
 
 
@@ -225,3 +227,33 @@ def test_an_active_customer_may_get_another_server(store: FileStore, active: Pat
     record.set("setup.status", "in_progress")
     write(active, dict(record.data))
     assert kinds(store) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "missing"),
+    [
+        ("2026-02-28", False),
+        ("2026-02-29", True),
+        ("2024-02-29", False),
+        ("2024-02-30", True),
+        ("2026-04-30", False),
+        ("2026-04-31", True),
+        ("2026-12-31", False),
+        ("0000-01-01", True),
+    ],
+)
+def test_a_day_is_missing_only_where_no_calendar_has_it(day: str, missing: bool) -> None:
+    data = {**documented(), "unknown": [{"deep": [f"{day}T00:00:00Z"]}]}
+    data["subscription"]["currentPeriodEnd"] = None
+    found = [problem for kind, problem in problems_in(Record(data)) if kind == "date"]
+    assert [problem.split()[0] for problem in found] == ["unknown.0.deep.0"] * missing
+
+
+def test_a_look_at_everything_tells_of_each_customer_who_can_be_read(store: FileStore, active: Path) -> None:
+    for email in ("a@example.com", "b@example.com", "c@example.com"):
+        store.add(Record({**documented(), "id": f"cust_{email[0]}", "email": email}))
+    store.archive("b@example.com")
+    (active / "c_at_example.com.json").write_text("{")
+    seen: list[Listing[Customer]] = []
+    store.check(seen=seen.append)
+    assert seen == [one for archived in (False, True) for one in store.all(archived=archived) if one.customer]
