@@ -13,9 +13,8 @@ from provisioner.customers.record import CLOCK_SET_BACK, Customer, Record
 from provisioner.customers.schema import HISTORY
 from provisioner.printable import command
 
-_MISSING = frozenset({"02-29", "02-30", "02-31", "04-31", "06-31", "09-31", "11-31"})
-"""The days that some year, or every year, has not."""
-_NO_YEAR = "0000-"
+_MISSING_DAYS = frozenset({"02-29", "02-30", "02-31", "04-31", "06-31", "09-31", "11-31"})
+"""The days that some year has not, or none has."""
 
 
 @dataclass(frozen=True)
@@ -103,24 +102,36 @@ def _steps_back(customer: Customer) -> Iterator[str]:
 
 def _days_of_no_calendar(customer: Customer, data: Mapping[str, Any]) -> Iterator[str]:
     """Times such as 2026-02-29T…, wherever they stand; they are read as so many days after the first."""
-    found: list[tuple[str, str]] = []
-    _collect_missing(data, "", found)
-    for path, text in found:
+    # Hardly a record has one, and there may be thousands.
+    if not _may_have_one(data.values()):
+        return
+    for path, text in _texts_in(data):
         if not re.fullmatch(timestamps.PATTERN, text) or timestamps.exists(text):
             continue
-        meant = timestamps.moment(text)
-        read = f"; it is read as {meant:%Y-%m-%d}" if meant else ""
+        found = timestamps.moment(text)
+        read = f"; it is read as {found:%Y-%m-%d}" if found else ""
         history = path.split(".", 1)[0] in HISTORY
         hint = "correct it in the file" if history else command("update", customer.email, path, "TIME")
         yield f"{path} is {text}, a day that no calendar has{read}: {hint}"
 
 
-def _collect_missing(value: Any, path: str, found: list[tuple[str, str]]) -> None:
-    """Add every text that may be a moment on a day that no calendar has, and where it stands."""
-    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+def _may_have_one(values: Iterable[Any]) -> bool:
+    """Whether any text inside could be a time on a day that no calendar has."""
+    for value in values:
+        if isinstance(value, str):
+            found = value[5:10] in _MISSING_DAYS or value.startswith("0000")
+        else:
+            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            found = _may_have_one(inner)
+        if found:
+            return True
+    return False
+
+
+def _texts_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+        return
+    inner = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
     for key, one in inner:
-        if isinstance(one, str):
-            if one[5:10] in _MISSING or one.startswith(_NO_YEAR):
-                found.append((f"{path}{key}", one))
-        elif isinstance(one, dict | list):
-            _collect_missing(one, f"{path}{key}.", found)
+        yield from _texts_in(one, f"{path}.{key}" if path else str(key))

@@ -50,11 +50,13 @@ class CustomerStatus:
 
 
 def statuses(
-    workspace: "Workspace", unreadable: "Callable[[AnyListing], None]" = lambda _: None
+    workspace: "Workspace",
+    listings: "Iterable[AnyListing]",
+    unreadable: "Callable[[AnyListing], None]" = lambda _: None,
 ) -> Iterator[CustomerStatus]:
-    """Of every customer who has not gone; `unreadable` is told each file that says nothing of one."""
+    """Of each of these who has not gone; `unreadable` is told each file that says nothing of one."""
     customers: list[AnyCustomer] = []
-    for listing in workspace.store().views():
+    for listing in listings:
         if listing.customer is None:
             unreadable(listing)
         elif not has_left(listing.customer.status):

@@ -41,14 +41,14 @@ def log(workspace: Workspace, run: str, *events: Mapping[str, object], torn: str
 
 
 def only(workspace: Workspace) -> CustomerStatus:
-    [status] = statuses(workspace)
+    [status] = statuses(workspace, workspace.store().views())
     return status
 
 
 def test_a_new_customer_is_new_and_one_who_has_gone_is_not_shown(workspace: Workspace) -> None:
     assert only(workspace).state == "new"
     put(workspace, {"status": "cancelled"})
-    assert list(statuses(workspace)) == []
+    assert list(statuses(workspace, workspace.store().views())) == []
 
 
 def test_a_begun_setup_without_a_live_process_is_interrupted_with_the_command_to_go_on(

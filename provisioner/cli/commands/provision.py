@@ -89,7 +89,9 @@ def provision(
         raise InputError("provision", cause="whom is not clear", hint=hint)
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[AnyListing] = []
-    chosen = _known(workspace, customers) or unfinished(statuses(workspace, broken.append))
+    chosen = _known(workspace, customers) or unfinished(
+        statuses(workspace, workspace.store().all(), broken.append)
+    )
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 
@@ -111,7 +113,9 @@ def resume(
 
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[AnyListing] = []
-    chosen = _known(workspace, customers) or resumable(statuses(workspace, broken.append))
+    chosen = _known(workspace, customers) or resumable(
+        statuses(workspace, workspace.store().all(), broken.append)
+    )
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
 
 

@@ -59,7 +59,8 @@ def _found() -> "StatusResult":
     from provisioner.runs.status import statuses
 
     broken: list[AnyListing] = []
+    workspace = current_workspace()
     with read_in_bulk():
-        found = list(statuses(current_workspace(), broken.append))
+        found = list(statuses(workspace, workspace.store().views(), broken.append))
     found.sort(key=lambda one: (ORDER.index(one.state), one.since or "", one.customer.email))
     return StatusResult(tuple(found), tuple(broken))

@@ -329,3 +329,18 @@ def test_show_hides_groups_and_lists_of_secrets_and_their_copies_in_notes(
         assert shown.code == 0
         assert "swordfish" not in shown.out
     assert "swordfish-3" in invoke("show", EMAIL, "--json", "--reveal").out
+
+
+def test_what_no_list_shows_is_left_to_those_who_act_on_it(invoke: Invoke, workspace: Workspace) -> None:
+    """A wrong history hides nobody from list and status, and is named by all that need it."""
+    assert invoke("add", "a@example.com", "sub_a").code == 0
+    [path] = (workspace.customers_dir / "active").glob("*.json")
+    data = json.loads(path.read_text())
+    data["timeline"][0]["timestamp"] = "yesterday"
+    path.write_text(json.dumps(data))
+    for word in ("list", "status"):
+        assert "a@example.com" in invoke(word).out
+    for words in (("show", "a@example.com"), ("check",), ("resume",), ("provision", "--all")):
+        result = invoke(*words)
+        assert result.code
+        assert "timeline.0.timestamp" in result.out + result.err
