@@ -60,6 +60,15 @@ class Droplet(_Part):
     size: Annotated[str, Field(description="its size; before that, the size wanted")] | None = None
 
 
+class Audit(_Part):
+    """What the assistant's own security audit found."""
+
+    at: Moment | None = None
+    made_on: Annotated[str, Field(description="the droplet on which it was made")] | None = None
+    critical: Annotated[tuple[str, ...], Field(description="the titles of what is critical")] = ()
+    warnings: StrictInt = 0
+
+
 class Moltbot(_Part):
     """The assistant's software on the server."""
 
@@ -67,6 +76,7 @@ class Moltbot(_Part):
     installed_at: Moment | None = None
     version: str | None = None
     droplet_id: Annotated[str, Field(description="the droplet that it was installed on")] | None = None
+    audit: Audit | None = None
 
 
 class Link(_Part):

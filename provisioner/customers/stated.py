@@ -76,6 +76,7 @@ _CHECKS: Mapping[str, Callable[[str, str], str]] = {
     "setup.droplet.nextHostKey": _HOST_KEY,
     "setup.droplet.id": _DROPLET_ID,
     "setup.moltbot.dropletId": _DROPLET_ID,
+    "setup.moltbot.audit.madeOn": _DROPLET_ID,
     "setup.messaging.dropletId": _DROPLET_ID,
     "setup.handoff.dropletId": _DROPLET_ID,
     "setup.handoff.answeredOn": _DROPLET_ID,

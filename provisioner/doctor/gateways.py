@@ -34,6 +34,7 @@ def signs(customer: Customer, report: ServerReport, wanted: str) -> Iterator[Sig
     """All that is wrong; `wanted` is the version of the settings."""
     yield from _of_gateway(customer, report)
     yield from _of_version(customer, report, wanted)
+    yield from _of_audit(customer)
     yield from _of_server(customer, report)
 
 
@@ -116,6 +117,16 @@ def _of_version(customer: Customer, report: ServerReport, wanted: str) -> Iterat
         )
     if late := behind(running or report.installed or recorded, wanted):
         yield late
+
+
+def _of_audit(customer: Customer) -> Iterator[Sign]:
+    """What the audit at the end of the setup found on the server that is there now."""
+    found = customer.setup.moltbot.audit
+    if found is None or found.made_on != customer.setup.droplet.id or not found.critical:
+        return
+    problem = f"its security audit finds: {'; '.join(found.critical)}"
+    look = there(customer, "openclaw security audit")
+    yield Sign(problem, f"{look} says what to do; then {applying_again(customer)}, which audits it anew")
 
 
 def _of_server(customer: Customer, report: ServerReport) -> Iterator[Sign]:

@@ -27,6 +27,7 @@ _OF_THE_SERVER = (
     "setup.moltbot.installedAt",
     "setup.moltbot.version",
     "setup.moltbot.dropletId",
+    "setup.moltbot.audit",
     "setup.messaging.dropletId",
     "setup.handoff.dropletId",
 )

@@ -7,6 +7,7 @@ from provisioner.messaging.registry import channel_of
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.steps.answer import demand_answer, has_answered
+from provisioner.steps.audit import audit, is_audited
 from provisioner.timestamps import now
 
 
@@ -29,6 +30,9 @@ class Handoff(Step):
                 needed=not has_answered(work) and not self.done(work.customer),
             ),
             Planned("send the onboarding message", needed=not handoff.onboarding_message_sent),
+            Planned(
+                "have its security audited", needed=not is_audited(work) and not self.done(work.customer)
+            ),
             Planned("close the setup", needed=not self.done(work.customer)),
         ]
 
@@ -38,6 +42,7 @@ class Handoff(Step):
             waiting = self._send_onboarding(work)
             if waiting is not None:
                 return waiting
+        audit(work)
         self._close(work)
         return Done()
 

@@ -9,6 +9,7 @@ from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.json_answers import parse_json
 from provisioner.step import Done, Outcome, Planned, Step, Work
+from provisioner.steps.audit import audit
 from provisioner.timestamps import now
 
 PROVIDER = "anthropic"
@@ -17,7 +18,7 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
 class Moltbot(Step):
-    """Brings the server to the state of the playbooks `server` and `moltbot`."""
+    """Brings the server to the state of the playbooks `server`, `openclaw` and `moltbot`."""
 
     name = "moltbot"
 
@@ -52,15 +53,17 @@ class Moltbot(Step):
 
     def plan(self, work: Work) -> list[Planned]:
         if not work.customer.setup.droplet.ip:
-            return [Planned("apply the playbooks server and moltbot", needed=True)]
+            return [Planned("apply the playbooks server, openclaw and moltbot", needed=True)]
         return [
             *work.server.plan("server", _server_variables(work)),
+            *work.server.plan("openclaw", _program_variables(work)),
             *work.server.plan("moltbot", _variables(work), _secrets(work)),
             *_other_version(work),
         ]
 
     def run(self, work: Work) -> Outcome:
         work.server.apply("server", _server_variables(work))
+        work.server.apply("openclaw", _program_variables(work))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
         found = work.server.apply("moltbot", _variables(work), _secrets(work))
@@ -75,8 +78,12 @@ class Moltbot(Step):
                 "setup.moltbot.installedAt": now(),
                 "setup.moltbot.version": version,
                 "setup.moltbot.dropletId": work.customer.setup.droplet.id,
+                "setup.moltbot.audit": None,
             },
         )
+        # A customer who is handed over already waits for nothing.
+        if is_done(work.customer, "handoff"):
+            audit(work)
         return Done()
 
 
@@ -126,13 +133,20 @@ def _server_variables(work: Work) -> dict[str, object]:
     return {"ssh_port": work.settings.ssh.port, "reboot_at": work.settings.droplet.reboot_at}
 
 
-def _variables(work: Work) -> dict[str, object]:
-    settings, customer = work.settings, work.customer
+def _program_variables(work: Work) -> dict[str, object]:
+    settings = work.settings
     return {
         "moltbot_version": settings.moltbot.version,
         "node_version": settings.moltbot.node,
         "node_mirror": settings.node_mirror,
         "node_sha256": settings.moltbot.node_sha256,
+    }
+
+
+def _variables(work: Work) -> dict[str, object]:
+    settings, customer = work.settings, work.customer
+    return {
+        "node_version": settings.moltbot.node,
         "model": settings.moltbot.model,
         "anthropic_base_url": settings.anthropic_base_url or "",
         "customer_name": customer.name or "",

@@ -39,7 +39,7 @@ poll_seconds = 0.05
 ssh_seconds = 30
 requests_per_minute = 100000
 """
-PLAYBOOKS = ("server", "moltbot", "telegram")
+PLAYBOOKS = ("server", "openclaw", "moltbot", "telegram")
 # Each is applied by one run at a time, whole, and once more only if the first one's end was not heard.
 _TASKS = """
   - name: Begin
@@ -55,6 +55,9 @@ _TASKS = """
       echo '#!/bin/sh' > /usr/local/bin/openclaw-answers
       echo 'echo "{{\\"answers\\": true, \\"text\\": \\"OK\\"}}"' >> /usr/local/bin/openclaw-answers
       chmod 755 /usr/local/bin/openclaw-answers
+      echo '#!/bin/sh' > /usr/local/bin/openclaw-audit
+      echo 'echo "{{\\"critical\\": [], \\"warnings\\": 0}}"' >> /usr/local/bin/openclaw-audit
+      chmod 755 /usr/local/bin/openclaw-audit
   - name: Version
     register: version
     changes: false

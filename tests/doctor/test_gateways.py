@@ -152,6 +152,28 @@ def test_who_is_behind(version: str | None, late: bool) -> None:
     assert (behind(version, WANTED) is not None) is late
 
 
+def audited(droplet: str, *critical: str) -> Customer:
+    audit = {"at": "2026-01-29T05:54:00Z", "madeOn": droplet, "critical": critical, "warnings": 1}
+    setup = {"droplet": {"id": "7"}, "moltbot": {"installed": True, "version": WANTED, "audit": audit}}
+    return new_record(setup=setup).customer
+
+
+def test_what_the_audit_found_is_a_problem_until_it_is_made_anew() -> None:
+    (sign,) = of(WELL, audited("7", "Groups are open to everybody", "No token"))
+
+    assert sign.problem == "its security audit finds: Groups are open to everybody; No token"
+    assert check_hint(sign.hint) == [
+        ["ssh", EMAIL, "--", "openclaw", "security", "audit"],
+        ["update", EMAIL, "setup.moltbot.installed", "false"],
+        PROVISION,
+    ]
+
+
+def test_an_audit_that_found_nothing_or_was_of_another_server_is_no_problem() -> None:
+    assert of(WELL, audited("7")) == []
+    assert of(WELL, audited("6", "Groups are open to everybody")) == []
+
+
 def test_who_was_never_connected_misses_no_channel() -> None:
     assert of(replace(WELL, channels={}), customer(connected=False)) == []
     assert of(replace(WELL, channels=None), customer(connected=False)) == []

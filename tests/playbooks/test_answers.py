@@ -1,4 +1,4 @@
-"""openclaw-answers: what it makes of what `openclaw agent --json` prints."""
+"""openclaw-answers: what it makes of what the gateway answers."""
 
 import json
 from types import ModuleType
@@ -10,51 +10,42 @@ from tests.playbooks.programs import program
 
 # Seen from openclaw 2026.9.6 with a key that the provider refuses.
 REFUSED: dict[str, Any] = {
-    "ok": False,
-    "runId": "2bc4ef2e",
-    "origin": "gateway",
     "error": {
-        "type": "cli_error",
-        "message": "⚠️ anthropic/claude-sonnet-5 request failed (authentication failed, HTTP 401)."
-        " Re-authenticate the provider and try again.",
-    },
+        "message": '401: {"error":{"message":"invalid x-api-key","type":"authentication_error"}}',
+        "type": "authentication_error",
+    }
 }
+OVERLOADED: dict[str, Any] = {"error": {"message": "upstream provider overloaded", "type": "api_error"}}
 
 
-def turn(payload: dict[str, Any], status: str = "ok", **meta: Any) -> dict[str, Any]:
+def turn(text: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
     return {
-        "runId": "3ca6",
-        "status": status,
-        "summary": status,
-        "result": {"payloads": [payload], "meta": meta},
+        "status": 200,
+        "body": {"object": "chat.completion", "choices": [{"index": 0, "message": message}]},
     }
 
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return program("moltbot", "openclaw-answers", monkeypatch)
+    return program("openclaw", "openclaw-answers", monkeypatch)
 
 
 def test_an_answer_is_one(answers: ModuleType) -> None:
-    assert answers.judged(turn({"text": "READY", "mediaUrl": None}, aborted=False)) == {
-        "answers": True,
-        "text": "READY",
-    }
+    assert answers.judged(turn("READY")) == {"answers": True, "text": "READY"}
 
 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
+        ({"status": 401, "body": REFUSED}, "invalid x-api-key (HTTP 401)"),
+        ({"status": 529, "body": OVERLOADED}, "upstream provider overloaded (HTTP 529)"),
         (
-            REFUSED,
-            REFUSED["error"]["message"].removeprefix("⚠️ "),
+            {"status": 404, "body": {}},
+            "gateway.http.endpoints.chatCompletions is not enabled in its configuration",
         ),
-        (turn({"text": "Your credit balance is too low", "isError": True}), "Your credit balance is too low"),
-        (turn({}, error={"message": "overloaded"}), "overloaded"),
-        (turn({"text": "half of"}, aborted=True), "half of"),
-        (turn({}, status="timeout"), "timeout"),
-        (turn({"text": " \n"}), "the answer was empty"),
-        ({**turn({}), "result": {}}, "the answer was empty"),
+        ({"status": 404, "body": {"error": {"message": "model: nosuch"}}}, "model: nosuch (HTTP 404)"),
+        (turn(" \n"), "the answer was empty"),
     ],
 )
 def test_what_is_none_says_why(answers: ModuleType, said: dict[str, Any], reason: str) -> None:
@@ -67,9 +58,9 @@ def test_what_is_none_says_why(answers: ModuleType, said: dict[str, Any], reason
         ("", 124, "no answer within"),
         ("", 127, "exit code 127"),
         ("null", 1, "exit code 1"),
-        ('{"result": 7, "status": "ok"}', 0, "without an answer"),
+        ('{"body": 7, "status": 200}', 0, "no answer that can be read"),
         ("[" * 200_000, 125, "exit code 125"),
-        (json.dumps({"error": {"message": "\x1b[2J" + "x" * 9000}}), 1, "[2J"),
+        (json.dumps({"status": 500, "body": {"error": {"message": "\x1b[2J" + "x" * 9000}}}), 0, "[2J"),
     ],
 )
 def test_whatever_is_printed_it_ends_with_a_short_reason(

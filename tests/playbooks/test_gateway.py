@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.playbook.load import shipped_playbooks
 
-GATEWAY = shipped_playbooks() / "moltbot" / "files" / "openclaw-gateway"
+GATEWAY = shipped_playbooks() / "openclaw" / "files" / "openclaw-gateway"
 SYSTEMCTL = r"""
 shift # --user
 echo "$*" >> $BENCH/asked

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.playbook.load import shipped_playbooks
 
-HEAR = shipped_playbooks() / "moltbot" / "files" / "hear-openclaw"
+HEAR = shipped_playbooks() / "openclaw" / "files" / "hear-openclaw"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from provisioner.playbook.load import shipped_playbooks
 from tests.playbooks.programs import program
 
-SECRET = shipped_playbooks() / "moltbot" / "files" / "openclaw-secret"
+SECRET = shipped_playbooks() / "openclaw" / "files" / "openclaw-secret"
 
 
 class Env:

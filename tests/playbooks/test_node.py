@@ -45,7 +45,7 @@ def offered(bench: Bench, content: bytes) -> str:
 
 def install(bench: Bench, digest: str) -> int:
     moved = {"/opt": bench.folder / "opt", "/usr/local/bin": bench.folder / "bin"}
-    return bench.run("moltbot", "Node", moved=moved, node_sha256=digest).returncode
+    return bench.run("openclaw", "Node", moved=moved, node_sha256=digest).returncode
 
 
 def test_the_archive_with_the_pinned_sum_is_installed(bench: Bench) -> None:

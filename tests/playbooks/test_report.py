@@ -27,7 +27,7 @@ GOOD: dict[str, Any] = {
 
 @pytest.fixture
 def openclaw_report(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return program("moltbot", "openclaw-report", monkeypatch)
+    return program("openclaw", "openclaw-report", monkeypatch)
 
 
 def saying(tmp_path: Path, report: ModuleType, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
@@ -35,7 +35,7 @@ def saying(tmp_path: Path, report: ModuleType, monkeypatch: pytest.MonkeyPatch, 
     stand_in = tmp_path / "as-openclaw"
     stand_in.write_text(f"#!/bin/bash\n{shell}\n")
     stand_in.chmod(0o755)
-    hear = (shipped_playbooks() / "moltbot" / "files" / "hear-openclaw").read_text()
+    hear = (shipped_playbooks() / "openclaw" / "files" / "hear-openclaw").read_text()
     heard = tmp_path / "hear-openclaw"
     heard.write_text(hear.replace("/usr/local/sbin/as-openclaw", str(stand_in)))
     heard.chmod(0o755)

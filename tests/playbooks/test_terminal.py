@@ -19,7 +19,7 @@ import pytest
 
 from provisioner.playbook.load import shipped_playbooks
 
-OWN_TERMINAL = (sys.executable, "-I", str(shipped_playbooks() / "moltbot" / "files" / "own-terminal"))
+OWN_TERMINAL = (sys.executable, "-I", str(shipped_playbooks() / "openclaw" / "files" / "own-terminal"))
 # Types into every terminal that it can reach.
 PUSH = """
 import fcntl, os, termios

@@ -10,10 +10,14 @@ HOSTILE = 'Ada "O\'Hara"\n$(touch /tmp/owned) `id` ; rm -rf ~ && {{ 7 * 7 }} ðŸ¦
 
 SERVER: dict[str, Any] = {"ssh_port": 22, "reboot_at": "11:00"}
 
-MOLTBOT: dict[str, Any] = {
+OPENCLAW: dict[str, Any] = {
     "moltbot_version": "2026.9.6",
     "node_version": "24.19.0",
     "node_mirror": "http://127.0.0.1/node",
+}
+
+MOLTBOT: dict[str, Any] = {
+    "node_version": "24.19.0",
     "model": "anthropic/claude-sonnet-5",
     "anthropic_base_url": "",
     "customer_name": "Ada Example",
@@ -25,12 +29,19 @@ MOLTBOT: dict[str, Any] = {
 
 TELEGRAM: dict[str, Any] = {
     "bot_id": "8100000001",
+    "token_mark": "0123456789ab",
     "user_id": "111",
     "api_root": "https://api.telegram.org",
     "greeted": False,
 }
 
-ALL: Mapping[str, Mapping[str, Any]] = {"server": SERVER, "moltbot": MOLTBOT, "telegram": TELEGRAM}
+ALL: Mapping[str, Mapping[str, Any]] = {
+    "server": SERVER,
+    "openclaw": OPENCLAW,
+    "moltbot": MOLTBOT,
+    "telegram": TELEGRAM,
+}
+"""By playbook, in the order in which they are applied."""
 
 
 def rendered(name: str, **changes: Any) -> Script:

@@ -95,7 +95,7 @@ def test_a_server_that_is_there_is_asked_by_the_guards_alone() -> None:
 
     planned = Moltbot().plan(_work(MemoryServer(at=asked.append), droplet={"ip": "192.0.2.7"}))
 
-    assert asked == ["plan server", "plan moltbot", "run openclaw-report"]
+    assert asked == ["plan server", "plan openclaw", "plan moltbot", "run openclaw-report"]
     assert len(planned) == 2
 
 
@@ -105,6 +105,7 @@ def test_the_handoff_plans_what_is_left() -> None:
     assert [(one.text, one.needed) for one in planned] == [
         ("have the assistant answer once", True),
         ("send the onboarding message", False),
+        ("have its security audited", True),
         ("close the setup", True),
     ]
 

@@ -14,6 +14,7 @@ from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Planned, Server, Step
 from provisioner.steps.answer import ANSWERS
+from provisioner.steps.audit import AUDIT
 from provisioner.templates import render_text
 
 MARK = "w0000001"
@@ -38,6 +39,8 @@ def new_record(**changes: Any) -> Record:
 
 READY = '{"answers": true, "text": "READY"}\n'
 """What a server says whose assistant answers."""
+AUDITED = '{"critical": [], "warnings": 1}\n'
+"""What a server says on which the audit finds nothing critical."""
 
 
 @dataclass
@@ -70,7 +73,7 @@ class MemoryServer:
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         self.at(f"run {command}")
-        return READY if ANSWERS in command else ""
+        return READY if ANSWERS in command else AUDITED if AUDIT in command else ""
 
     def prepare_host_key(self) -> str:
         self.at("prepare_host_key")

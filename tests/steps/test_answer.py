@@ -22,7 +22,8 @@ class AnsweringServer(MemoryServer):
     asked = 0
 
     def run(self, command: str, *, timeout: float = 30) -> str:
-        assert ANSWERS in command
+        if ANSWERS not in command:
+            return super().run(command, timeout=timeout)
         assert timeout > 200
         self.asked += 1
         return self.said

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, cast
 
 import pytest
@@ -70,6 +71,7 @@ def test_it_waits_for_start_and_says_where(stage: Stage) -> None:
             "telegram",
             {
                 "bot_id": str(bot.id),
+                "token_mark": sha256(bot.token.encode()).hexdigest()[:12],
                 "user_id": "",
                 "api_root": stage.work.settings.telegram_api_root,
                 "greeted": False,
@@ -275,7 +277,7 @@ def test_handoff_sends_the_first_message_and_closes_the_setup(stage: Stage) -> N
     assert (customer.status, customer.setup.status) == ("active", "complete")
     assert customer.setup.handoff.onboarding_message_sent
     assert customer.setup.handoff.completed_at
-    assert stage.work.events == ["onboarding_message_sent", "onboarding_complete"]
+    assert stage.work.events == ["onboarding_message_sent", "security_audit", "onboarding_complete"]
     message = stage.phones.chat("ada_l", "ada_molt_bot")[-1].text
     assert "Hello Ada, I am your Moltbot" in message
     assert "/status" in message

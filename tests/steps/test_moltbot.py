@@ -62,7 +62,7 @@ def test_secrets_go_as_secrets_and_never_as_variables() -> None:
     Moltbot().run(_work(server, _record(botToken=TOKEN)))
 
     # The gateway would begin to talk as the bot before anybody has said to whom it may.
-    assert server.secrets == [{}, {"ANTHROPIC_API_KEY": KEY}]
+    assert server.secrets == [{}, {}, {"ANTHROPIC_API_KEY": KEY}]
     assert KEY not in str(server.applied)
     assert TOKEN not in str(server.applied)
 
@@ -74,7 +74,13 @@ def test_the_first_secret_goes_after_the_host_key_is_renewed() -> None:
 
     Moltbot().run(_work(server))
 
-    assert order == ["apply server", "prepare_host_key", "activate_host_key", "apply moltbot"]
+    assert order == [
+        "apply server",
+        "apply openclaw",
+        "prepare_host_key",
+        "activate_host_key",
+        "apply moltbot",
+    ]
 
 
 def test_the_host_key_is_renewed_once() -> None:
@@ -146,7 +152,7 @@ def test_what_the_operator_decides_about_servers_reaches_the_playbooks() -> None
 
     given = dict(server.applied)
     assert given["server"] == {"ssh_port": 22, "reboot_at": "03:15"}
-    assert given["moltbot"]["node_sha256"] == "a" * 64
+    assert given["openclaw"]["node_sha256"] == "a" * 64
 
 
 class ReportingServer(MemoryServer):

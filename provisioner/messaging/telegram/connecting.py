@@ -1,5 +1,7 @@
 """The customer connected to their own bot on their server, and the first message through it."""
 
+from hashlib import sha256
+
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging.telegram.answers import SERVER_IS_READY
 from provisioner.messaging.telegram.bot_sources import called, read_updates, source_of
@@ -119,6 +121,7 @@ def _configure(work: Work) -> None:
     messaging = work.customer.setup.messaging
     variables = {
         "bot_id": messaging.bot_id or "",
+        "token_mark": sha256(_token(work).encode()).hexdigest()[:12],
         "user_id": messaging.user_id or "",
         "api_root": work.settings.telegram_api_root,
         "greeted": work.customer.setup.handoff.onboarding_message_sent,

@@ -1,6 +1,7 @@
 """The customer makes their own bot over their personal link; Telegram is real, the server only remembers."""
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 
@@ -40,6 +41,7 @@ def test_the_link_goes_out_and_leads_to_a_bot_that_lets_in_its_maker_alone(stage
         "telegram",
         {
             "bot_id": str(bot.id),
+            "token_mark": sha256(bot.token.encode()).hexdigest()[:12],
             "user_id": str(ada.id),
             "api_root": stage.settings.telegram_api_root,
             "greeted": False,
