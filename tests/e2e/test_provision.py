@@ -18,7 +18,8 @@ KILLED_AT = (
     "asking DigitalOcean for a droplet",
     "droplet    done",
     "server: ",
-    "moltbot: OpenClaw",
+    "openclaw: OpenClaw",
+    "moltbot: The gateway has started",
     "telegram: ",
 )
 """What the run says when it is killed, one after the other."""
@@ -53,7 +54,7 @@ def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
         assert token not in text
 
 
-def test_killed_at_five_moments_it_still_ends_complete_with_one_droplet(
+def test_killed_at_six_moments_it_still_ends_complete_with_one_droplet(
     operator: Operator, sandbox: Sandbox
 ) -> None:
     email, phone, bot = "grace@example.com", "grace", "grace_moltbot"

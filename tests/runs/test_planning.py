@@ -96,7 +96,7 @@ def test_a_server_that_is_there_is_asked_by_the_guards_alone() -> None:
     planned = Moltbot().plan(_work(MemoryServer(at=asked.append), droplet={"ip": "192.0.2.7"}))
 
     assert asked == ["plan server", "plan openclaw", "plan moltbot", "run openclaw-report"]
-    assert len(planned) == 2
+    assert len(planned) == 3
 
 
 def test_the_handoff_plans_what_is_left() -> None:

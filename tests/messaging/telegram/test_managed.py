@@ -64,6 +64,7 @@ def test_the_link_goes_out_and_leads_to_a_bot_that_lets_in_its_maker_alone(stage
         "ready_sent",
         "waiting_for_customer",
         "onboarding_message_sent",
+        "security_audit",
         "onboarding_complete",
     ]
     assert len(stage.answers("ada", bot.username)) == 1
