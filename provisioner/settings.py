@@ -25,13 +25,17 @@ from provisioner.validation import Complaint, complaints
 ALLOW_PLAINTEXT = "PROVISIONER_ALLOW_PLAINTEXT"
 """Set to 1 in the process's environment, never in `.env`, which may be another's: plain http is allowed."""
 
+AUTO_IMAGE = "auto"
+BASE_IMAGE = "debian-12-x64"
+"""What our own images are made from, and servers where none of them fits."""
+
 DEFAULT_TOML = """\
 # provisioner settings. All but the contact has a default; secrets belong into .env beside this file.
 
 [droplet]
 region = "sfo3"
 size = "s-1vcpu-2gb"           # $12 a month; the gateway needs about 1 GB of memory
-image = "debian-12-x64"        # "ubuntu-24-04-x64" may be chosen too
+image = "auto"                 # our newest one, else debian-12-x64; "ubuntu-24-04-x64" may be chosen too
 reboot_at = "11:00"            # UTC, on days on which an update needs a reboot; "" for never
 
 [ssh]
@@ -98,7 +102,8 @@ class DropletSettings(_Section):
 
     region: str = Field(default="sfo3", pattern=r"^[a-z]{3}[0-9]?$")
     size: str = Field(default="s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
-    image: str = Field(default="debian-12-x64", pattern=r"^[a-z0-9.-]+$")
+    image: str = Field(default=AUTO_IMAGE, pattern=r"^[a-z0-9.-]+$")
+    """A slug or a snapshot's id; `AUTO_IMAGE`: the newest image of our own that fits, else `BASE_IMAGE`."""
     reboot_at: str = Field(default="11:00", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
     """UTC; when a server reboots on a day on which an update needs it. Empty: never by itself."""
     active_seconds: _Wait = 600

@@ -117,6 +117,10 @@ class Work(Protocol):
         """Where this workspace keeps what is shared by all its runs under this name; it may not be there."""
 
     @property
+    def playbooks(self) -> Path:
+        """The folder of this workspace's own playbooks, which go before the shipped ones."""
+
+    @property
     def server(self) -> Server: ...
 
     def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:

@@ -58,6 +58,9 @@ class Droplet(_Part):
     requested_at: Annotated[Moment, Field(description="when its creation was last asked for")] | None = None
     region: Annotated[str, Field(description="where it is; before that, where it is wanted")] | None = None
     size: Annotated[str, Field(description="its size; before that, the size wanted")] | None = None
+    image: (
+        Annotated[str, Field(description="what it was asked for with: a slug, or a snapshot's id")] | None
+    ) = None
 
 
 class Audit(_Part):

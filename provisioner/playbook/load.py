@@ -25,6 +25,7 @@ from provisioner.playbook.model import (
 )
 from provisioner.workspace import shipped
 
+_FILE = "playbook.yaml"
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -38,11 +39,15 @@ def load(name: str, search: Sequence[Path] | None = None) -> Playbook:
 
     PlaybookError says what is wrong with its text, with file, line and task.
     """
+    return parse_playbook(name, playbook_folder(name, search) / _FILE)
+
+
+def playbook_folder(name: str, search: Sequence[Path] | None = None) -> Path:
+    """Where the text and the files of this playbook are; PlaybookError if there is none."""
     folders = [*(search or ()), shipped_playbooks()]
     for folder in folders:
-        path = folder / name / "playbook.yaml"
-        if path.is_file():
-            return parse_playbook(name, path)
+        if (folder / name / _FILE).is_file():
+            return folder / name
     looked = ", ".join(str(folder) for folder in folders)
     raise PlaybookError("use the playbook", whom=name, cause=f"there is none in {looked}")
 

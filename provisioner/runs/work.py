@@ -66,14 +66,17 @@ class CustomerWork:
         return self._workspace.state_dir / name
 
     @property
+    def playbooks(self) -> Path:
+        return self._workspace.playbooks_dir
+
+    @property
     def server(self) -> Server:
         if self._server is None:
             from provisioner.runs.customer_server import CustomerServer
 
-            playbooks = self._workspace.playbooks_dir
             self._server = CustomerServer(
                 lambda: self._customer,
-                playbooks,
+                self.playbooks,
                 self.settings,
                 self.redact,
                 self.say,

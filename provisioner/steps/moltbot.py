@@ -5,6 +5,7 @@ import re
 from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
+from provisioner.images.recipe import program_variables, server_variables
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.json_answers import parse_json
@@ -55,15 +56,15 @@ class Moltbot(Step):
         if not work.customer.setup.droplet.ip:
             return [Planned("apply the playbooks server, openclaw and moltbot", needed=True)]
         return [
-            *work.server.plan("server", _server_variables(work)),
-            *work.server.plan("openclaw", _program_variables(work)),
+            *work.server.plan("server", server_variables(work.settings)),
+            *work.server.plan("openclaw", program_variables(work.settings)),
             *work.server.plan("moltbot", _variables(work), _secrets(work)),
             *_other_version(work),
         ]
 
     def run(self, work: Work) -> Outcome:
-        work.server.apply("server", _server_variables(work))
-        work.server.apply("openclaw", _program_variables(work))
+        work.server.apply("server", server_variables(work.settings))
+        work.server.apply("openclaw", program_variables(work.settings))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
         found = work.server.apply("moltbot", _variables(work), _secrets(work))
@@ -127,20 +128,6 @@ def _version_there(work: Work) -> str | None:
         return recorded
     version = said.get("installed") if isinstance(said, dict) else None
     return version if isinstance(version, str) and _VERSION.fullmatch(version) else recorded
-
-
-def _server_variables(work: Work) -> dict[str, object]:
-    return {"ssh_port": work.settings.ssh.port, "reboot_at": work.settings.droplet.reboot_at}
-
-
-def _program_variables(work: Work) -> dict[str, object]:
-    settings = work.settings
-    return {
-        "moltbot_version": settings.moltbot.version,
-        "node_version": settings.moltbot.node,
-        "node_mirror": settings.node_mirror,
-        "node_sha256": settings.moltbot.node_sha256,
-    }
 
 
 def _variables(work: Work) -> dict[str, object]:

@@ -64,7 +64,7 @@ def test_a_droplet_is_planned_as_the_settings_want_it() -> None:
     (planned,) = CreateDroplet().plan(_work())
 
     assert planned.needed
-    assert planned.text.endswith("s-1vcpu-2gb, sfo3, debian-12-x64")
+    assert planned.text.endswith("s-1vcpu-2gb, sfo3, image debian-12-x64")
 
 
 def test_a_droplet_that_may_exist_is_looked_for() -> None:

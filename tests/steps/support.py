@@ -125,6 +125,10 @@ class MemoryWork:
         raise AssertionError(f"there is no workspace here that could keep {name}")
 
     @property
+    def playbooks(self) -> Path:
+        return Path("/nowhere/playbooks")
+
+    @property
     def events(self) -> list[str]:
         return [event.event for event in self.customer.timeline]
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from provisioner.clock import Clock
 from provisioner.services.coalescing import outcome
-from provisioner.services.digitalocean.models import Account, Image, Region, Size
+from provisioner.services.digitalocean.models import Account, Image, Region, Size, Snapshot
 
 
 class Source(Protocol):
@@ -21,6 +21,7 @@ class Source(Protocol):
     def sizes(self) -> list[Size]: ...
     def image(self, name: str) -> Image | None: ...
     def distributions(self) -> list[Image]: ...
+    def snapshots(self) -> list[Snapshot]: ...
     def has_ssh_key(self, public: str) -> bool: ...
     def is_guarded(self, tag: str) -> bool: ...
 
@@ -62,6 +63,9 @@ class CloudOffer:
 
     def distributions(self) -> list[Image]:
         return self._once("distributions", self._cloud.distributions)
+
+    def snapshots(self) -> list[Snapshot]:
+        return self._once("snapshots", self._cloud.snapshots)
 
     def has_ssh_key(self, public: str) -> bool:
         return self._once(f"key {public}", lambda: self._cloud.has_ssh_key(public))

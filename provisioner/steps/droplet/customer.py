@@ -71,6 +71,7 @@ class CustomersDroplet:
             "setup.droplet.name": spec.name,
             "setup.droplet.tag": self.tag,
             "setup.droplet.hostKey": host_key,
+            "setup.droplet.image": spec.image,
             "setup.droplet.requestedAt": now(),
             **_without_server(self._work.customer),
         }

@@ -14,6 +14,7 @@ from provisioner.settings import Settings
 from provisioner.ssh.keys import operator_key
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.steps.droplet.customer import CustomersDroplet, begun
+from provisioner.steps.droplet.image import image_for
 from provisioner.steps.droplet.wish import wish_of
 
 
@@ -55,8 +56,8 @@ class CreateDroplet(Step):
             return [Planned(where, needed=not self.done(work.customer))]
         if droplet.requested_at:
             return [Planned(f"look for the droplet asked for at {droplet.requested_at}", needed=True)]
-        name = name_of(work.customer.id)
-        return [Planned(f"create {name}: {wanted.size}, {wanted.region}, {wanted.image}", needed=True)]
+        name, said = name_of(work.customer.id), image_for(work, wanted)
+        return [Planned(f"create {name}: {wanted.size}, {wanted.region}, {said}", needed=True)]
 
     def run(self, work: Work) -> Outcome:
         droplet = DropletRequest(CustomersDroplet(work), lambda: _wanted(work)).active()
@@ -80,8 +81,13 @@ class CreateDroplet(Step):
 
 
 def _wanted(work: Work) -> Wanted:
-    wish = wish_of(work.customer, work.settings)
-    return Wanted(wish.region, wish.size, wish.image)
+    """The same image again where it is not known what came of the last request."""
+    wish, droplet = wish_of(work.customer, work.settings), work.customer.setup.droplet
+    if droplet.requested_at and droplet.image:
+        return Wanted(wish.region, wish.size, droplet.image)
+    chosen = image_for(work, wish)
+    work.say(str(chosen))
+    return Wanted(wish.region, wish.size, chosen.image)
 
 
 def _known_host_key(customer: Customer, droplet: DropletInfo) -> str:

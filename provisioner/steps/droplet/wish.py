@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from provisioner.customers.record import Customer
 from provisioner.printable import command
-from provisioner.settings import Settings
+from provisioner.settings import AUTO_IMAGE, BASE_IMAGE, Settings
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class Wish:
     size: str
     image: str
     of_record: frozenset[str] = frozenset()
+
+    @property
+    def plain_image(self) -> str:
+        """The image that is named, or the one that is used where none of our own fits."""
+        return BASE_IMAGE if self.image == AUTO_IMAGE else self.image
 
     def changing(self, name: str, value: str) -> str:
         """How the operator wishes for another region, size or image (`name`)."""

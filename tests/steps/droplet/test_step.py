@@ -65,8 +65,8 @@ def test_an_undisturbed_run_does_not_wait_and_asks_little(cloud: FastCloud, oper
     CreateDroplet().run(new_work(cloud, operator_key, new_record(id="cust_2", email="b@example.com")))
 
     polls = cloud.requests("GET", "/v2/droplets/{id}") - polls
-    # Looking up the key and the firewall, a look by tag, the creation, and the sweep after it.
-    assert cloud.requests() - before == 5 + polls
+    # Looking up the key and the firewall, a look by tag, the snapshots, the creation, and the sweep after it.
+    assert cloud.requests() - before == 6 + polls
     assert all(seconds == 2 for seconds in cloud.clock.waited[waited:])
 
 
@@ -358,7 +358,7 @@ def test_the_wish_in_the_record_goes_before_the_settings(cloud: FastCloud, opera
     [planned] = CreateDroplet().plan(work)
     CreateDroplet().run(work)
 
-    assert planned.text.endswith("s-2vcpu-4gb, fra1, debian-12-x64")
+    assert "s-2vcpu-4gb, fra1, image debian-12-x64: none of our own was built" in planned.text
     demand_whole(cloud, work)
     assert (cloud.droplets[0].size.slug, cloud.droplets[0].region.slug) == ("s-2vcpu-4gb", "fra1")
 
