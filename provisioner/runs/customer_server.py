@@ -6,8 +6,8 @@ from pathlib import Path
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.playbook.execute import Execution
-from provisioner.playbook.journal import Event, LinkLost, OtherRun, RunBegan, TaskBegan
 from provisioner.playbook.load import load
+from provisioner.playbook.narrator import Narrator
 from provisioner.playbook.script import render
 from provisioner.printable import command
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
@@ -70,7 +70,7 @@ class CustomerServer:
             script,
             secrets=secrets,
             redact=self._redact,
-            listen=_Narrator(playbook, self._say),
+            listen=Narrator(playbook, self._say),
             patience=self._settings.droplet.ssh_seconds,
         )
 
@@ -132,24 +132,3 @@ def host_of(customer: Customer, settings: Settings) -> Host:
         raise InputError("reach the server", whom=customer.email, cause=cause, hint=hint)
     private = operator_key(settings.ssh.key).private
     return Host(droplet.ip, host_keys, private, settings.ssh.port, owner=customer.email)
-
-
-class _Narrator:
-    """Says what a run does, one short line a task."""
-
-    def __init__(self, playbook: str, say: Callable[[str], None]) -> None:
-        self._playbook = playbook
-        self._say = say
-        self._total = 0
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, RunBegan):
-            self._total = event.tasks
-            if event.attached:
-                self._say(f"{self._playbook}: following the run that goes on there")
-        elif isinstance(event, OtherRun):
-            self._say(f"{self._playbook}: waiting for {event.playbook}, which is still being applied there")
-        elif isinstance(event, TaskBegan):
-            self._say(f"{self._playbook}: {event.name} ({event.number}/{self._total})")
-        elif isinstance(event, LinkLost):
-            self._say(f"the connection is lost, making it again: {event.cause}")

@@ -37,6 +37,27 @@ def test_a_snapshot_of_a_snapshot_stands_on_both(tmp_path: Path) -> None:
     assert second[1:] == first
 
 
+def test_a_snapshot_says_how_much_it_keeps(tmp_path: Path) -> None:
+    source = disk(tmp_path / "machine", tmp_path / "image")
+    (source.upper / "file").write_bytes(bytes(100_000))
+
+    assert 100_000 <= Snapshots(tmp_path / "snapshots").keep(source, "17") < 120_000
+
+
+def test_a_forgotten_snapshot_is_no_image_and_its_layer_stays(tmp_path: Path) -> None:
+    """Disks of machines that run may stand on it."""
+    snapshots = Snapshots(tmp_path / "snapshots")
+    snapshots.keep(disk(tmp_path / "machine", tmp_path / "image"), "17")
+    layers = snapshots.layers("17")
+    assert layers is not None
+
+    snapshots.forget("17")
+    snapshots.forget("17")
+
+    assert snapshots.layers("17") is None
+    assert layers[0].is_dir()
+
+
 def test_an_unknown_snapshot_is_none_and_a_strange_id_is_refused(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path / "snapshots")
     assert snapshots.layers("17") is None

@@ -132,8 +132,10 @@ def test_a_halt_from_inside_is_noticed(boot: Boot, machines: NspawnMachines) -> 
     droplet = boot()
     droplet.run("systemctl poweroff --no-block", accept=(0, -1))
     until(lambda: not machines.running(droplet.spec.id))
+    assert machines.halted(droplet.spec.id)
     machines.power_on(droplet.spec.id)
     assert droplet.run("echo back") == "back"
+    assert not machines.halted(droplet.spec.id)
 
 
 def test_a_snapshot_boots_as_somebody_else(boot: Boot, machines: NspawnMachines) -> None:
