@@ -30,6 +30,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.relink": ("relink",),
     "commands.server": ("logs", "ssh"),
     "commands.mail": ("mail",),
+    "commands.image": ("image",),
     "sandbox.machine": ("sandbox",),
     "sandbox.demo": ("demo",),
     "commands.completion": ("completion",),
