@@ -20,6 +20,7 @@ from provisioner.droplets.identity import (
     stated_host_key,
     tag_of,
 )
+from provisioner.images.builder import is_builder
 from provisioner.printable import command
 from provisioner.services.digitalocean.models import DropletInfo
 
@@ -95,7 +96,8 @@ class Fleet:
         by_tag = {tag_of(one.id): one for one in (*self.here, *self.archived)}
         strangers: dict[str, list[str]] = defaultdict(list)
         for droplet in self.droplets.values():
-            if droplet.id in owners:
+            if droplet.id in owners or is_builder(droplet.tags, self.mark or ""):
+                # Of a builder, what is said of images tells.
                 continue
             stranger = self._stranger(droplet)
             if stranger is not None:

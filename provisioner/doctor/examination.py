@@ -12,6 +12,7 @@ from provisioner.doctor.cloud import CloudLook
 from provisioner.doctor.configuration import look_at_settings
 from provisioner.doctor.droplets import Fleet
 from provisioner.doctor.findings import Cost, Diagnosis, Findings
+from provisioner.doctor.images import ImageLook
 from provisioner.doctor.mail_server import look_at_mail_server
 from provisioner.doctor.model_keys import look_at_model
 from provisioner.doctor.records import look_at_records
@@ -64,8 +65,13 @@ class Doctor:
         droplets = look.droplets(here)
         if droplets is None:
             return [], []
-        fleet = Fleet(here, archived, droplets, look.prices(), self._mark())
+        prices, mark = look.prices(), self._mark()
+        fleet = Fleet(here, archived, droplets, prices, mark)
         fleet.compare(self._found)
+        if mark is not None:
+            images = ImageLook(self.workspace, self.settings, self.cloud, mark, self._found)
+            images.left_behind(droplets, prices)
+            images.images()
         look.firewalls(droplets, self.settings.ssh.port)
         running = [one for one in here if _runs(droplets.get(one.setup.droplet.id or ""))]
         return fleet.costs(), running

@@ -136,6 +136,7 @@ def test_nothing_is_wrong_and_each_droplet_has_its_price(stage: Stage) -> None:
         "account",
         "what can be created",
         "droplets",
+        "images",
         "firewalls",
         "servers",
         "model key",

@@ -27,7 +27,7 @@ def doctor(
 ) -> Response:
     """Check everything, and list what each droplet costs.
 
-    Settings, records, account, droplets, firewalls, servers, gateways, model key, bots, mail server.
+    Settings, records, account, droplets, images, firewalls, servers, gateways, model key, bots, mail server.
 
     Read only: nothing is changed, nobody gets a message, no bot's messages are fetched, and the model is not
     used.
