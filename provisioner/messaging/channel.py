@@ -97,6 +97,12 @@ class Channel(ABC):
     def begin(self, work: Work) -> None:
         """What can be done before the server is there."""
 
+    def preconfigure(self, work: Work) -> None:  # noqa: B027 - most have nothing to do then
+        """Put what is known already on the server, before its gateway starts for the first time.
+
+        Then it need not be configured anew; where nothing is known yet, `connect` does it all.
+        """
+
     @abstractmethod
     def connect(self, work: Work) -> Outcome:
         """Connect the customer to their Moltbot.

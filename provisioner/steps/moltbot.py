@@ -6,6 +6,7 @@ from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
 from provisioner.images.recipe import program_variables, server_variables
+from provisioner.messaging.registry import channel_of
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.json_answers import parse_json
@@ -67,6 +68,7 @@ class Moltbot(Step):
         work.server.apply("openclaw", program_variables(work.settings))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
+        channel_of(work.customer).preconfigure(work)
         found = work.server.apply("moltbot", _variables(work), _secrets(work))
         version = found.get("version")
         if not version or not _VERSION.fullmatch(version):

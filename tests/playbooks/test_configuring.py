@@ -69,7 +69,9 @@ class Bench:
             # Tests run as root, and as the assistant's user elsewhere.
             self.program(name, text.replace("((EUID)) ||", "true ||"))
         self.program("systemctl", "#!/bin/sh\nexit 0\n")
-        self.program("openclaw", f'#!/bin/sh\necho "$@" >> {folder}/called\n')
+        self.program(
+            "openclaw", f'#!/bin/sh\necho "$1 $2 $3" >> {folder}/called; cat "$4" >> {folder}/called\n'
+        )
 
     @property
     def port(self) -> int:
@@ -86,6 +88,7 @@ class Bench:
         )
 
     def configure(self, **ours: Any) -> "subprocess.CompletedProcess[str]":
+        """With what we decide in one file."""
         (self.folder / "ours.json").write_text(json.dumps(ours))
         return self.run("openclaw-configure", str(self.folder / "ours.json"))
 
@@ -152,6 +155,18 @@ def test_before_the_first_start_the_configuration_is_written(bench: Bench) -> No
     assert (bench.gateway.asked, bench.called) == ([], "")
 
 
+def test_of_several_files_a_later_one_goes_over_an_earlier(bench: Bench) -> None:
+    (bench.folder / "first.json").write_text('{"a": {"b": 1, "c": 1, "gone": 1}, "list": [1, 2]}')
+    (bench.folder / "then.json").write_text('{"a": {"c": 2, "gone": null}, "list": [3]}')
+    files = [str(bench.folder / name) for name in ("first.json", "then.json")]
+
+    assert bench.run("openclaw-configure", *files).returncode == 0
+
+    assert json.loads(bench.config.read_text()) == {"a": {"b": 1, "c": 2}, "list": [3]}
+    assert bench.run("openclaw-configure", "--check", *files).returncode == 0
+    assert bench.run("openclaw-configure", str(bench.folder / "missing.json")).returncode == 2
+
+
 def test_what_is_so_already_is_asked_of_nobody(bench: Bench) -> None:
     bench.config.write_text('{"a": {"b": 1, "theirs": 2}, "c": [1]}')
 
@@ -200,4 +215,4 @@ def test_where_it_cannot_be_asked_the_command_does_it(bench: Bench, why: str) ->
 
     assert bench.configure(a=1).returncode == 0
 
-    assert bench.called == f"config patch --file {bench.folder}/ours.json\n"
+    assert bench.called == 'config patch --file\n{\n  "a": 1\n}'

@@ -156,6 +156,14 @@ def test_the_bots_token_is_there_when_the_gateway_hears_of_it_and_in_a_file_of_i
     assert "TELEGRAM_BOT_TOKEN" not in rendered("moltbot").secrets
 
 
+def test_before_the_gateways_first_start_nothing_is_asked_of_it() -> None:
+    script = rendered("telegram", started=False)
+
+    assert "openclaw-gateway" not in script.text
+    assert script.tasks[-1] == "What we decide about the channel"
+    assert "The bot's token" in script.tasks
+
+
 def test_every_plugin_that_is_configured_may_be_loaded() -> None:
     """The list is exclusive, and a plugin that is not in it is left out without an error."""
     first = json.loads(file_with(rendered("openclaw"), '"allow"'))

@@ -32,6 +32,7 @@ TELEGRAM: dict[str, Any] = {
     "token_mark": "0123456789ab",
     "user_id": "111",
     "api_root": "https://api.telegram.org",
+    "started": True,
     "greeted": False,
 }
 

@@ -74,6 +74,7 @@ def test_it_waits_for_start_and_says_where(stage: Stage) -> None:
                 "token_mark": sha256(bot.token.encode()).hexdigest()[:12],
                 "user_id": "",
                 "api_root": stage.work.settings.telegram_api_root,
+                "started": True,
                 "greeted": False,
             },
         )

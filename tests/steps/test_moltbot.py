@@ -67,6 +67,29 @@ def test_secrets_go_as_secrets_and_never_as_variables() -> None:
     assert TOKEN not in str(server.applied)
 
 
+def test_a_customer_who_is_known_by_then_is_connected_by_the_first_start() -> None:
+    server = _server()
+    known = {"botToken": TOKEN, "botId": "8100000001", "botUsername": "b_bot", "userId": "111"}
+
+    Moltbot().run(_work(server, _record(**known)))
+
+    names = [name for name, _ in server.applied]
+    assert names == ["server", "openclaw", "telegram", "moltbot"]
+    given = dict(server.applied)["telegram"]
+    assert (given["bot_id"], given["user_id"], given["started"]) == ("8100000001", "111", False)
+    assert server.secrets[2] == {"TELEGRAM_BOT_TOKEN": TOKEN}
+
+
+@pytest.mark.parametrize("missing", ["botToken", "botId", "userId"])
+def test_as_long_as_anything_is_missing_the_gateway_starts_without_a_channel(missing: str) -> None:
+    server = _server()
+    known = {"botToken": TOKEN, "botId": "8100000001", "botUsername": "b_bot", "userId": "111"}
+
+    Moltbot().run(_work(server, _record(**{**known, missing: None})))
+
+    assert [name for name, _ in server.applied] == ["server", "openclaw", "moltbot"]
+
+
 def test_the_first_secret_goes_after_the_host_key_is_renewed() -> None:
     order: list[str] = []
     server = _server()

@@ -71,6 +71,11 @@ class Telegram(Channel):
 
         connecting.begin(work)
 
+    def preconfigure(self, work: Work) -> None:
+        from provisioner.messaging.telegram import connecting
+
+        connecting.preconfigure(work)
+
     def connect(self, work: Work) -> Outcome:
         from provisioner.messaging.telegram import connecting
 

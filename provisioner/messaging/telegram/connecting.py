@@ -29,6 +29,20 @@ def begin(work: Work) -> None:
     source_of(work.settings, work.customer).begin(work)
 
 
+def preconfigure(work: Work) -> None:
+    """Have the gateway's first start connect a customer whose bot and id are known by then."""
+    before = work.customer.setup.messaging
+    if before.bot_token is None and before.link is not None:
+        try:
+            source_of(work.settings, work.customer).bot(work)
+        except ProvisionerError as problem:
+            # Whatever it is, connecting meets it again and says it.
+            work.say(problem.summary)
+    messaging = work.refresh().setup.messaging
+    if messaging.bot_token and messaging.bot_id and messaging.user_id:
+        _configure(work, started=False)
+
+
 def connect(work: Work) -> Outcome:
     """Have the gateway talk as the customer's bot, and with them alone.
 
@@ -116,7 +130,7 @@ def _wait_for_request(work: Work) -> Waiting:
     return _press_start(work)
 
 
-def _configure(work: Work) -> None:
+def _configure(work: Work, *, started: bool = True) -> None:
     """Have the gateway talk as the bot: to the customer alone, once we know who that is."""
     messaging = work.customer.setup.messaging
     variables = {
@@ -124,6 +138,7 @@ def _configure(work: Work) -> None:
         "token_mark": sha256(_token(work).encode()).hexdigest()[:12],
         "user_id": messaging.user_id or "",
         "api_root": work.settings.telegram_api_root,
+        "started": started,
         "greeted": work.customer.setup.handoff.onboarding_message_sent,
     }
     work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": _token(work)})

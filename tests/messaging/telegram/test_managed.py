@@ -44,6 +44,7 @@ def test_the_link_goes_out_and_leads_to_a_bot_that_lets_in_its_maker_alone(stage
             "token_mark": sha256(bot.token.encode()).hexdigest()[:12],
             "user_id": str(ada.id),
             "api_root": stage.settings.telegram_api_root,
+            "started": True,
             "greeted": False,
         },
     )
