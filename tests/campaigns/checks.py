@@ -149,7 +149,9 @@ class Aftermath:
         effects = self.world.machine.effects()
         for name in PLAYBOOKS:
             lines = Counter(effects.get(name, []))
-            if lines["installed"] != 1 or not 1 <= lines["begun"] <= 1 + len(self.lives):
+            # The channel's is applied before the gateway's first start, too, where the bot is known by then.
+            most = (1 + len(self.lives)) * (2 if name == "telegram" else 1)
+            if lines["installed"] != 1 or not 1 <= lines["begun"] <= most:
                 yield f"the playbook {name} was applied {dict(lines)}"
 
 
