@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -69,3 +70,20 @@ def test_without_a_pinned_sum_the_list_has_to_do(bench: Bench) -> None:
 
     (bench.folder / "mirror" / ARCHIVE).write_bytes(packed("torn"))
     assert install(bench, "") != 0
+
+
+def test_one_that_somebody_has_removed_is_brought_again(bench: Bench) -> None:
+    offered(bench, packed("good"))
+    moved = {"/opt": bench.folder / "opt", "/usr/local/bin": bench.folder / "bin"}
+
+    def is_there() -> bool:
+        return bench.run("openclaw", "Node", "unless", moved=moved).returncode == 0
+
+    assert not is_there()
+    assert install(bench, "") == 0
+    assert is_there()
+
+    shutil.rmtree(bench.folder / "opt" / f"node-v{VERSION}")
+    assert not is_there()
+    assert install(bench, "") == 0
+    assert is_there()

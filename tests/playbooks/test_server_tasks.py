@@ -14,6 +14,15 @@ Err:2 {FOREIGN}
 E: Failed to fetch http://127.0.0.1:9/dists/main/InRelease  Could not connect to 127.0.0.1:9
 E: Some index files failed to download. They have been ignored, or old ones used instead.
 """
+# What apt says of a repository whose key has expired.
+KEY_EXPIRED = """\
+Hit:1 http://mirror.example/debian bookworm InRelease
+Err:2 https://packages.example/apt stable InRelease
+  The following signatures were invalid: EXPKEYSIG 23E7166788B63E1E Example <a@example.com>
+W: GPG error: https://packages.example/apt stable InRelease: EXPKEYSIG 23E7166788B63E1E
+E: Failed to fetch https://packages.example/apt/dists/stable/InRelease  EXPKEYSIG 23E7166788B63E1E
+E: Some index files failed to download. They have been ignored, or old ones used instead.
+"""
 # The real one gives a signal to what it started, and its own exit code for that.
 QUICK_TIMEOUT = 'while [[ $1 == --* ]]; do shift 2; done; shift; exec /usr/bin/timeout --kill-after 1 1 "$@"'
 
@@ -41,6 +50,16 @@ def test_a_foreign_list_that_cannot_be_fetched_stops_nothing(bench: Bench) -> No
     assert ended.returncode == 0, ended.stderr
     assert (bench.folder / "installed").exists()
     assert "http://127.0.0.1:9" in ended.stdout.splitlines()[-1]
+
+
+def test_a_repository_whose_key_has_expired_stops_nothing(bench: Bench) -> None:
+    apt(bench, f"cat <<'E'\n{KEY_EXPIRED}E\nexit 100")
+
+    ended = bench.run("server", "Packages")
+
+    assert ended.returncode == 0, ended.stderr
+    assert (bench.folder / "installed").exists()
+    assert "EXPKEYSIG" in ended.stdout.splitlines()[-1]
 
 
 def test_packages_that_cannot_be_had_name_the_list_that_is_missing(bench: Bench) -> None:
