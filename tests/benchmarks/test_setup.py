@@ -27,8 +27,8 @@ from tests.e2e.operator import Operator
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(3600)]
 
 ROUNDS = 5
-PLAIN_AT_MOST, IMAGE_AT_MOST = 1.8, 1.8
-"""Times the sum of what cannot be avoided: what holds today. The aims are 1.3 and 1.4 (docs/speed.md)."""
+PLAIN_AT_MOST, IMAGE_AT_MOST = 1.8, 1.4
+"""Times the sum of what cannot be avoided. The first is what holds today: its aim is 1.3 (docs/speed.md)."""
 _VERSION = "2026.9.6"
 _NPM = (
     "cd /tmp && npm install --global --prefix /tmp/npm-once --cache /tmp/npm-cache"
