@@ -5,21 +5,19 @@ found again as a customer's droplet is, and there is never a second one. A build
 that it was cleaned whole is destroyed, and another one takes its place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.droplets.keeper import Wanted
+from provisioner.droplets.machine import Machine, OpenMachine, open_machine
 from provisioner.droplets.request import DropletRequest
-from provisioner.droplets.search import DropletSearch
 from provisioner.errors import CloudError, ProvisionerError, RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.images.builder import WHOM, BuildersDroplet
 from provisioner.images.building import BuildFile, Building
 from provisioner.images.choice import age_in_days, fitting_images
-from provisioner.images.machine import Machine, open_machine
 from provisioner.images.naming import image_name, image_tag, own_images
 from provisioner.images.recipe import PLAYBOOKS, Recipe, read_recipe, server_script
 from provisioner.services.digitalocean.client import DigitalOcean
@@ -30,8 +28,6 @@ from provisioner.ssh.connection import Host
 from provisioner.ssh.keys import operator_key
 from provisioner.timestamps import now, present
 from provisioner.workspace import Workspace
-
-OpenMachine = Callable[[Host, Sequence[Path], float, Callable[[str], None]], AbstractContextManager[Machine]]
 
 FRESH_DAYS = 30
 """An older image lacks a month of security updates: it is used, and building it again is advised."""
@@ -127,8 +123,8 @@ class ImageBuild:
                 self._prepare(keeper, recipe)
             self._keep(keeper)
         snapshot = self._snapshot_named(keeper)
-        self._destroy(keeper)
-        self.file.forget()
+        keeper.destroy()
+        keeper.forget()
         return snapshot
 
     def _prepare(self, keeper: BuildersDroplet, recipe: Recipe) -> None:
@@ -183,8 +179,8 @@ class ImageBuild:
         while self._status(keeper) != "off":
             if self._clock.monotonic() >= deadline:
                 words = self._last_words(keeper)
-                self._destroy(keeper)
-                self.file.forget()
+                keeper.destroy()
+                keeper.forget()
                 cause = f"it did not switch itself off within {_OFF_SECONDS:.0f} s, and was destroyed{words}"
                 raise RemoteError("clean the builder", whom=WHOM, cause=cause, hint=_AGAIN, retry=True)
             self._clock.sleep(self._settings.droplet.poll_seconds)
@@ -270,8 +266,8 @@ class ImageBuild:
 
     def _forget_lost(self, keeper: BuildersDroplet) -> None:
         """Somebody has deleted it, or the builder before it was taken: there is nothing to go on with."""
-        self._destroy(keeper)
-        self.file.forget()
+        keeper.destroy()
+        keeper.forget()
 
     def _give_up(self, begun: Building) -> None:
         """What was begun is not what is wanted now. A snapshot that is being taken is waited for."""
@@ -280,25 +276,8 @@ class ImageBuild:
         if begun.snapshot_asked_at is not None and begun.snapshot_id is None:
             with suppress(ProvisionerError):
                 self._is_taken(keeper)
-        self._destroy(keeper)
-        self.file.forget()
-
-    def _destroy(self, keeper: BuildersDroplet) -> None:
-        """Destroy the builder if there is one, and nothing else than the builder."""
-        if keeper.building.droplet_id is None and keeper.building.requested_at is not None:
-            found = DropletSearch(keeper).settle()
-            if found is not None:
-                keeper.write(droplet_id=found.id)
-        droplet_id = keeper.building.droplet_id
-        if droplet_id is None:
-            return
-        try:
-            droplet = self._cloud.droplet(droplet_id)
-        except NotFound:
-            return
-        keeper.demand_ours(droplet)
-        self._say("destroying the builder")
-        self._cloud.delete_droplet(droplet_id)
+        keeper.destroy()
+        keeper.forget()
 
 
 def build_file(workspace: Workspace) -> BuildFile:

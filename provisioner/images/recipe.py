@@ -35,7 +35,7 @@ def read_recipe(settings: Settings, search: Sequence[Path] = ()) -> Recipe:
     PlaybookError if a playbook is not there or cannot be read.
     """
     variables = {"server": server_variables(settings), "openclaw": program_variables(settings)}
-    texts = {name: _texts_of(playbook_folder(name, search)) for name in PLAYBOOKS}
+    texts = {name: texts_of(playbook_folder(name, search)) for name in PLAYBOOKS}
     scripts = {name: server_script(name).encode() for name in SCRIPTS}
     return Recipe(BASE_IMAGE, variables, digest_of(BASE_IMAGE, variables, {**texts, "scripts": scripts}))
 
@@ -78,8 +78,8 @@ def server_script(name: str) -> str:
     return (_HERE / "remote" / name).read_text("utf-8")
 
 
-def _texts_of(folder: Path) -> dict[str, bytes]:
-    """Every file of a playbook, by its path in there."""
+def texts_of(folder: Path) -> dict[str, bytes]:
+    """Every file of a playbook, by its path in there; PlaybookError if one cannot be read."""
     try:
         return {
             str(path.relative_to(folder)): path.read_bytes()

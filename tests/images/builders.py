@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from provisioner.droplets.machine import Machine
 from provisioner.errors import RemoteError
 from provisioner.images.build import ImageBuild
-from provisioner.images.machine import Machine
 from provisioner.settings import Settings
 from provisioner.ssh.connection import Host
 from provisioner.workspace import Workspace, init_workspace
@@ -45,7 +45,9 @@ class _System:
     key: str
     address: str
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> None:
         assert variables
         self.builders.done.append((self.key, playbook))
 
@@ -53,7 +55,7 @@ class _System:
         what = "warm" if "gateway" in script else "refresh"
         self.builders.done.append((self.key, what))
         if what in self.builders.failing:
-            raise RemoteError("prepare the image", cause="exit code 1")
+            raise RemoteError("prepare the server", cause="exit code 1")
 
     def last_words(self) -> str:
         return "there is a ~/.openclaw"

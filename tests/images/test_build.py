@@ -196,7 +196,7 @@ def test_nothing_else_is_ever_destroyed(site: Site) -> None:
     newer = MoltbotSettings(version="2026.9.7")
     site.settings = site.settings.model_copy(update={"moltbot": newer})
 
-    with pytest.raises(DropletUnclear, match="not the builder"):
+    with pytest.raises(DropletUnclear, match="not the image builder"):
         site.process().build()
 
     assert site.cloud.droplets == [droplet]

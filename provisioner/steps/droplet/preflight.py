@@ -80,7 +80,7 @@ class _Preflight:
         """A region may be the beginning of several: then one of them is enough."""
         places = None if regions is None else _places(wish.region, regions)
         size = None if sizes is None else next((one for one in sizes if one.slug == wish.size), None)
-        image = self._seen("image:read", lambda: self._offer.image(wish.plain_image))
+        image = self._seen("image:read", lambda: self._offer.image(wish.image))
         if regions is not None and places is not None:
             yield from _against_region(wish, regions, places)
         if sizes is not None:
@@ -93,7 +93,7 @@ class _Preflight:
     ) -> Iterator[Problem]:
         if image is None:
             names = [one.name for one in self._offer.distributions()]
-            yield _unknown(wish, "image", wish.plain_image, names)
+            yield _unknown(wish, "image", wish.image, names)
             return
         if places and not places & set(image.regions):
             where = f"the image {image.name} is not in {wish.region}"

@@ -4,23 +4,21 @@ from dataclasses import dataclass, replace
 
 from provisioner.customers.record import Customer
 from provisioner.printable import command
-from provisioner.settings import AUTO_IMAGE, BASE_IMAGE, Settings
+from provisioner.settings import Settings
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A droplet that is wanted. `of` are the names of those that this customer's own record wishes."""
+    """A droplet that is wanted, with `image` where none of our own fits.
+
+    `of_record` are the names of what this customer's own record wishes.
+    """
 
     email: str
     region: str
     size: str
     image: str
     of_record: frozenset[str] = frozenset()
-
-    @property
-    def plain_image(self) -> str:
-        """The image that is named, or the one that is used where none of our own fits."""
-        return BASE_IMAGE if self.image == AUTO_IMAGE else self.image
 
     def changing(self, name: str, value: str) -> str:
         """How the operator wishes for another region, size or image (`name`)."""
@@ -39,4 +37,4 @@ def wish_of(customer: Customer, settings: Settings) -> Wish:
 def usual_wish(settings: Settings) -> Wish:
     """What customers get whose record wishes nothing."""
     wanted = settings.droplet
-    return Wish("", wanted.region, wanted.size, wanted.image)
+    return Wish("", wanted.region, wanted.size, wanted.plain_image)

@@ -1,12 +1,11 @@
-"""The builder's system, over one pinned connection."""
+"""A server that is no customer's, over one pinned connection: what is applied to it, and run there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from provisioner.errors import RemoteError
-from provisioner.images.builder import WHOM
 from provisioner.playbook.execute import Execution
 from provisioner.playbook.load import load
 from provisioner.playbook.narrator import Narrator
@@ -14,15 +13,21 @@ from provisioner.playbook.script import render
 from provisioner.secrets import Redactor
 from provisioner.ssh.connection import Connection, Host, connect
 
+OpenMachine = Callable[
+    [Host, Sequence[Path], float, Callable[[str], None]], AbstractContextManager["Machine"]
+]
+"""Connects to a server, as `open_machine` does."""
 _BOOT_GRACE_SECONDS = 60
 _UNIT = "provisioner-clean"
 _SCRIPT = f"/run/{_UNIT}.bash"
 
 
 class Machine(Protocol):
-    """What is done on the builder."""
+    """What is done there."""
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> None:
         """Bring it to the state that the playbook describes."""
 
     def run(self, script: str, *, timeout: float) -> None:
@@ -39,17 +44,29 @@ class SshMachine:
     """The real one; `search` are folders whose playbooks go before the shipped ones."""
 
     def __init__(
-        self, connection: Connection, search: Sequence[Path], patience: float, say: Callable[[str], None]
+        self,
+        connection: Connection,
+        whom: str,
+        search: Sequence[Path],
+        patience: float,
+        say: Callable[[str], None],
     ) -> None:
         self._connection = connection
+        self._whom = whom
         self._search = search
         self._patience = patience
         self._say = say
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
+    def apply(
+        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> None:
         script = render(load(playbook, self._search), variables)
         Execution(
-            self._connection, script, listen=Narrator(playbook, self._say), patience=self._patience
+            self._connection,
+            script,
+            secrets=secrets,
+            listen=Narrator(playbook, self._say),
+            patience=self._patience,
         ).apply()
 
     def run(self, script: str, *, timeout: float) -> None:
@@ -72,20 +89,23 @@ class SshMachine:
         result = self._connection.run(command, timeout=timeout, input=given)
         if result.exit != 0:
             cause = f"exit code {result.exit}: {result.complaint(Redactor())}"
-            raise RemoteError("prepare the image", whom=WHOM, cause=cause, retry=True)
+            raise RemoteError("prepare the server", whom=self._whom, cause=cause, retry=True)
 
 
 @contextmanager
 def open_machine(
     host: Host, search: Sequence[Path], deadline: float, say: Callable[[str], None]
 ) -> Iterator[Machine]:
-    """A connection for as long as the block lasts; RemoteError within `deadline` seconds."""
-    say("connecting to the builder")
+    """A connection for as long as the block lasts; RemoteError within `deadline` seconds.
+
+    `host` says whose server it is, as errors call them.
+    """
+    say(f"connecting to {host.owner}")
     connection = connect(
         host,
         deadline=deadline,
         grace=_BOOT_GRACE_SECONDS,
-        waiting=lambda why: say(f"the builder does not answer yet: {why}"),
+        waiting=lambda why: say(f"{host.owner} does not answer yet: {why}"),
     )
     with closing(connection):
-        yield SshMachine(connection, search, deadline, say)
+        yield SshMachine(connection, host.owner, search, deadline, say)
