@@ -11,8 +11,9 @@ from provisioner.images import shelf
 from provisioner.settings import DropletSettings, MoltbotSettings
 from provisioner.timestamps import present
 from tests.clouds import FastCloud
+from tests.dying import killed_at
 from tests.images.builders import Site
-from tests.images.test_build import PREPARED, killed_at
+from tests.images.test_build import PREPARED
 
 
 @pytest.fixture

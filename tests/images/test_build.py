@@ -1,13 +1,11 @@
 """Building an image: killed anywhere, there is one builder, and then one image and no builder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from provisioner import failpoints
 from provisioner.errors import BusyError, CloudError, ProvisionerError, RemoteError, SandboxError
 from provisioner.images.builder import builder_tag
 from provisioner.images.naming import image_tag, own_images
@@ -15,28 +13,10 @@ from provisioner.images.recipe import read_recipe
 from provisioner.services.digitalocean.errors import DropletUnclear
 from provisioner.settings import MoltbotSettings
 from tests.clouds import CloudServer, FastCloud
+from tests.dying import killed_at
 from tests.images.builders import Site
 
 PREPARED = "before clean the builder"
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-@contextmanager
-def killed_at(at: int | str) -> Iterator[list[str]]:
-    """Ends the process at that failpoint, by its number or its name; what was passed."""
-    places: list[str] = []
-
-    def watch(place: str) -> None:
-        places.append(place)
-        if at in (place, len(places) - 1):
-            raise Killed(place)
-
-    with pytest.MonkeyPatch.context() as patch, suppress(Killed, ProvisionerError):
-        patch.setattr(failpoints, "watch", watch)
-        yield places
 
 
 @pytest.fixture
