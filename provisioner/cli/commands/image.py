@@ -5,17 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.context import current_workspace
+from provisioner.cli.account import account
 from provisioner.cli.options import Json
 from provisioner.cli.output.result import Response
-from provisioner.errors import InputError, SettingsError
+from provisioner.errors import InputError
 from provisioner.printable import command
 
 if TYPE_CHECKING:
     from provisioner.images.listing import Listed
-    from provisioner.services.digitalocean.client import DigitalOcean
-    from provisioner.settings import Settings
-    from provisioner.workspace import Workspace
 
 _image = typer.Typer(
     help="Build, list and delete the images that new servers begin with.",
@@ -50,7 +47,7 @@ def build(
     from provisioner.cli.output.live import shown_in_passing
     from provisioner.images.build import ImageBuild
 
-    workspace, settings, cloud = _account("build an image")
+    workspace, settings, cloud = account("build an image")
     place = _demand_region(region)
     with shown_in_passing("image") as say:
         built = ImageBuild(workspace, settings, cloud, say).build(place, again=again)
@@ -67,7 +64,7 @@ def list_(as_json: Json = False) -> Response:
     from provisioner.cli.output.images import ShelfResult
     from provisioner.images.shelf import look
 
-    return Response(ShelfResult(look(*_account("list the images"))), as_json)
+    return Response(ShelfResult(look(*account("list the images"))), as_json)
 
 
 @_image.command("prune")
@@ -86,7 +83,7 @@ def prune(
     from provisioner.images.prune import prune as delete
     from provisioner.images.shelf import look
 
-    workspace, settings, cloud = _account("delete images")
+    workspace, settings, cloud = account("delete images")
     with build_file(workspace).claim("delete images"):
         images = look(workspace, settings, cloud).prunable
         if images and not yes:
@@ -120,15 +117,3 @@ def _demand_region(region: str | None) -> str | None:
             cause = f"{region} is no region's name, as sfo3 is"
             raise InputError("build an image", cause=cause) from None
     return region
-
-
-def _account(doing: str) -> "tuple[Workspace, Settings, DigitalOcean]":
-    from provisioner.services.factory import Services
-    from provisioner.settings import load_settings
-
-    workspace = current_workspace()
-    settings = load_settings(workspace.root)
-    if settings.digitalocean_token is None:
-        hint = "set DIGITALOCEAN_ACCESS_TOKEN in the environment or in .env"
-        raise SettingsError(doing, cause="no token is set", hint=hint)
-    return workspace, settings, Services(settings, workspace.rates_dir).cloud
