@@ -38,6 +38,9 @@ size = "s-1vcpu-2gb"           # $12 a month; the gateway needs about 1 GB of me
 image = "auto"                 # our newest one, else debian-12-x64; "ubuntu-24-04-x64" may be chosen too
 reboot_at = "11:00"            # UTC, on days on which an update needs a reboot; "" for never
 
+[pool]
+size = 0                       # how many servers run before anybody needs them; each costs what its size does
+
 [ssh]
 # key = "~/.ssh/id_ed25519"    # the operator's private key; without it .provisioner/ssh/id_ed25519
 
@@ -114,6 +117,19 @@ class DropletSettings(_Section):
     requests_per_minute: int = Field(default=240, ge=1, le=100_000)
     """How many requests all runs of this workspace send to DigitalOcean together; it allows 250."""
 
+    @property
+    def plain_image(self) -> str:
+        """The image that is named, or the one that is used where none of our own fits."""
+        return BASE_IMAGE if self.image == AUTO_IMAGE else self.image
+
+
+class PoolSettings(_Section):
+    """How many servers run before anybody needs them, in each of these regions."""
+
+    size: int = Field(default=0, ge=0, le=100)
+    regions: tuple[Annotated[str, Field(pattern=r"^[a-z]{3}[0-9]?$")], ...] = ()
+    """Empty: the region of `[droplet]`."""
+
 
 class SshSettings(_Section):
     key: Annotated[Path, AfterValidator(_checked_path)] | None = None
@@ -151,6 +167,7 @@ class Settings(_Section):
     """Everything that a run may need; what is not set is None, and only the step that needs it asks."""
 
     droplet: DropletSettings = DropletSettings()
+    pool: PoolSettings = PoolSettings()
     ssh: SshSettings = SshSettings()
     moltbot: MoltbotSettings = MoltbotSettings()
     operator: OperatorSettings = OperatorSettings()
@@ -165,6 +182,11 @@ class Settings(_Section):
     telegram_manager_token: _Token | None = None
     smtp_url: SecretStr | None = None
     node_mirror: str = "https://nodejs.org/dist"
+
+    @property
+    def pool_regions(self) -> tuple[str, ...]:
+        """Where servers run before anybody needs them."""
+        return tuple(dict.fromkeys(self.pool.regions)) or (self.droplet.region,)
 
     @property
     def sender(self) -> str:

@@ -61,6 +61,7 @@ class Droplet(_Part):
     image: (
         Annotated[str, Field(description="what it was asked for with: a slug, or a snapshot's id")] | None
     ) = None
+    pool: Annotated[str, Field(description="its name before, if it was taken from the pool")] | None = None
 
 
 class Audit(_Part):

@@ -31,11 +31,26 @@ _PAUSE_SECONDS = 2.0
 
 
 class DropletRequest:
-    """Gets one owner their droplet. `wanted` is asked before each request what kind it shall be."""
+    """Gets one owner their droplet.
 
-    def __init__(self, keeper: DropletKeeper, wanted: Callable[[], Wanted]) -> None:
+    `wanted` is asked before each request what kind it shall be. `instead`, before the first one and where no
+    earlier one made a droplet, may write down one that is there already; then it is True.
+    """
+
+    def __init__(
+        self,
+        keeper: DropletKeeper,
+        wanted: Callable[[], Wanted],
+        instead: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._keeper = keeper
         self._wanted = wanted
+        self._instead = instead
+
+    def accepted(self) -> None:
+        """Have the owner's only droplet asked for, without waiting until it is up; CloudError."""
+        if not self._keeper.asked.id:
+            self._obtain()
 
     def active(self) -> DropletInfo:
         """The owner's only droplet, active and with an address, made if there is none; CloudError."""
@@ -56,7 +71,7 @@ class DropletRequest:
         nothing, and is asked for again within `_PATIENCE_SECONDS`; of a request whose end is not known, the
         droplet is looked for during a whole window, and there are at most `_REQUESTS` of them.
         """
-        if self._found_earlier():
+        if self._found_earlier() or self._instead():
             return False
         keeper, key_id, uncertain = self._keeper, self._prepare_account(), 0
         deadline = keeper.clock.monotonic() + _PATIENCE_SECONDS

@@ -208,10 +208,26 @@ class DigitalOcean:
 
     def tag_snapshot(self, snapshot_id: str, tag: str) -> None:
         """Put a tag on a snapshot, which is made if there is none of this name."""
-        self._call(f"make the tag {tag}", "tags", "POST", {"name": tag})
-        resources = [{"resource_id": snapshot_id, "resource_type": "image"}]
-        doing = f"put the tag {tag} on snapshot {snapshot_id}"
-        self._call(doing, f"tags/{tag}/resources", "POST", {"resources": resources})
+        self._put_tag(tag, snapshot_id, "image", f"put the tag {tag} on snapshot {snapshot_id}")
+
+    def tag_droplet(self, droplet_id: str, tag: str) -> None:
+        """Put a tag on a droplet, which is made if there is none of this name."""
+        self._put_tag(tag, droplet_id, "droplet", f"put the tag {tag} on droplet {droplet_id}")
+
+    def delete_tag(self, tag: str) -> None:
+        """Take a tag off all that has it; nothing happens if there is none of this name."""
+        try:
+            self._call(f"delete the tag {tag}", f"tags/{tag}", "DELETE")
+        except NotFound:
+            return
+
+    def rename_droplet(self, droplet_id: str, name: str) -> None:
+        """Ask for another name of a droplet, which it has a few seconds later; its system keeps its own.
+
+        One that has an action going on is refused (422).
+        """
+        body = {"type": "rename", "name": name}
+        self._call(f"rename droplet {droplet_id}", f"droplets/{droplet_id}/actions", "POST", body)
 
     def ensure_ssh_key(self, public: str, name: str) -> SshKey:
         """The account's key with this public half, registered as `name` if it was not there.
@@ -254,6 +270,11 @@ class DigitalOcean:
         `ensure_firewall` puts right what is wrong with our own.
         """
         return list(firewalls.problems(self._firewalls(), tag, port, droplets))
+
+    def _put_tag(self, tag: str, resource_id: str, kind: str, doing: str) -> None:
+        self._call(f"make the tag {tag}", "tags", "POST", {"name": tag})
+        resources = [{"resource_id": resource_id, "resource_type": kind}]
+        self._call(doing, f"tags/{tag}/resources", "POST", {"resources": resources})
 
     def _find_key(self, fingerprint: str) -> SshKey | None:
         try:

@@ -108,6 +108,7 @@ def _fields(customer: Customer, droplet: DropletInfo, key: str) -> dict[str, obj
     }
     if customer.setup.droplet.id != droplet.id:
         fields |= {"setup.droplet.nextHostKey": None, "setup.droplet.hostKeyRenewed": None}
+        fields |= {"setup.droplet.pool": None} if customer.setup.droplet.pool else {}
         fields |= to_do_anew(customer)
     if customer.status == "pending_setup":
         fields |= {"status": "in_progress", "setup.status": "in_progress"}

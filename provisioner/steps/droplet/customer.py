@@ -6,6 +6,7 @@ from provisioner.customers.record import Customer
 from provisioner.droplets.identity import name_of, tag_of
 from provisioner.droplets.keeper import Asked
 from provisioner.errors import CloudError
+from provisioner.pool.members import Member
 from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
@@ -102,6 +103,23 @@ class CustomersDroplet:
     def gone(self) -> CloudError:
         return droplet_gone(self._work.customer)
 
+    def take(self, member: Member) -> None:
+        """This server of the pool is the customer's from here on; it still has its name and its tag."""
+        fields = {
+            **begun(self._work.customer),
+            "setup.droplet.provider": "digitalocean",
+            "setup.droplet.name": self.name,
+            "setup.droplet.tag": self.tag,
+            "setup.droplet.hostKey": member.host_key,
+            "setup.droplet.image": member.image,
+            "setup.droplet.requestedAt": member.requested_at,
+            **_without_server(self._work.customer),
+            "setup.droplet.id": member.droplet_id,
+            "setup.droplet.pool": member.name,
+        }
+        details = f"Took DO droplet {member.droplet_id} from the pool"
+        self._work.record("droplet_claimed", details, fields)
+
     def adopting(self, droplet_id: str) -> str:
         return command("adopt", self.whom, droplet_id)
 
@@ -137,6 +155,7 @@ def _without_server(customer: Customer) -> dict[str, object]:
         "setup.droplet.created": droplet.created,
         "setup.droplet.nextHostKey": droplet.next_host_key,
         "setup.droplet.hostKeyRenewed": droplet.host_key_renewed,
+        "setup.droplet.pool": droplet.pool,
     }
     cleared = {path: None for path, value in earlier.items() if value is not None}
     return {**cleared, **to_do_anew(customer)}

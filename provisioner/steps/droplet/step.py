@@ -15,6 +15,7 @@ from provisioner.ssh.keys import operator_key
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.steps.droplet.customer import CustomersDroplet, begun
 from provisioner.steps.droplet.image import image_for
+from provisioner.steps.droplet.pool import make_theirs, pool_may_have, ready_servers, take_from_pool
 from provisioner.steps.droplet.wish import wish_of
 
 
@@ -41,10 +42,11 @@ class CreateDroplet(Step):
         from provisioner.steps.droplet.preflight import preflight
 
         wishes = [wish_of(customer, settings)]
-        return [
-            str(problem)
-            for problem in preflight(services.cloud, wishes, operator_key(settings.ssh.key).public)
-        ]
+        problems = preflight(services.cloud, wishes, operator_key(settings.ssh.key).public)
+        if any(one.kind == "limit" for one in problems) and pool_may_have(settings, services.cloud):
+            # A server that is there already can be had in a full account, too.
+            problems = [one for one in problems if one.kind != "limit"]
+        return list(map(str, problems))
 
     def done(self, customer: Customer) -> bool:
         return is_done(customer, self.name)
@@ -56,11 +58,16 @@ class CreateDroplet(Step):
             return [Planned(where, needed=not self.done(work.customer))]
         if droplet.requested_at:
             return [Planned(f"look for the droplet asked for at {droplet.requested_at}", needed=True)]
+        ready = ready_servers(work)
+        if ready:
+            return [Planned(f"take {ready[0].name} from the pool", needed=True)]
         name, said = name_of(work.customer.id), image_for(work, wanted)
         return [Planned(f"create {name}: {wanted.size}, {wanted.region}, {said}", needed=True)]
 
     def run(self, work: Work) -> Outcome:
-        droplet = DropletRequest(CustomersDroplet(work), lambda: _wanted(work)).active()
+        keeper = CustomersDroplet(work)
+        droplet = DropletRequest(keeper, lambda: _wanted(work), lambda: take_from_pool(work, keeper)).active()
+        make_theirs(work, droplet)
         self._record_active(work, droplet)
         return Done()
 
