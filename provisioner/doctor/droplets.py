@@ -21,6 +21,7 @@ from provisioner.droplets.identity import (
     tag_of,
 )
 from provisioner.images.builder import is_builder
+from provisioner.pool.droplet import is_of_pool
 from provisioner.printable import command
 from provisioner.services.digitalocean.models import DropletInfo
 
@@ -66,6 +67,7 @@ class Fleet:
                 droplet.size,
                 self.prices.get(droplet.size),
                 None if droplet.id in owners else self._stranger(droplet),
+                None if droplet.id in owners else self._use(droplet),
             )
             for droplet in self.droplets.values()
         ]
@@ -74,6 +76,12 @@ class Fleet:
         """By droplet. Of the archived, only a droplet that is still there is of interest."""
         left = [one for one in self.archived if one.setup.droplet.id in self.droplets]
         return {one.setup.droplet.id: one for one in (*left, *self.here) if one.setup.droplet.id}
+
+    def _use(self, droplet: DropletInfo) -> str | None:
+        """What a droplet of the workspace's own is for; of these, other checks tell."""
+        if is_of_pool(droplet.tags, self.mark or ""):
+            return "pool"
+        return "image builder" if is_builder(droplet.tags, self.mark or "") else None
 
     def _stranger(self, droplet: DropletInfo) -> str | None:
         """The other workspace that the droplet is of; all marks are others' before we have one."""
@@ -96,8 +104,7 @@ class Fleet:
         by_tag = {tag_of(one.id): one for one in (*self.here, *self.archived)}
         strangers: dict[str, list[str]] = defaultdict(list)
         for droplet in self.droplets.values():
-            if droplet.id in owners or is_builder(droplet.tags, self.mark or ""):
-                # Of a builder, what is said of images tells.
+            if droplet.id in owners or self._use(droplet) is not None:
                 continue
             stranger = self._stranger(droplet)
             if stranger is not None:
@@ -146,6 +153,9 @@ def _differences(customer: Customer, droplet: DropletInfo) -> Iterator[tuple[str
         if recorded.ip and here and here != there:
             problem = f"the {name} of droplet {droplet.id} is {there}, the record has {here}"
             yield problem, f"{setting(name, there)} has the record say so"
+    if recorded.pool and recorded.ip and recorded.name and droplet.name != recorded.name:
+        hint = f"rename it in the control panel; {setting('name', droplet.name)} has the record say so"
+        yield f"droplet {droplet.id} is called {droplet.name}, the record has {recorded.name}", hint
     missing = [tag for tag in (tag_of(customer.id), FLEET_TAG) if tag not in droplet.tags]
     if missing:
         hint = "put it on in the control panel: it is how the droplet and its firewall are found"

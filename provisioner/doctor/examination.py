@@ -15,6 +15,7 @@ from provisioner.doctor.findings import Cost, Diagnosis, Findings
 from provisioner.doctor.images import ImageLook
 from provisioner.doctor.mail_server import look_at_mail_server
 from provisioner.doctor.model_keys import look_at_model
+from provisioner.doctor.pool import PoolCheck
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import Visit, look_at_servers
 from provisioner.errors import ProvisionerError
@@ -72,6 +73,8 @@ class Doctor:
             images = ImageLook(self.workspace, self.settings, self.cloud, mark, self._found)
             images.left_behind(droplets, prices)
             images.images()
+            owned = {one.setup.droplet.id for one in (*here, *archived) if one.setup.droplet.id}
+            PoolCheck(self.workspace, self.settings, mark, self._found).compare(droplets, prices, owned)
         look.firewalls(droplets, self.settings.ssh.port)
         running = [one for one in here if _runs(droplets.get(one.setup.droplet.id or ""))]
         return fleet.costs(), running

@@ -31,7 +31,7 @@ class Cost:
     """What one droplet costs a month, in dollars; None if its size is not on offer any more.
 
     `email` is its customer's, None where no record has it; `workspace` is the mark of another one
-    whose droplet it is.
+    whose droplet it is; `use` is what one of our own is for: "pool" or "image builder".
     """
 
     droplet: str
@@ -39,6 +39,7 @@ class Cost:
     size: str
     monthly: float | None
     workspace: str | None = None
+    use: str | None = None
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ def _costs(diagnosis: Diagnosis) -> Iterator[Block]:
 
 
 def _owner(cost: Cost) -> str:
-    return f"workspace {cost.workspace}" if cost.workspace else cost.email or "nobody"
+    if cost.workspace:
+        return f"workspace {cost.workspace}"
+    return cost.email or (f"the {cost.use}" if cost.use else "nobody")
 
 
 def _dollars(amount: float | None) -> str:
