@@ -31,6 +31,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.server": ("logs", "ssh"),
     "commands.mail": ("mail",),
     "commands.image": ("image",),
+    "commands.pool": ("pool",),
     "sandbox.machine": ("sandbox",),
     "sandbox.demo": ("demo",),
     "commands.completion": ("completion",),
