@@ -42,7 +42,7 @@ class SharedMachine:
         self.address = machines.reserve_address()
         key = generate_keypair("spare")
         user_data = _user_data(key.private, key.public)
-        machines.create(MachineSpec(1, "shared", self.address, user_data, (key.public,), DEBIAN))
+        machines.create(MachineSpec(1, "shared", self.address, user_data, (key.public,), DEBIAN, 2048))
         self._leader = self._find_leader()
         self._until_it_is_up()
 

@@ -19,6 +19,8 @@ from provisioner.sandbox.machines.names import Names
 from provisioner.sandbox.machines.nspawn import NspawnMachines
 
 ANSWERS_WITHIN = 60.0
+MEMORY = 2048
+"""Of every machine here, in MiB."""
 _ids = itertools.count(1)
 
 
@@ -70,7 +72,7 @@ class Droplet:
         number = next(_ids)
         address = machines.reserve_address()
         spec = MachineSpec(
-            number, f"droplet-{number}", address, keys.user_data, (keys.operator_public,), image
+            number, f"droplet-{number}", address, keys.user_data, (keys.operator_public,), image, MEMORY
         )
         return cls(spec, keys)
 

@@ -159,7 +159,12 @@ def _resize(call: Call, droplet: Droplet) -> Callable[[], None]:
     size = size_named(call.form(NewSize).size)
     if size is None or size.disk < droplet.size.disk:
         raise unprocessable("You specified an invalid size for Droplet resize.")
-    return lambda: _set(call.cloud, droplet, "size", size)
+
+    def effect() -> None:
+        call.cloud.machines.resize(droplet.id, size.memory)
+        _set(call.cloud, droplet, "size", size)
+
+    return effect
 
 
 def _set(cloud: Cloud, droplet: Droplet, field: str, value: object) -> None:

@@ -79,7 +79,13 @@ def snapshot(cloud: Cloud, droplet: Droplet, name: str) -> None:
 def _boot(cloud: Cloud, droplet: Droplet) -> None:
     address = cloud.machines.reserve_address()
     spec = MachineSpec(
-        droplet.id, droplet.name, address, droplet.user_data, droplet.authorized_keys, droplet.image.key
+        droplet.id,
+        droplet.name,
+        address,
+        droplet.user_data,
+        droplet.authorized_keys,
+        droplet.image.key,
+        droplet.size.memory,
     )
     with cloud.lock:
         droplet.address = address

@@ -7,12 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from provisioner.errors import SandboxError
 
 _MOUNT: Final = Path("/sys/fs/cgroup")
+_MEMORY: Final = "memory"
 _EMPTY_WITHIN: Final = 60.0
 """The kernel has them end at once, unless a busy machine gives them no time to."""
 _PAUSE: Final = 0.01
@@ -23,8 +25,23 @@ def names() -> set[str]:
     return {entry.name for top in _tops() for entry in top.iterdir() if entry.is_dir()}
 
 
+def limits_memory() -> bool:
+    """Whether this host lets the memory of a group be limited; a unified hierarchy is told to."""
+    if not _unified():
+        return _MOUNT / _MEMORY in _tops()
+    shared = _MOUNT / "cgroup.subtree_control"
+    if _MEMORY not in shared.read_text().split():
+        # In a container its top has processes of its own, and then it is refused.
+        with suppress(OSError):
+            shared.write_text(f"+{_MEMORY}")
+    return _MEMORY in shared.read_text().split()
+
+
 class ControlGroup:
-    """A group at the top of each hierarchy that service managers use (one mostly, two on hybrid systems)."""
+    """A group at the top of each hierarchy that service managers use, and of the one that limits memory.
+
+    All of these are one hierarchy on most systems; on older ones each has its own.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -93,10 +110,17 @@ def _remove_soon(folder: Path) -> None:
             time.sleep(_PAUSE)
 
 
+def _unified() -> bool:
+    return (_MOUNT / "cgroup.controllers").exists()
+
+
 def _tops() -> list[Path]:
-    if (_MOUNT / "cgroup.controllers").exists():
+    if _unified():
         return [_MOUNT]
     tops = [top for top in (_MOUNT / "systemd", _MOUNT / "unified") if (top / "cgroup.procs").exists()]
     if not tops:
         raise SandboxError("use control groups", cause=f"nothing is mounted at {_MOUNT}")
+    memory = _MOUNT / _MEMORY
+    if (memory / "cgroup.procs").exists() and os.access(memory, os.W_OK):
+        tops.append(memory)
     return tops

@@ -1,6 +1,7 @@
 """One machine's running system: systemd-nspawn in a control group of its own, watched by a thread."""
 
 import os
+import re
 import socket
 import subprocess
 import time
@@ -11,10 +12,13 @@ from threading import RLock, Thread
 from typing import Final
 
 from provisioner.errors import SandboxError
+from provisioner.sandbox.machines import host, memory
 from provisioner.sandbox.machines.cgroup import ControlGroup
+from provisioner.sandbox.machines.interface import MemoryUse
 
 SHUTDOWN_WITHIN: Final = 60.0
 _INIT_WITHIN: Final = 30.0
+_MEMINFO: Final = "/run/host/meminfo"
 _REBOOTS: Final = 133
 """The exit code of systemd-nspawn when the system inside asked for a restart (its manual, --keep-unit)."""
 
@@ -27,8 +31,11 @@ class Boot:
     root: Path
     namespace: Path
     console: Path
+    meminfo: Path
+    """Where the file is made that the system sees as /proc/meminfo."""
 
     def command(self) -> list[str]:
+        meminfo = re.sub(r"([\\:])", r"\\\1", str(self.meminfo))
         return [
             "systemd-nspawn",
             "--quiet",
@@ -44,14 +51,17 @@ class Boot:
             "--timezone=off",
             "--link-journal=no",
             "--console=read-only",
+            f"--bind-ro={meminfo}:{_MEMINFO}",
         ]
 
 
 class Container:
     """Switches one machine's system on and off; a system that restarts itself is started again."""
 
-    def __init__(self, boot: Boot) -> None:
+    def __init__(self, boot: Boot, memory: int) -> None:
         self.boot = boot
+        self.memory = memory
+        """In MiB, from the next start on."""
         self._group = ControlGroup(boot.name)
         self._lock = RLock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,6 +72,10 @@ class Container:
     @property
     def running(self) -> bool:
         return self._process is not None
+
+    def memory_use(self) -> MemoryUse | None:
+        """None while it is off, and where nothing limits it."""
+        return memory.read(self._group.folders)
 
     def start(self) -> None:
         """Boot, and return when the system's init runs; nothing happens if it is on."""
@@ -94,6 +108,8 @@ class Container:
         self._group.kill()
         self._group.remove()
         self._group.create()
+        memory.limit(self._group.folders, self.memory)
+        self.boot.meminfo.write_text(memory.as_meminfo(self.memory))
         with (
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready,
             self.boot.console.open("ab") as console,
@@ -108,22 +124,33 @@ class Container:
                 start_new_session=True,
                 env=_environment(address),
             )
-            self._await_init(process, ready)
+            init = self._await_init(process, ready)
+        self._show_memory(process, init)
         return process
 
-    def _await_init(self, process: "subprocess.Popen[bytes]", ready: socket.socket) -> None:
+    def _await_init(self, process: "subprocess.Popen[bytes]", ready: socket.socket) -> int:
+        """The process id of the system's init."""
         deadline = time.monotonic() + _INIT_WITHIN
         ready.settimeout(0.1)
+        told = b""
         while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if b"READY=1" in ready.recv(4096):
-                    return
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                told += ready.recv(4096) + b"\n"
+            if b"READY=1" in told:
+                return int(told.partition(b"X_NSPAWN_LEADER_PID=")[2].split()[0])
         self._group.kill()
         process.wait()
         said = self.boot.console.read_text(errors="replace").strip()[-400:]
         raise SandboxError("start a machine", whom=self.boot.name, cause=said or "its init did not start")
+
+    def _show_memory(self, process: "subprocess.Popen[bytes]", init: int) -> None:
+        """Cover /proc/meminfo, which has the host's memory; systemd-nspawn mounts /proc too late to do it."""
+        try:
+            host.run("nsenter", f"--target={init}", "--mount", "mount", "--bind", _MEMINFO, "/proc/meminfo")
+        except SandboxError:
+            self._group.kill()
+            process.wait()
+            raise
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
         while process.wait() == _REBOOTS:

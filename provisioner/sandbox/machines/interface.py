@@ -15,6 +15,21 @@ class MachineSpec:
     authorized_keys: tuple[str, ...]
     image: str
     """An image slug, or the id of a snapshot that was taken here, as text."""
+    memory: int
+    """In MiB."""
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """A machine's memory since it was switched on, in bytes."""
+
+    limit: int
+    held: int
+    """What the kernel cannot take back at this moment by dropping caches: anonymous and shared memory."""
+    peak: int | None
+    """The most at once, with caches, which fill whatever is left; None where the kernel does not count it."""
+    killed: int
+    """How many processes the kernel has killed because there was no more."""
 
 
 class Machines(Protocol):
@@ -45,6 +60,12 @@ class Machines(Protocol):
 
     def halted(self, machine_id: int) -> bool:
         """Whether its system has switched itself off; it can be switched on again."""
+
+    def resize(self, machine_id: int, memory: int) -> None:
+        """Give it so many MiB of memory, from when it is switched on the next time."""
+
+    def memory(self, machine_id: int) -> MemoryUse | None:
+        """What it uses; None while it is off or not there, and where nothing limits it."""
 
     def snapshot(self, machine_id: int, snapshot_id: str) -> int:
         """Keep a copy of the disk that `MachineSpec.image` can name later; its bytes beyond its image."""

@@ -26,7 +26,7 @@ from provisioner.sandbox.machines import (
 from provisioner.sandbox.machines.cache import DEFAULT_CACHE, Say
 from provisioner.sandbox.machines.container import Boot, Container
 from provisioner.sandbox.machines.disk import Disk, Snapshots, Trash
-from provisioner.sandbox.machines.interface import MachineSpec
+from provisioner.sandbox.machines.interface import MachineSpec, MemoryUse
 from provisioner.sandbox.machines.names import Names
 from provisioner.sandbox.machines.network import DEFAULT_POOL, Network
 
@@ -133,6 +133,14 @@ class NspawnMachines:
             machine = self._machines.get(machine_id)
         return machine is not None and machine.container.halted
 
+    def resize(self, machine_id: int, memory: int) -> None:
+        self._of(machine_id).container.memory = memory
+
+    def memory(self, machine_id: int) -> MemoryUse | None:
+        with self._lock:
+            machine = self._machines.get(machine_id)
+        return None if machine is None else machine.container.memory_use()
+
     def snapshot(self, machine_id: int, snapshot_id: str) -> int:
         machine = self._of(machine_id)
         with _explained("take a snapshot", machine.spec.name):
@@ -167,8 +175,8 @@ class NspawnMachines:
         name = self.names.machine(spec.address)
         planned = Disk(folder, self._layers(spec.image))
         namespace = Path("/run/netns") / name
-        boot = Boot(name, planned.root, namespace, self.console(spec.id))
-        return _Machine(spec, planned, Container(boot))
+        boot = Boot(name, planned.root, namespace, self.console(spec.id), folder / "meminfo")
+        return _Machine(spec, planned, Container(boot, spec.memory))
 
     def _layers(self, name: str) -> tuple[Path, ...]:
         if name in self._images:
@@ -210,6 +218,8 @@ def start(
         _sweep(state, sandbox_id)
         root = image.ensure(image.DEBIAN, cache, say)
         disk.try_out(state, root)
+        if not cgroup.limits_memory():
+            say("this host cannot limit the memory of a droplet: each may use all that there is")
         with host_registry.opened() as registry:
             registry.homes[Names(sandbox_id).stem] = [sandbox_id, str(state)]
         net = Network.open(sandbox_id, pool)

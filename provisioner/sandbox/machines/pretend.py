@@ -1,9 +1,10 @@
 """Machines that are only addresses: a simulated cloud for fast tests, without root and without droplets."""
 
 import threading
+from dataclasses import replace
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.machines.interface import MachineSpec
+from provisioner.sandbox.machines.interface import MachineSpec, MemoryUse
 
 _PREFIX = "127.77"
 """A part of loopback: whoever connects to a machine that does not exist is refused at once, and nothing
@@ -72,6 +73,14 @@ class PretendMachines:
 
     def halted(self, machine_id: int) -> bool:
         return machine_id in self.self_halted
+
+    def resize(self, machine_id: int, memory: int) -> None:
+        with self._lock:
+            self._demand(machine_id)
+            self.specs[machine_id] = replace(self.specs[machine_id], memory=memory)
+
+    def memory(self, machine_id: int) -> MemoryUse | None:
+        """Nothing: no process is behind one."""
 
     def snapshot(self, machine_id: int, snapshot_id: str) -> int:
         with self._lock:

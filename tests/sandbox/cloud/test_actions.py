@@ -78,6 +78,7 @@ def test_rename_and_resize(api: Api) -> None:
     api.act(droplet["id"], "resize", size="s-2vcpu-4gb")
     changed = api.droplet(droplet["id"])
     assert (changed["name"], changed["size_slug"], changed["status"]) == ("after", "s-2vcpu-4gb", "off")
+    assert api.machines.specs[droplet["id"]].memory == changed["memory"] == 4096
 
 
 def test_an_effect_that_fails_is_an_errored_action(api: Api) -> None:

@@ -18,6 +18,7 @@ def spec(**changes: object) -> MachineSpec:
         "user_data": "#cloud-config\n{}\n",
         "authorized_keys": ("ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"),
         "image": "debian-12-x64",
+        "memory": 2048,
     }
     return MachineSpec(**{**fields, **changes})  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -16,12 +17,12 @@ from typing import Any
 import pytest
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.machines import image, node_archive, nspawn
+from provisioner.sandbox.machines import cgroup, image, node_archive, nspawn
 from provisioner.sandbox.machines.cache import DEFAULT_CACHE
 from provisioner.sandbox.machines.disk import Disk
 from provisioner.sandbox.machines.nspawn import NspawnMachines
 from tests.sandbox.conftest import quiet
-from tests.sandbox.droplets import Droplet, Keys, traces, until
+from tests.sandbox.droplets import MEMORY, Droplet, Keys, traces, until
 
 pytestmark = pytest.mark.sandbox
 Boot = Callable[..., Droplet]
@@ -138,6 +139,47 @@ def test_a_halt_from_inside_is_noticed(boot: Boot, machines: NspawnMachines) -> 
     assert not machines.halted(droplet.spec.id)
 
 
+def test_what_takes_more_memory_than_the_size_has_is_killed(boot: Boot, machines: NspawnMachines) -> None:
+    if not cgroup.limits_memory():
+        pytest.skip("this host cannot limit the memory of a group")
+    droplet = boot()
+    booted = droplet.run(STARTED)
+    assert droplet.run("free --mebi | awk '/Mem/ {print $2}'") == str(MEMORY)
+    droplet.run(_ALLOCATE.format(mebibytes=MEMORY // 2))
+    before = machines.memory(droplet.spec.id)
+    assert before is not None
+    assert (before.limit, before.killed) == (MEMORY << 20, 0)
+    assert before.peak is not None
+    assert MEMORY << 19 < before.peak < MEMORY << 20
+    assert 0 < before.held < before.peak
+
+    droplet.run(_ALLOCATE.format(mebibytes=MEMORY + 64), accept=(128 + signal.SIGKILL,))
+
+    after = machines.memory(droplet.spec.id)
+    assert after is not None
+    assert after.killed == 1
+    assert droplet.run(STARTED) == booted
+    machines.power_off(droplet.spec.id)
+    assert machines.memory(droplet.spec.id) is None
+
+
+def test_a_resized_machine_has_the_memory_of_its_size(boot: Boot, machines: NspawnMachines) -> None:
+    if not cgroup.limits_memory():
+        pytest.skip("this host cannot limit the memory of a group")
+    droplet = boot()
+    machines.shutdown(droplet.spec.id)
+    machines.resize(droplet.spec.id, 4096)
+    machines.power_on(droplet.spec.id)
+    use = machines.memory(droplet.spec.id)
+    assert use is not None
+    assert use.limit == 4096 << 20
+    assert droplet.run("free --mebi | awk '/Mem/ {print $2}'") == "4096"
+
+
+_ALLOCATE = "python3 -c 'bytearray({mebibytes} << 20)'; exit $?"
+"""What it allocates is written to as well: it is filled with zeros."""
+
+
 def test_a_snapshot_boots_as_somebody_else(boot: Boot, machines: NspawnMachines) -> None:
     first = boot()
     first.run("cloud-init status --wait && echo one > /root/layer && rm /usr/bin/xz && sync")
@@ -250,7 +292,7 @@ from provisioner.sandbox.machines.interface import MachineSpec
 machines = nspawn.start(Path("{state}"), "{sandbox_id}", lambda line: None)
 for number in (1, 2):
     address = machines.reserve_address()
-    machines.create(MachineSpec(number, f"orphan-{{number}}", address, "", (), "debian-12-x64"))
+    machines.create(MachineSpec(number, f"orphan-{{number}}", address, "", (), "debian-12-x64", 2048))
 machines.set_inbound(1, ("tcp/22",))
 print("up", flush=True)
 time.sleep(600)
