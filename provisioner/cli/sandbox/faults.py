@@ -41,7 +41,10 @@ def _kinds() -> Response:
 @_faults.command("add")
 def _add(
     service: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="cloud, telegram, model, node, mail or server.")
+        str,
+        typer.Argument(
+            metavar="SERVICE", help="cloud, telegram, model, node, mail, stripe, webhook or server."
+        ),
     ],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="See `faults kinds`.")],
     params: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,

@@ -18,6 +18,7 @@ from provisioner.sandbox.faults.rules import (
     Fault,
     FaultBook,
     error_body,
+    error_headers,
     route_of,
 )
 
@@ -161,7 +162,7 @@ async def _body_read(receive: Receive) -> Receive:
 
 def _refusal(service: str, fault: Fault) -> Response:
     params = fault.params
-    headers = dict(params.headers)
+    headers = {**error_headers(service, params.status or 500), **params.headers}
     if params.retry_after is not None:
         headers["retry-after"] = str(params.retry_after)
     if fault.kind == "html":

@@ -18,7 +18,7 @@ from provisioner.errors import SandboxError
 FAULTS_KEY = "sandbox.faults"
 """Where the fault middleware leaves, in the ASGI scope, what the cloud has to act out itself."""
 
-Service = Literal["cloud", "telegram", "model", "node", "mail", "server"]
+Service = Literal["cloud", "telegram", "model", "node", "mail", "server", "stripe", "webhook"]
 
 WireKind = Literal[
     "status", "html", "no_error_id", "reset", "drop_after_effect", "delay", "slow_headers", "truncate"
@@ -73,7 +73,8 @@ KINDS: Final[dict[str, str]] = {
 }
 """Every kind, with the parameters that it reads. What is wrong with a server is so from its first boot: its
 method is BOOT and its path the droplet's name. A mail has the method DATA and its recipients as path; it
-knows status (an SMTP code, 451 by default), reset, drop_after_effect and delay."""
+knows status (an SMTP code, 451 by default), reset, drop_after_effect and delay. A webhook is what Stripe
+sends: its method is POST and its path the event's type; one that is reset or has a status does not arrive."""
 
 
 class FaultParams(BaseModel):
@@ -230,6 +231,7 @@ _SUBSTITUTIONS = tuple(
         (r"/bot[^/]+", "/bot{token}"),
         (r"/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+(?=/|$)", "/{uuid}"),
         (r"/[0-9a-f]{2}(:[0-9a-f]{2}){15}(?=/|$)", "/{fingerprint}"),
+        (r"(?<=/)(?:cus|sub|in|inpay|pi|ch|re|du|cs|price|prod|pm|evt|we|txn)_\w+", "{id}"),
         (r"(?<=/tags)/[^/]+", "/{tag}"),
         (r"(?<=/images)/[^/]+", "/{image}"),
         (r"/\d+(?=/|$)", "/{id}"),
@@ -252,11 +254,27 @@ def error_body(service: str, status: int, params: FaultParams, *, with_code: boo
         if params.retry_after is not None:
             body["parameters"] = {"retry_after": params.retry_after}
         return body
+    if service == "stripe":
+        return _stripe_error(status, params.code if with_code else None, message)
     code = params.code or _CODES.get(status, "server_error")
     if service == "model":
         return {"type": "error", "error": {"type": code, "message": message}}
     named = {"id": code} if with_code else {}
     return {**named, "message": message}
+
+
+def _stripe_error(status: int, code: str | None, message: str) -> dict[str, Any]:
+    kind = {402: "card_error"}.get(status, "invalid_request_error" if status < 500 else "api_error")
+    named = code or ("rate_limit" if status == 429 else None)
+    return {"error": {"type": kind, "message": message, **({"code": named} if named else {})}}
+
+
+def error_headers(service: str, status: int) -> dict[str, str]:
+    """What the service's errors carry besides."""
+    if service != "stripe":
+        return {}
+    limited = {"stripe-rate-limited-reason": "global-rate"} if status == 429 else {}
+    return {"request-id": "req_InjectedBySandbox", **limited}
 
 
 _CODES = {

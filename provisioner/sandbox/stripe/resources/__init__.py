@@ -1,0 +1,1 @@
+"""The API's resources: what each request may carry, and how it is answered."""

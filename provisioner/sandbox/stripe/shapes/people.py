@@ -1,0 +1,95 @@
+"""Customers and their cards."""
+
+from typing import Final
+
+from provisioner.sandbox.stripe.account import Account, Json
+
+DECLINING_CARDS: Final = frozenset({"pm_card_chargeCustomerFail", "pm_card_chargeDeclined"})
+"""Stripe's names for cards that refuse; any other `pm_card_…` pays."""
+
+
+def new_customer(account: Account, *, email: str | None, name: str | None, phone: str | None = None) -> Json:
+    nothing = dict.fromkeys(
+        ("address", "business_name", "currency", "default_source", "description", "discount", "shipping")
+    )
+    return {
+        "id": account.new_id("cus"),
+        "object": "customer",
+        **nothing,
+        "balance": 0,
+        "created": account.now,
+        "delinquent": False,
+        "email": email,
+        "individual_name": name,
+        "invoice_prefix": account.new_id("x")[2:10].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": account.livemode,
+        "metadata": {},
+        "name": name,
+        "next_invoice_sequence": 1,
+        "phone": phone,
+        "preferred_locales": [],
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+
+
+def new_card(account: Account, customer: Json | None, *, declines: bool = False) -> Json:
+    """A payment method; one that declines refuses every charge."""
+    card = {
+        "id": account.new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "limited",
+        "billing_details": billing_details(customer),
+        "card": {
+            "brand": "visa",
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": None,
+                "cvc_check": "pass",
+            },
+            "country": "US",
+            "display_brand": "visa",
+            "exp_month": 12,
+            "exp_year": 2034,
+            "fingerprint": "Xt5EWLLDS7FJjR1c",
+            "funding": "credit",
+            "generated_from": None,
+            "last4": "0341" if declines else "4242",
+            "networks": {"available": ["visa"], "preferred": None},
+            "regulated_status": "unregulated",
+            "three_d_secure_usage": {"supported": True},
+            "wallet": None,
+        },
+        "created": account.now,
+        "customer": customer["id"] if customer else None,
+        "livemode": account.livemode,
+        "metadata": {},
+        "type": "card",
+    }
+    if declines:
+        account.declining.add(str(card["id"]))
+    return card
+
+
+def billing_details(customer: Json | None) -> Json:
+    known = customer or {}
+    return {
+        "address": {
+            "city": None,
+            "country": "US",
+            "line1": None,
+            "line2": None,
+            "postal_code": None,
+            "state": None,
+        },
+        "email": known.get("email"),
+        "name": known.get("name"),
+        "phone": known.get("phone"),
+        "tax_id": None,
+    }
