@@ -9,7 +9,7 @@ import typer
 from provisioner.cli.options import Json
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Answer, Block, Response, Told, done
-from provisioner.cli.sandbox import faults, people
+from provisioner.cli.sandbox import faults, people, stripe
 from provisioner.cli.sandbox.choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from provisioner.sandbox.control.options import Options
 
 sandbox_app = typer.Typer(
-    help="A local simulation of cloud, Telegram, model and mailbox.",
+    help="Simulated cloud, Telegram, Stripe, model and mailbox.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 faults.register(sandbox_app)
 people.register(sandbox_app)
+stripe.register(sandbox_app)
 
 
 def register(app: typer.Typer) -> None:

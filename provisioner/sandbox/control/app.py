@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.control.assembly import Assembly
 from provisioner.sandbox.control.people import people_routes
+from provisioner.sandbox.control.stripe import stripe_routes
 from provisioner.sandbox.faults.rules import Rule
 from provisioner.validation import explain
 
@@ -31,6 +31,7 @@ def control_app(assembly: Assembly, stop: Callable[[], None]) -> Starlette:
             *_fault_routes(assembly),
             *_cloud_routes(assembly),
             *people_routes(assembly),
+            *stripe_routes(assembly),
         ],
         exception_handlers={SandboxError: _refused, ValidationError: _invalid},
     )
@@ -125,12 +126,7 @@ def _cloud_routes(assembly: Assembly) -> list[Route]:
     async def droplets(_request: Request) -> Response:
         return JSONResponse(_droplets(assembly))
 
-    async def memory(request: Request) -> Response:
-        use = cloud.machines.memory(request.path_params["droplet"])
-        return JSONResponse(asdict(use) if use else None)
-
     return [
-        Route("/droplets/{droplet:int}/memory", memory),
         Route("/cloud", options, methods=["GET"]),
         Route("/cloud", set_options, methods=["PATCH"]),
         Route("/cloud/limits", fresh_limits, methods=["DELETE"]),

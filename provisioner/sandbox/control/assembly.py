@@ -21,6 +21,8 @@ from provisioner.sandbox.machines.node_mirror import node_app
 from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.model.app import Model, model_app
+from provisioner.sandbox.stripe.app import stripe_app
+from provisioner.sandbox.stripe.modes import Credentials, Mode, Stripe
 from provisioner.sandbox.telegram.accounts import Bot
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
@@ -51,6 +53,7 @@ class Assembly:
         self.mailbox = Mailbox(
             credentials=(self.tokens.mail_user, self.tokens.mail_password), delivery=delivery(self.book)
         )
+        self.stripe = self._make_stripe()
         self.http_port = 0
         self._stack = ExitStack()
         self.gateway = self._add_machines(say)
@@ -67,6 +70,8 @@ class Assembly:
             "/telegram": ("telegram", telegram_app(self.telegram)),
             "/anthropic": ("model", model_app(self.model)),
             "/node": ("node", node_app(self.options.cache, say)),
+            # Stripe's clients know a host and a port only; the path is theirs.
+            "/v1": ("stripe", stripe_app(self.stripe)),
         }
         mounts = [Mount(path, Injection(app, name, self.book)) for path, (name, app) in parts.items()]
         return Starlette(routes=mounts)
@@ -82,6 +87,9 @@ class Assembly:
             "ANTHROPIC_BASE_URL": f"{everywhere}/anthropic",
             "TELEGRAM_API_ROOT": f"{everywhere}/telegram",
             "TELEGRAM_MANAGER_TOKEN": self.manager.token,
+            "STRIPE_SECRET_KEY": self.tokens.stripe_key,
+            "STRIPE_WEBHOOK_SECRET": self.tokens.stripe_webhook,
+            "STRIPE_API_BASE": here,
             "SMTP_URL": f"smtp://{login}@{LOOPBACK}:{self.mailbox.port}",
             "PROVISIONER_NODE_MIRROR": f"{everywhere}/node",
             # The droplets' own network is within this machine, and not its loopback.
@@ -97,6 +105,11 @@ class Assembly:
                 return
         raise SandboxError("start the sandbox", cause=f"no port is free on {LOOPBACK}", retry=True)
 
+    def start_stripe(self) -> None:
+        """Begin to deliver Stripe's events, and to let happen what comes due."""
+        self.stripe.start()
+        self._stack.callback(self.stripe.close)
+
     def close(self) -> None:
         """Stop the machines and leave nothing behind; raises the first error, after trying everything."""
         self._stack.close()
@@ -107,6 +120,12 @@ class Assembly:
         manager = self.telegram.create_bot(owner, "StuffPress", MANAGER, can_manage_bots=True)
         manager.token = f"{manager.id}:{self.tokens.manager}"
         return manager
+
+    def _make_stripe(self) -> Stripe:
+        """Test mode, which the settings point at, and live mode beside it."""
+        test = Credentials(self.tokens.stripe_key, self.tokens.stripe_webhook)
+        live = Credentials(self.tokens.stripe_live_key, self.tokens.stripe_live_webhook)
+        return Stripe(Mode(test, book=self.book), Mode(live, livemode=True, book=self.book))
 
     def _add_machines(self, say: Say) -> str:
         """Make the cloud, and return the address at which its droplets see this host."""

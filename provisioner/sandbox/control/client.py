@@ -15,8 +15,8 @@ from provisioner.sandbox.control.launch import down, lifeline, up
 from provisioner.sandbox.control.options import Options
 from provisioner.sandbox.control.socket_http import NoResponse, NotListening, ask
 from provisioner.sandbox.control.state import StateFolder
+from provisioner.sandbox.control.stripe_client import SandboxStripe
 from provisioner.sandbox.faults.rules import Fault, FaultParams, Kind, RequestCount, Rule, Service
-from provisioner.sandbox.machines.interface import MemoryUse
 
 _ANSWER_WITHIN = 30.0
 
@@ -190,11 +190,6 @@ class Sandbox:
     def droplets(self) -> list[DropletView]:
         return [DropletView(**one) for one in self._ask("GET", "/droplets")]
 
-    def memory(self, droplet: int) -> MemoryUse | None:
-        """What a droplet uses; None while it is off, and on a host that cannot limit it."""
-        use = self._ask("GET", f"/droplets/{droplet}/memory")
-        return MemoryUse(**use) if use else None
-
     # Telegram
 
     def add_phone(self, username: str, name: str | None = None) -> None:
@@ -256,6 +251,18 @@ class Sandbox:
 
     def clear_mailbox(self) -> None:
         self._ask("DELETE", "/mailbox")
+
+    # Stripe
+
+    @property
+    def stripe(self) -> SandboxStripe:
+        """Its test mode, at which the settings point."""
+        return SandboxStripe(self._ask)
+
+    @property
+    def live_stripe(self) -> SandboxStripe:
+        """Its live mode, which has keys and customers of its own."""
+        return SandboxStripe(self._ask, live=True)
 
     def _ask(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
         try:

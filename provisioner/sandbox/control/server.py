@@ -88,6 +88,7 @@ def _serve(folder: StateFolder, options: Options, reporter: Reporter, lifeline: 
         http = bind(assembly.addresses, wanted.http)
         assembly.http_port = http[0].getsockname()[1]
         assembly.start_mailbox(wanted.smtp)
+        assembly.start_stripe()
         folder.keep_ports(Ports(assembly.http_port, assembly.mailbox.port))
         asyncio.run(_run(assembly, http, _bind_control(folder), reporter, lifeline))
     finally:

@@ -17,6 +17,11 @@ ALREADY_UP: Final = "it is up already"
 _LONGEST_SOCKET_PATH: Final = 100
 """The kernel takes 108 bytes, some systems 104."""
 
+_ADDED_LATER: Final = frozenset(
+    {"manager", "stripe_key", "stripe_webhook", "stripe_live_key", "stripe_live_webhook"}
+)
+"""The tokens that the first sandboxes did not have."""
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -28,6 +33,10 @@ class Tokens:
     mail_password: str
     manager: str
     """What follows the colon in the token of the bot that manages others."""
+    stripe_key: str
+    stripe_webhook: str
+    stripe_live_key: str
+    stripe_live_webhook: str
 
     @classmethod
     def fresh(cls) -> "Tokens":
@@ -37,6 +46,10 @@ class Tokens:
             mail_user="provisioner",
             mail_password=secrets.token_urlsafe(18),
             manager=f"AA{secrets.token_hex(17)[1:]}",
+            stripe_key=f"sk_test_{secrets.token_hex(24)}",
+            stripe_webhook=f"whsec_{secrets.token_hex(24)}",
+            stripe_live_key=f"sk_live_{secrets.token_hex(24)}",
+            stripe_live_webhook=f"whsec_{secrets.token_hex(24)}",
         )
 
 
@@ -114,8 +127,9 @@ class StateFolder:
             self._write(self._tokens, json.dumps(asdict(fresh)))
             return fresh
         known = json.loads(self._tokens.read_text())
-        # A sandbox of before it had this token gets one.
-        tokens = Tokens(**{"manager": fresh.manager, **known})
+        # A sandbox of before it had one of them gets it.
+        added = {name: value for name, value in asdict(fresh).items() if name in _ADDED_LATER}
+        tokens = Tokens(**{**added, **known})
         if asdict(tokens) != known:
             self._write(self._tokens, json.dumps(asdict(tokens)))
         return tokens
