@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
@@ -126,7 +127,12 @@ def _cloud_routes(assembly: Assembly) -> list[Route]:
     async def droplets(_request: Request) -> Response:
         return JSONResponse(_droplets(assembly))
 
+    async def memory(request: Request) -> Response:
+        use = cloud.machines.memory(request.path_params["droplet"])
+        return JSONResponse(asdict(use) if use else None)
+
     return [
+        Route("/droplets/{droplet:int}/memory", memory),
         Route("/cloud", options, methods=["GET"]),
         Route("/cloud", set_options, methods=["PATCH"]),
         Route("/cloud/limits", fresh_limits, methods=["DELETE"]),

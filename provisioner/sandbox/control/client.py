@@ -17,6 +17,7 @@ from provisioner.sandbox.control.socket_http import NoResponse, NotListening, as
 from provisioner.sandbox.control.state import StateFolder
 from provisioner.sandbox.control.stripe_client import SandboxStripe
 from provisioner.sandbox.faults.rules import Fault, FaultParams, Kind, RequestCount, Rule, Service
+from provisioner.sandbox.machines.interface import MemoryUse
 
 _ANSWER_WITHIN = 30.0
 
@@ -189,6 +190,11 @@ class Sandbox:
 
     def droplets(self) -> list[DropletView]:
         return [DropletView(**one) for one in self._ask("GET", "/droplets")]
+
+    def memory(self, droplet: int) -> MemoryUse | None:
+        """What a droplet uses; None while it is off, and on a host that cannot limit it."""
+        use = self._ask("GET", f"/droplets/{droplet}/memory")
+        return MemoryUse(**use) if use else None
 
     # Telegram
 
