@@ -7,6 +7,7 @@
     │   └── PlaybookError                      a playbook's text is wrong (file, line, task)
     ├── BusyError                          4   another live process holds this customer
     ├── RecordError                            a customer's file is broken, or cannot be written
+    ├── BackupError                            a backup is none, or cannot be kept
     ├── ServiceError                           an outside service refused, or did not answer
     │   ├── CloudError                         DigitalOcean
     │   │   ├── CloudCallError                 a call did not succeed

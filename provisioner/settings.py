@@ -60,6 +60,10 @@ name = "StuffPress"
 [messaging]
 link_hours = 168               # how long a customer's personal link is good
 reminder_hours = [24, 72]      # after so long a customer who is waited for is reminded
+
+[backup]
+daily = 7                      # of how many days the last backup is kept
+weekly = 4                     # of how many weeks
 """
 
 
@@ -163,6 +167,15 @@ class MessagingSettings(_Section):
     reminder_hours: tuple[Annotated[float, Field(gt=0, le=_TEN_YEARS)], ...] = (24, 72)
 
 
+class BackupSettings(_Section):
+    """How many backups of each customer are kept, and how large one may be."""
+
+    daily: int = Field(default=7, ge=1, le=10_000)
+    """Of how many days the last one is kept; days without a backup do not count."""
+    weekly: int = Field(default=4, ge=0, le=10_000)
+    largest_megabytes: int = Field(default=20_000, ge=1)
+
+
 class Settings(_Section):
     """Everything that a run may need; what is not set is None, and only the step that needs it asks."""
 
@@ -173,6 +186,7 @@ class Settings(_Section):
     operator: OperatorSettings = OperatorSettings()
     mail: MailSettings = MailSettings()
     messaging: MessagingSettings = MessagingSettings()
+    backup: BackupSettings = BackupSettings()
 
     digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"

@@ -1,7 +1,7 @@
 """The shape of a step: what it is asked, what it is handed, what it ends with."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,15 @@ class Server(Protocol):
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         """The output of one short command as root; RemoteError if it fails or lasts over `timeout` s."""
+
+    def fetch(self, command: str, take: Callable[[bytes], None], *, most: int) -> None:
+        """Hand what a command as root prints to `take`, piece by piece; RemoteError over `most` bytes."""
+
+    def send(self, command: str, pieces: Iterable[bytes], *, timeout: float) -> str:
+        """Write these to a command as root, which ends without waiting for more; what it printed.
+
+        RemoteError if it fails, or lasts over `timeout` seconds.
+        """
 
     def prepare_host_key(self) -> str:
         """Make the server's next host key there; its public line. The server still shows the old one."""

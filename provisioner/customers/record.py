@@ -171,6 +171,17 @@ class Setup(_Part):
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 
 
+class Backup(_Part):
+    """One backup of the assistant's state; the file is in the workspace's folder of backups."""
+
+    file: Annotated[str, Field(description="its name there")]
+    taken_at: Moment
+    size: Annotated[StrictInt, Field(description="in bytes")]
+    sha256: Annotated[str, Field(description="of the whole file, computed here and on the server")]
+    version: Annotated[str, Field(description="of the assistant's software that made it")] | None = None
+    droplet_id: Annotated[str, Field(description="the droplet from which it is")] | None = None
+
+
 class Note(_Part):
     """Something to know about this customer."""
 
@@ -204,6 +215,7 @@ class Customer(_Part):
     status: Status
     subscription: Subscription = Subscription()
     setup: Setup = Setup()
+    backups: Annotated[tuple[Backup, ...], Field(description="those that are kept, the oldest first")] = ()
     notes: tuple[Note, ...] = ()
     timeline: tuple[Event, ...] = ()
     metadata: Metadata = Metadata()

@@ -1,6 +1,6 @@
 """A customer's server as the steps see it: one pinned connection, opened when it is first needed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from provisioner.customers.record import Customer
@@ -13,13 +13,18 @@ from provisioner.printable import command
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
-from provisioner.ssh.connection import Connection, Host, connect, host_key_lines
+from provisioner.ssh.connection import Connection, Host, Result, connect, host_key_lines
 from provisioner.ssh.host_keys import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.ssh.keys import operator_key
+from provisioner.ssh.stream import Stream
 from provisioner.step import Planned
 
 _BOOT_GRACE_SECONDS = 60
 """A droplet that boots may for a moment show other host keys, or refuse ours; afterwards it may not."""
+_SILENCE_SECONDS = 60.0
+_END_SECONDS = 10.0
+_MOST_WORDS = 1 << 20
+"""What a command may say beside what is fetched from it, in bytes."""
 
 
 class CustomerServer:
@@ -77,12 +82,30 @@ class CustomerServer:
     def run(self, command: str, *, timeout: float = 30) -> str:
         """The output of one short command as root."""
         result = self._connected().run(command, timeout=timeout)
+        self._demand_well(command, result)
+        return result.out
+
+    def fetch(self, command: str, take: Callable[[bytes], None], *, most: int) -> None:
+        """Hand what a command as root prints to `take`, piece by piece."""
+        with self._connected().stream(command, most=most + _MOST_WORDS) as stream:
+            self._demand_well(command, _followed(stream, take))
+
+    def send(self, command: str, pieces: Iterable[bytes], *, timeout: float) -> str:
+        """Write these to a command as root; what it printed."""
+        out = bytearray()
+        with self._connected().stream(command, timeout=timeout, most=_MOST_WORDS) as stream:
+            for piece in pieces:
+                stream.send(piece)
+            self._demand_well(command, _followed(stream, out.extend, timeout))
+        return out.decode("utf-8", "replace")
+
+    def _demand_well(self, command: str, result: Result) -> None:
+        """RemoteError unless the command ended well."""
         if result.exit:
             said = result.complaint(self._redact)
             cause = f"exit code {result.exit}: {said}"
             hint = DISK_FULL_HINT if says_disk_full(said) else None
             raise RemoteError(f"run {command.split()[0]}", whom=str(self._host()), cause=cause, hint=hint)
-        return result.out
 
     def prepare_host_key(self) -> str:
         """Make the server's next host key there; its public line."""
@@ -117,6 +140,18 @@ class CustomerServer:
 
     def _host(self) -> Host:
         return host_of(self._customer(), self._settings)
+
+
+def _followed(stream: Stream, take: Callable[[bytes], object], silence: float = _SILENCE_SECONDS) -> Result:
+    """How the command ended, when all that it printed was taken."""
+    said = bytearray()
+    while True:
+        out, err = stream.receive(silence)
+        if not out and not err:
+            break
+        said += err
+        take(out)
+    return Result(stream.exit_status(_END_SECONDS), "", said.decode("utf-8", "replace"))
 
 
 def host_of(customer: Customer, settings: Settings) -> Host:

@@ -17,7 +17,6 @@ from provisioner.settings import Settings
 from provisioner.step import Done, Failed, Outcome, Step, Waiting
 from provisioner.workspace import Workspace
 
-_DOING = "begin the setup"
 LOOK_SECONDS = 2.0
 """How often a run that keeps waiting looks whether it may go on."""
 
@@ -70,15 +69,15 @@ class Runner:
         """
         began = self._clock.monotonic()
         workflow, store = self._workflow.until(until), self._workspace.store()
-        customer = admitted(workflow, store.find(who), _DOING)
+        customer = admitted(workflow, store.find(who), workflow.doing)
         if not workflow.undone(customer):
             run = new_run(self._workspace.runs_dir)
             return RunResult(customer, run, None, Done(), self._clock.monotonic() - began)
-        demand_nothing_missing(workflow, self._settings, self._services, customer, _DOING)
+        demand_nothing_missing(workflow, self._settings, self._services, customer, workflow.doing)
         with store.claim(who, doing=f"{workflow.name} {customer.email}"):
             # Somebody may have cancelled them meanwhile.
             found = store.find(who)
-            admitted(workflow, found, _DOING)
+            admitted(workflow, found, workflow.doing)
             run = new_run(self._workspace.runs_dir)
             work = CustomerWork(self._workspace, self._settings, self._services, found.record, self._clock)
             log = RunLog(self._workspace.runs_dir, run)

@@ -6,6 +6,7 @@ from provisioner.customers.lifecycle import Status
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
 from provisioner.step import Step
+from provisioner.steps.backup import TakeBackup
 from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
@@ -19,6 +20,8 @@ class Workflow:
     name: str
     steps: tuple[Step, ...]
     allowed_statuses: tuple[Status, ...]
+    doing: str = "begin the setup"
+    """What could not be done where it may not start; it ends the sentence "could not …"."""
 
     def until(self, last: str | None) -> "Workflow":
         """The same, but no further than this step; InputError if it has none of that name."""
@@ -39,4 +42,11 @@ PROVISION = Workflow(
     "provision",
     (CreateDroplet(), Moltbot(), Messaging(), Handoff()),
     allowed_statuses=("pending_setup", "in_progress", "active"),
+)
+
+BACKUP = Workflow(
+    "backup",
+    (TakeBackup(),),
+    allowed_statuses=("in_progress", "active", "cancelled"),
+    doing="back the assistant up",
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,34 @@ def test_a_key_that_cannot_be_used(server: Sshd, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("no key")
     with pytest.raises(SettingsError, match="no private key"):
         ada.server.run("true")
+
+
+def test_what_a_command_prints_is_fetched_piece_by_piece(ada: Setting) -> None:
+    taken: list[bytes] = []
+
+    ada.server.fetch("head --bytes 5000000 /dev/zero; echo aside >&2", taken.append, most=5_000_000)
+
+    assert b"".join(taken) == bytes(5_000_000)
+    assert len(taken) > 1
+
+
+def test_a_command_that_fails_while_it_is_fetched_from(ada: Setting) -> None:
+    taken: list[bytes] = []
+
+    with pytest.raises(RemoteError, match="exit code 3: no more"):
+        ada.server.fetch("echo some; echo no more >&2; exit 3", taken.append, most=1000)
+
+    assert b"".join(taken) == b"some\n"
+
+
+def test_what_is_sent_to_a_command(ada: Setting) -> None:
+    pieces = [bytes([number]) * 1_000_000 for number in range(3)]
+
+    printed = ada.server.send("head --bytes 3000000 | sha256sum", pieces, timeout=30)
+
+    assert printed.split()[0] == sha256(b"".join(pieces)).hexdigest()
+
+
+def test_a_command_that_ends_before_all_is_sent(ada: Setting) -> None:
+    with pytest.raises(RemoteError, match="exit code 1: full"):
+        ada.server.send("echo full >&2; exit 1", [bytes(1_000_000)] * 5, timeout=30)

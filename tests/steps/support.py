@@ -1,7 +1,7 @@
 """What steps are handed in tests: a `Work` that keeps the record in memory, and time that passes at once."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,12 @@ class MemoryServer:
     def run(self, command: str, *, timeout: float = 30) -> str:
         self.at(f"run {command}")
         return READY if ANSWERS in command else AUDITED if AUDIT in command else ""
+
+    def fetch(self, command: str, take: Callable[[bytes], None], *, most: int) -> None:
+        raise AssertionError("nothing is fetched here")
+
+    def send(self, command: str, pieces: Iterable[bytes], *, timeout: float) -> str:
+        raise AssertionError("nothing is sent here")
 
     def prepare_host_key(self) -> str:
         self.at("prepare_host_key")
