@@ -25,6 +25,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.plan": ("plan",),
     "commands.provision": ("provision", "resume"),
     "commands.rebuild": ("rebuild",),
+    "commands.backup": ("backup",),
     "commands.status": ("status",),
     "commands.doctor": ("doctor", "adopt"),
     "commands.relink": ("relink",),

@@ -89,7 +89,7 @@ def provision(
         raise InputError("provision", cause="whom is not clear", hint=hint)
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[AnyListing] = []
-    chosen = _known(workspace, customers) or unfinished(
+    chosen = known_addresses(workspace, customers) or unfinished(
         statuses(workspace, workspace.store().all(), broken.append)
     )
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
@@ -113,7 +113,7 @@ def resume(
 
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[AnyListing] = []
-    chosen = _known(workspace, customers) or resumable(
+    chosen = known_addresses(workspace, customers) or resumable(
         statuses(workspace, workspace.store().all(), broken.append)
     )
     return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
@@ -163,7 +163,7 @@ def provision_chosen(
     from provisioner.runs.fleet import JobResult
 
     try:
-        with _fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
+        with shown_fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
             results = fleet.run_all(chosen, until=options.until, patience=options.patience)
     except KeyboardInterrupt:
         # The second Ctrl-C: nothing is waited for, but the same command resumes.
@@ -172,7 +172,7 @@ def provision_chosen(
     return Response(result, as_json)
 
 
-def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
+def known_addresses(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
     """The address of each of these, once; InputError that names all that are unknown.
 
     A customer whose record cannot be read keeps the name given: their own run reports it.
@@ -197,7 +197,9 @@ def _known(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
 
 
 @contextmanager
-def _fleet(workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool) -> Iterator["Fleet"]:
+def shown_fleet(
+    workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool
+) -> Iterator["Fleet"]:
     """A fleet whose progress is shown until the block ends."""
     from provisioner.cli.output.live import lines, shown, shown_together
     from provisioner.runs.fleet import Fleet

@@ -53,8 +53,8 @@ def summary_of(job: "JobResult") -> str:
 class RunsResult(Result):
     """How the runs of one command ended.
 
-    `broken` are the files that cannot be read, `options` what the same command needs again, and `more`
-    stands in the JSON document too.
+    `broken` are the files that cannot be read, `options` what the same command needs again, `more` stands in
+    the JSON document too, and `verb` is the command.
     """
 
     jobs: tuple["JobResult", ...]
@@ -62,6 +62,7 @@ class RunsResult(Result):
     options: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
     kind: str = "provision"
+    verb: str = "provision"
 
     @property
     def exit_code(self) -> int:
@@ -72,53 +73,61 @@ class RunsResult(Result):
 
     def blocks(self) -> Iterator[Block]:
         if len(self.jobs) == 1:
-            yield from _one(self.jobs[0], self.options)
+            yield from self._one(self.jobs[0])
         elif self.jobs:
-            yield from _all(self.jobs, self.options)
+            yield from self._all()
         else:
-            yield Message("There is nobody to set up.")
+            yield Message(self.nobody)
         yield from unreadable_files(self.broken)
 
     def document(self) -> dict[str, object]:
         customers = [document(job) for job in self.jobs]
         return {**self.more, "customers": customers, "unreadable": list(map(unreadable, self.broken))}
 
+    @property
+    def nobody(self) -> str:
+        """What is said where there was nobody to run for."""
+        return "There is nobody to set up."
 
-def _one(job: "JobResult", options: str) -> Iterator[Block]:
-    """How the run of the only customer ended."""
-    again = command("provision", job.who, options=options)
-    if job.bug:
-        yield Message(report(job.bug))
-    elif job.interrupted:
-        yield Message(f"stopped; to go on: {again}")
-    elif job.error:
-        yield Failure(job.error)
-        if job.result:
-            yield Message(f"  again, from this step on: {again}")
-    elif job.waiting:
-        yield Message(str(job.waiting))
-        yield Message(f"  after that: {again}")
-    elif job.result:
-        yield Message(_success(job.result))
+    def success(self, result: "RunResult") -> str:
+        """What is said of a run that ended well."""
+        return _success(result)
 
-
-def _all(jobs: Sequence["JobResult"], options: str) -> Iterator[Block]:
-    """A table of all, what to do about each cause, and the command that runs the failed ones again."""
-    yield Table(_HEADER, [_row(job) for job in jobs], _STYLES)
-    for job in jobs:
+    def _one(self, job: "JobResult") -> Iterator[Block]:
+        """How the run of the only customer ended."""
+        again = command(self.verb, job.who, options=self.options)
         if job.bug:
             yield Message(report(job.bug))
-    hints = _hints(jobs)
-    redact = known_redactor() if hints else str
-    for hint, whom in hints.items():
-        for line in hint.splitlines():
-            yield Paragraph(f"{whom}: ", redact(line))
-    again = [job.who for job in jobs if outcome_of(job) in ("failed", "interrupted", "busy")]
-    if again:
-        yield Message(f"to run {'it' if len(again) == 1 else 'these'} again:")
-        yield Message(f"  {command('provision', *again, options=options)}")
-    if any(job.waiting for job in jobs):
-        yield Message(f"for those who wait, when they have acted: {command('resume', options=options)}")
+        elif job.interrupted:
+            yield Message(f"stopped; to go on: {again}")
+        elif job.error:
+            yield Failure(job.error)
+            if job.result:
+                yield Message(f"  again, from this step on: {again}")
+        elif job.waiting:
+            yield Message(str(job.waiting))
+            yield Message(f"  after that: {again}")
+        elif job.result:
+            yield Message(self.success(job.result))
+
+    def _all(self) -> Iterator[Block]:
+        """A table of all, what to do about each cause, and the command that runs the failed ones again."""
+        jobs, options = self.jobs, self.options
+        yield Table(_HEADER, [_row(job) for job in jobs], _STYLES)
+        for job in jobs:
+            if job.bug:
+                yield Message(report(job.bug))
+        hints = _hints(jobs)
+        redact = known_redactor() if hints else str
+        for hint, whom in hints.items():
+            for line in hint.splitlines():
+                yield Paragraph(f"{whom}: ", redact(line))
+        again = [job.who for job in jobs if outcome_of(job) in ("failed", "interrupted", "busy")]
+        if again:
+            yield Message(f"to run {'it' if len(again) == 1 else 'these'} again:")
+            yield Message(f"  {command(self.verb, *again, options=options)}")
+        if any(job.waiting for job in jobs):
+            yield Message(f"for those who wait, when they have acted: {command('resume', options=options)}")
 
 
 def document(job: "JobResult") -> dict[str, Any]:

@@ -47,7 +47,7 @@ def completed(invoke: Invoke, line: str) -> list[str]:
         ("provisioner adopt b", ["bob@example.com"]),
         ("provisioner add b", []),
         ("provisioner restore b", []),
-        ("provisioner nonsense b", []),
+        ("provisioner nonsense bo", []),
         ("provisioner show 'b", ["bob@example.com"]),
         ("provisioner completion f", ["fish"]),
     ],

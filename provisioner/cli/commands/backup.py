@@ -1,0 +1,80 @@
+"""`backup`: what the assistants know, taken off their servers."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provisioner.cli.commands.provision import JOBS, Jobs, Json, known_addresses, shown_fleet
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output.result import Response
+from provisioner.errors import InputError
+
+if TYPE_CHECKING:
+    from provisioner.customers.store import AnyListing
+    from provisioner.customers.view import AnyCustomer
+    from provisioner.workspace import Workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(backup)
+
+
+def backup(
+    customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All customers whose assistant runs.")] = False,
+    jobs: Jobs = JOBS,
+    as_json: Json = False,
+) -> Response:
+    """Back up what customers' assistants know.
+
+    Taken beside the running gateway, fetched, compared and opened. How many are kept is [backup] daily and
+    weekly in provisioner.toml. They have secrets in them: the bot's token, and all that was said.
+
+    A backup that is interrupted leaves nothing; run it again. Exit codes as for provision.
+    """
+    from provisioner.cli.output.backups import BackupsResult
+    from provisioner.runs.fleet import JobResult
+    from provisioner.runs.workflow import BACKUP
+
+    if bool(customers) == everybody:
+        hint = "name the customers, or say --all for everybody whose assistant runs"
+        raise InputError("back up", cause="whom is not clear", hint=hint)
+    workspace = current_workspace()
+    broken: list[AnyListing] = []
+    chosen = known_addresses(workspace, customers) or _running(workspace, broken)
+    try:
+        with shown_fleet(workspace, chosen, jobs, as_json=as_json) as fleet:
+            results = fleet.run_all(chosen, BACKUP)
+    except KeyboardInterrupt:
+        results = [JobResult(who, interrupted=True) for who in chosen]
+    number, size, folder = _kept(workspace)
+    return Response(BackupsResult(tuple(results), tuple(broken), kept=(number, size), folder=folder), as_json)
+
+
+def _running(workspace: "Workspace", broken: "list[AnyListing]") -> list[str]:
+    """The addresses of those who have an assistant that may know something."""
+    found = []
+    for listing in workspace.store().views():
+        if listing.customer is None:
+            broken.append(listing)
+        elif _has_assistant(listing.customer):
+            found.append(listing.customer.email)
+    return found
+
+
+def _has_assistant(customer: "AnyCustomer") -> bool:
+    from provisioner.customers.lifecycle import has_left
+
+    setup = customer.setup
+    return bool(setup.droplet.id and setup.moltbot.installed) and not has_left(customer.status)
+
+
+def _kept(workspace: "Workspace") -> tuple[int, int, str]:
+    """How many backups there are of everybody, their bytes, and where."""
+    from provisioner.backups.folder import all_backups
+    from provisioner.steps.backup import FOLDER
+
+    folder = workspace.state_dir / FOLDER
+    sizes = [one.size for one in all_backups(folder)]
+    return len(sizes), sum(sizes), str(folder)
