@@ -53,7 +53,9 @@ def _checkout(
     trial: Annotated[
         int | None, typer.Option(metavar="DAYS", min=1, help="Days before it costs anything.")
     ] = None,
-    declined: Annotated[bool, typer.Option("--declined", help="Their card is refused.")] = False,
+    card: Annotated[
+        str, typer.Option(metavar="KIND", help="pays, declines, authenticates, or delays for days.")
+    ] = "pays",
     session: Annotated[
         str | None, typer.Option(metavar="ID", help="An open session that was made over the API.")
     ] = None,
@@ -66,7 +68,7 @@ def _checkout(
         telegram=telegram,
         price=price,
         trial_days=trial,
-        declined=declined,
+        card=card,
         session=session,
     )
     return _subscribed(bought, json)

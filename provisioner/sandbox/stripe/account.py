@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from provisioner.sandbox.changes import Changes
 from provisioner.sandbox.stripe.clock import DAY, StripeClock
@@ -17,6 +17,9 @@ from provisioner.sandbox.stripe.ids import new_id
 from provisioner.sandbox.stripe.options import StripeOptions
 
 Json = dict[str, Any]
+
+Behavior = Literal["pays", "declines", "authenticates", "delays"]
+"""What a payment method does when it is charged; one that delays takes days."""
 
 EVENTS_KEPT_DAYS: Final = 30
 
@@ -48,8 +51,8 @@ class Account:
     changes: Changes = field(default_factory=Changes)
     objects: dict[str, dict[str, Json]] = field(default_factory=dict)
     caller: Caller = Caller()
-    declining: set[str] = field(default_factory=set)
-    """The payment methods that refuse."""
+    behaviors: dict[str, Behavior] = field(default_factory=dict)
+    """The payment methods that do not simply pay."""
     pending_lines: dict[str, list[Json]] = field(default_factory=dict)
     """Lines for the next invoice of a subscription."""
     told: set[tuple[str, int]] = field(default_factory=set)
@@ -135,6 +138,9 @@ class Account:
             yield
         finally:
             self.caller = before
+
+    def behavior(self, card: Json) -> Behavior:
+        return self.behaviors.get(card["id"], "pays")
 
     def events(self) -> list[Json]:
         """Those of the last 30 days, oldest first."""

@@ -28,6 +28,7 @@ from provisioner.sandbox.stripe.resources import (
     invoices,
     payments,
     subscriptions,
+    test_clocks,
 )
 from provisioner.sandbox.stripe.versions import known_version, rendered
 
@@ -41,6 +42,7 @@ ENDPOINTS: Final = (
     *invoices.ENDPOINTS,
     *payments.ENDPOINTS,
     *events.ENDPOINTS,
+    *test_clocks.ENDPOINTS,
 )
 _METHODS: Final = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.stripe.account import Account, Json
+from provisioner.sandbox.stripe.account import Account, Behavior, Json
 from provisioner.sandbox.stripe.clock import DAY
 from provisioner.sandbox.stripe.endpoints import add_endpoint, roll_secret
 from provisioner.sandbox.stripe.errors import StripeApiError
@@ -39,7 +39,7 @@ class Purchase(BaseModel):
     telegram: str | None = None
     price: str | None = None
     trial_days: int | None = Field(default=None, ge=1)
-    declined: bool = False
+    card: Behavior = "pays"
     session: str | None = None
 
 
@@ -68,7 +68,7 @@ class Dashboard:
                 purchase.email,
                 purchase.name,
                 {TELEGRAM_FIELD: purchase.telegram or ""},
-                card_declines=purchase.declined,
+                purchase.card,
             )
             return checkout.complete(account, self._session(account, purchase), buyer)
 
@@ -76,7 +76,9 @@ class Dashboard:
         """The card refuses from now on, and the next payment is asked for now unless `later`."""
         with self._at_work("fail a payment", email) as account:
             subscription = self._subscription(email)
-            give_card(account, account.find("customer", subscription["customer"]), declines=True)
+            if checkout.confirm(account, subscription, paid=False):
+                return subscription
+            give_card(account, account.find("customer", subscription["customer"]), "declines")
             if not later:
                 self._ask(account, subscription)
             return subscription
@@ -85,8 +87,10 @@ class Dashboard:
         """A card that pays, and what is owed is paid; without a debt, the next period is, beforehand."""
         with self._at_work("pay", email) as account:
             subscription = self._subscription(email)
+            if checkout.confirm(account, subscription, paid=True):
+                return subscription
             card = card_of(account, subscription)
-            if card is None or card["id"] in account.declining:
+            if card is None or account.behavior(card) != "pays":
                 give_card(account, account.find("customer", subscription["customer"]))
             self._ask(account, subscription)
             if subscription["status"] == "active":

@@ -26,6 +26,7 @@ from provisioner.sandbox.stripe.versions import rendered_event
 log = logging.getLogger(__name__)
 
 SERVICE: Final = "webhook"
+_TWIN: Final = "Twin"
 _GIVEN_UP_AFTER: Final = 3 * DAY
 _LONGEST_PAUSE: Final = 6 * HOUR
 _LONGEST_SLEEP: Final = 60.0
@@ -82,6 +83,7 @@ class Deliveries:
         self, account: Account, book: FaultBook | None = None, now: Callable[[], float] = time.time
     ) -> None:
         self.made: list[Delivery] = []
+        self.under_way = 0
         self._account = account
         self._book = book or FaultBook()
         self._now = now
@@ -90,7 +92,6 @@ class Deliveries:
         self._count = itertools.count()
         self._seed: int | None = None
         self._random = random.Random()
-        self._under_way = 0
         self._closed = False
         self._open: set[http.client.HTTPConnection] = set()
         account.listeners.append(self.announce)
@@ -125,6 +126,8 @@ class Deliveries:
             self._schedule(Attempt(event["id"], endpoint["id"], self._first_moment()))
             if self._chance().random() < options.doubles:
                 self._schedule(Attempt(event["id"], endpoint["id"], self._first_moment(), extra=True))
+        if not event["id"].endswith(_TWIN) and self._chance().random() < options.twins:
+            self.announce(self._account.add({**event, "id": event["id"] + _TWIN, "pending_webhooks": 0}))
 
     def resend(self, event: Json, endpoint: Json) -> None:
         """Deliver it again now, whatever became of it before."""
@@ -139,7 +142,7 @@ class Deliveries:
     def waiting(self) -> int:
         """How many are still to be made, or are under way."""
         with self._wake:
-            return len(self._waiting) + self._under_way
+            return len(self._waiting) + self.under_way
 
     def of(self, event_id: str) -> list[Delivery]:
         with self._wake:
@@ -169,7 +172,7 @@ class Deliveries:
                 log.exception("a delivery failed inside the sandbox")
             finally:
                 with self._wake:
-                    self._under_way -= 1
+                    self.under_way -= 1
                     self._wake.notify()
 
     def _next(self) -> Attempt | None:
@@ -178,8 +181,8 @@ class Deliveries:
             while not self._closed:
                 settle(self._account)
                 options = self._account.options
-                if not options.hold and self._under_way < options.parallel and (found := self._take()):
-                    self._under_way += 1
+                if not options.hold and self.under_way < options.parallel and (found := self._take()):
+                    self.under_way += 1
                     self._wake.notify()
                     return found
                 self._wake.wait(self._pause())
@@ -202,7 +205,7 @@ class Deliveries:
         """Seconds until something may be due."""
         now = self._account.clock.exact()
         moments = [float(self._account.earliest)]
-        if self._waiting and not self._account.options.hold and not self._under_way:
+        if self._waiting and not self._account.options.hold and not self.under_way:
             moments.append(self._waiting[0][0])
         return min(_LONGEST_SLEEP, max(0.01, min(moments) - now))
 

@@ -62,7 +62,7 @@ def unknown_route(method: str, path: str) -> StripeApiError:
     )
 
 
-def card_declined(charge: str, details: Mapping[str, Any]) -> StripeApiError:
+def card_declined(charge: str | None = None, details: Mapping[str, Any] | None = None) -> StripeApiError:
     """A payment that was asked for and that the card refused."""
     return StripeApiError(
         402,
@@ -71,7 +71,7 @@ def card_declined(charge: str, details: Mapping[str, Any]) -> StripeApiError:
         code="card_declined",
         decline_code="generic_decline",
         charge=charge,
-        **details,
+        **(details or {}),
     )
 
 

@@ -1,7 +1,7 @@
 """Form bodies with brackets, as Stripe reads them: `items[0][price]=…`, `expand[]=…`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl
 
@@ -71,13 +71,21 @@ Range = Annotated[Moments, BeforeValidator(_range)]
 """`created=…` or `created[gte]=…`."""
 
 
-class ListForm(Form):
+class PageForm(Form):
     """What every list takes."""
 
     limit: int = Field(default=10, ge=1, le=100)
     starting_after: str | None = None
     ending_before: str | None = None
+
+
+class ListForm(PageForm):
+    """A list of what has a moment of its own."""
+
     created: Range | None = None
+
+    def in_time(self, thing: Mapping[str, Any]) -> bool:
+        return self.created is None or self.created.holds(thing["created"])
 
 
 def decode(text: str) -> dict[str, Any]:

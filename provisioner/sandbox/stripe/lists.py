@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from provisioner.sandbox.stripe.account import Json
 from provisioner.sandbox.stripe.call import Call, Endpoint
 from provisioner.sandbox.stripe.errors import StripeApiError
-from provisioner.sandbox.stripe.forms import ListForm
+from provisioner.sandbox.stripe.forms import ListForm, PageForm
 
 L = TypeVar("L", bound=ListForm)
 
@@ -17,7 +17,8 @@ def listing(
     """`GET path`: the objects of this kind that are `wanted`."""
 
     def handle(call: Call[Any]) -> Json:
-        found = [thing for thing in call.account.all(kind) if wanted(call, thing)]
+        form: ListForm = call.form
+        found = [thing for thing in call.account.all(kind) if form.in_time(thing) and wanted(call, thing)]
         return page(call, f"/v1/{path}", found)
 
     return Endpoint("GET", path, form, handle)
@@ -25,19 +26,15 @@ def listing(
 
 def page(call: Call[Any], url: str, oldest_first: Sequence[Json]) -> Json:
     """The page of these that the call asks for."""
-    form: ListForm = call.form
-    things = [
-        thing
-        for thing in reversed(oldest_first)
-        if form.created is None or form.created.holds(thing["created"])
-    ]
+    form: PageForm = call.form
+    things = list(reversed(oldest_first))
     if form.ending_before is not None:
-        before = things[: _index(call, things, form.ending_before, "ending_before")]
+        before = things[: _index(things, form.ending_before, "ending_before")]
         shown, more = before[-form.limit :], len(before) > form.limit
     else:
         start = 0
         if form.starting_after is not None:
-            start = _index(call, things, form.starting_after, "starting_after") + 1
+            start = _index(things, form.starting_after, "starting_after") + 1
         shown, more = things[start : start + form.limit], len(things) > start + form.limit
     return {"object": "list", "data": shown, "has_more": more, "url": url}
 
@@ -47,7 +44,7 @@ def whole(url: str, things: list[Json]) -> Json:
     return {"object": "list", "data": things, "has_more": False, "url": url}
 
 
-def _index(_call: Call[Any], things: list[Json], cursor: str, param: str) -> int:
+def _index(things: list[Json], cursor: str, param: str) -> int:
     found = next((number for number, thing in enumerate(things) if thing["id"] == cursor), None)
     if found is None:
         raise StripeApiError(

@@ -14,6 +14,8 @@ class StripeOptions(BaseModel):
 
     doubles: float = Field(default=0, ge=0, le=1)
     """The share of events that are delivered twice."""
+    twins: float = Field(default=0, ge=0, le=1)
+    """The share of events that come twice under different ids, as Stripe may make two of one change."""
     disorder: bool = False
     """Events that wait at the same time are delivered in any order."""
     delay: float = Field(default=0, ge=0)

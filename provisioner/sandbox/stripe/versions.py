@@ -1,7 +1,7 @@
 """API versions: objects are kept in the current shape, and rendered for clients of before basil.
 
-Up to 2025-03-31 a subscription had its period itself, not its items; an invoice named its subscription,
-charge and payment intent, and said `paid`.
+Up to 2025-03-31 a subscription had its period itself, not its items; an invoice named its subscription
+and said `paid`. Its charge and payment intent, which it named too, are left out.
 """
 
 import copy
@@ -74,14 +74,11 @@ def _old_item(item: Json) -> Json:
 
 def _old_invoice(invoice: Json) -> Json:
     details = (invoice.get("parent") or {}).get("subscription_details") or {}
-    payments = [one["payment"] for one in (invoice.get("payments") or {}).get("data", [])]
     return {
         **{name: value for name, value in invoice.items() if name != "parent"},
         "paid": invoice["status"] == "paid",
         "subscription": details.get("subscription"),
         "subscription_details": {"metadata": details.get("metadata") or {}},
-        "charge": next((one.get("charge") for one in payments), None),
-        "payment_intent": next((one.get("payment_intent") for one in payments), None),
         "discount": None,
         "tax": None,
     }

@@ -101,6 +101,13 @@ class World:
             time.sleep(0.002)
         return self.receiver.types
 
+    def arrived(self, count: int) -> None:
+        """Wait until so many deliveries were made, and what comes of the last is decided."""
+        deadline = time.monotonic() + 10
+        while len(self.mode.deliveries.made) < count or self.mode.deliveries.under_way:
+            assert time.monotonic() < deadline, "too few deliveries"
+            time.sleep(0.002)
+
     def raw(self, method: str, path: str, key: str = KEY, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}
         return httpx.request(method, f"{self.root}{path}", headers=headers, verify=False, **more)

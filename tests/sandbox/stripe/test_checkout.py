@@ -99,7 +99,7 @@ def test_a_session_made_over_the_api_is_completed_with_its_metadata(world: World
 
 
 def test_a_refused_card_leaves_it_open_until_another_pays(world: World) -> None:
-    bought = world.buy(declined=True)
+    bought = world.buy(card="declines")
     assert bought.status == "incomplete"
     assert "checkout.session.completed" not in world.types()
     world.board.pay("ada@example.com")
@@ -108,11 +108,40 @@ def test_a_refused_card_leaves_it_open_until_another_pays(world: World) -> None:
 
 
 def test_without_another_card_it_expires(world: World) -> None:
-    bought = world.buy(declined=True)
+    bought = world.buy(card="declines")
     world.board.move_clock(2)
     assert world.subscription(bought.id).status == "incomplete_expired"
     assert world.types()[-1] == "checkout.session.expired"
     assert "customer.subscription.deleted" not in world.types()
+
+
+@pytest.mark.parametrize(
+    ("comes", "told", "payment", "status"),
+    [
+        (True, "checkout.session.async_payment_succeeded", "paid", "active"),
+        (False, "checkout.session.async_payment_failed", "unpaid", "past_due"),
+    ],
+)
+def test_a_payment_that_takes_days_is_complete_but_not_paid(
+    world: World, comes: bool, told: str, payment: str, status: str
+) -> None:
+    bought = world.buy(card="delays")
+    (session,) = world.client.v1.checkout.sessions.list({"subscription": bought.id}).data
+    assert (bought.status, session.status, session.payment_status) == ("active", "complete", "unpaid")
+    assert "invoice.paid" not in world.types()
+    (world.board.pay if comes else world.board.fail)("ada@example.com")
+    assert world.types()[-1] == told
+    assert world.client.v1.checkout.sessions.retrieve(session.id).payment_status == payment
+    assert world.subscription(bought.id).status == status
+
+
+def test_a_card_that_wants_a_confirmation_is_not_paid_with(world: World) -> None:
+    bought = world.buy(card="authenticates")
+    assert bought.status == "incomplete"
+    assert "invoice.payment_action_required" in world.types()
+    assert world.client.v1.payment_intents.list().data[0].status == "requires_action"
+    world.board.pay("ada@example.com")
+    assert world.subscription(bought.id).status == "active"
 
 
 def test_an_open_session_is_expired_once(world: World) -> None:

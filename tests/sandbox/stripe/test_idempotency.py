@@ -38,6 +38,12 @@ def test_a_failure_is_kept_but_not_a_refusal_of_the_parameters(world: World) -> 
     assert world.raw("POST", "/v1/refunds", data=data, headers=post).headers["idempotent-replayed"] == "true"
 
 
+def test_only_what_creates_or_changes_has_a_key(world: World) -> None:
+    path, headers = f"/v1/subscriptions/{world.buy().id}", {"Idempotency-Key": "k1"}
+    assert world.raw("DELETE", path, headers=headers).status_code == 200
+    assert world.raw("DELETE", path, headers=headers).status_code == 404
+
+
 def test_a_key_is_forgotten_after_a_day(world: World) -> None:
     first = world.client.v1.customers.create({"email": "ada@example.com"}, SEND)
     world.board.move_clock(1.1)

@@ -98,6 +98,20 @@ def test_the_accounts_policy_may_keep_it(world: World, policy: str) -> None:
         assert _invoice(world, bought.id).auto_advance is False
 
 
+def test_an_older_invoice_that_is_paid_revives_nothing(world: World) -> None:
+    world.options(after_retries="unpaid")
+    bought = world.buy()
+    world.board.fail(ADA)
+    owed = _invoice(world, bought.id)
+    world.board.move_clock(32)
+    assert _invoice(world, bought.id).id != owed.id
+    assert owed.id is not None
+    assert world.client.v1.invoices.pay(owed.id, {"payment_method": "pm_card_visa"}).status == "paid"
+    assert world.subscription(bought.id).status == "unpaid"
+    world.board.pay(ADA)
+    assert world.subscription(bought.id).status == "active"
+
+
 def test_paying_what_is_owed_makes_it_active_again(world: World) -> None:
     bought = world.buy()
     world.board.fail(ADA)
@@ -125,6 +139,19 @@ def test_a_trial_is_announced_and_ends_in_a_payment(world: World) -> None:
     world.board.move_clock(3)
     assert world.subscription(bought.id).status == "active"
     assert _invoice(world, bought.id).amount_paid == 8999
+
+
+def test_a_trial_is_made_longer_or_ended(world: World) -> None:
+    bought = world.buy(trial_days=3)
+    until = world.mode.account.now + 10 * DAY
+    longer = world.client.v1.subscriptions.update(bought.id, {"trial_end": until})
+    assert (longer.status, longer.trial_end, _end(longer)) == ("trialing", until, until)
+    world.board.move_clock(5)
+    assert world.subscription(bought.id).status == "trialing"
+    ended = world.client.v1.subscriptions.update(bought.id, {"trial_end": "now"})
+    assert (ended.status, _invoice(world, bought.id).amount_paid) == ("active", 8999)
+    with pytest.raises(official.InvalidRequestError):
+        world.client.v1.subscriptions.update(bought.id, {"trial_end": 1})
 
 
 @pytest.mark.parametrize(
@@ -291,6 +318,30 @@ def test_another_price_is_prorated_on_the_next_invoice(world: World) -> None:
     assert lines[1].amount < 0 < lines[2].amount
     assert abs(lines[1].amount + 8999 / 2) < 10
     assert abs(lines[2].amount - 6000) < 10
+
+
+def test_a_credit_pays_first(world: World) -> None:
+    bought = world.buy()
+    assert isinstance(bought.customer, str)
+    item = bought["items"].data[0]
+    cheap = world.client.v1.prices.create(
+        {
+            "currency": "usd",
+            "unit_amount": 100,
+            "recurring": {"interval": "month"},
+            "product": item.price.product,
+        }
+    )
+    world.client.v1.subscriptions.update(
+        bought.id, {"items": [{"id": item.id, "price": cheap.id}], "proration_behavior": "always_invoice"}
+    )
+    credit = world.client.v1.customers.retrieve(bought.customer).balance
+    assert credit is not None
+    assert -8900 <= credit <= -8890
+    world.board.move_clock(32)
+    invoice = _invoice(world, bought.id)
+    assert (invoice.total, invoice.amount_due, invoice.starting_balance) == (100, 0, credit)
+    assert world.client.v1.customers.retrieve(bought.customer).balance == credit + 100
 
 
 def test_over_the_api_from_a_card_to_a_change(world: World) -> None:

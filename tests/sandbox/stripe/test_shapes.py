@@ -35,6 +35,7 @@ CLASSES: dict[str, Any] = {
     "refund": official.Refund,
     "subscription": official.Subscription,
     "subscription_item": official.SubscriptionItem,
+    "test_helpers.test_clock": official.test_helpers.TestClock,
     "webhook_endpoint": official.WebhookEndpoint,
 }
 PARAMS = {

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.sandbox.stripe.account import Account, Json
+from provisioner.sandbox.stripe.account import Account, Behavior, Json
 from provisioner.sandbox.stripe.errors import impossible
-from provisioner.sandbox.stripe.life import subscriptions
+from provisioner.sandbox.stripe.life import invoices, subscriptions
 from provisioner.sandbox.stripe.life.subscriptions import Order, trial_end_in
 from provisioner.sandbox.stripe.shapes import checkout as shapes
 from provisioner.sandbox.stripe.shapes.people import new_card, new_customer
@@ -18,7 +18,7 @@ class Buyer:
     email: str
     name: str | None = None
     fields: dict[str, str] | None = None
-    card_declines: bool = False
+    card: Behavior = "pays"
 
 
 def open_session(
@@ -69,11 +69,26 @@ def _finish(account: Account, session: Json, customer: Json, subscription: Json,
         customer=customer["id"],
         subscription=subscription["id"],
         invoice=subscription["latest_invoice"],
-        payment_status="no_payment_required" if subscription["status"] == "trialing" else "paid",
+        payment_status=_payment_status(account, subscription),
         customer_details=_details(customer, buyer),
     )
     _fill_in(session, buyer.fields or {})
     account.emit("checkout.session.completed", session)
+
+
+def confirm(account: Account, subscription: Json, *, paid: bool) -> bool:
+    """A payment that took days has come, or has not; False if none is under way."""
+    invoice = account.find("invoice", subscription["latest_invoice"])
+    payment = account.payment_of.get(invoice["id"])
+    if payment is None or invoices.intent_of(account, invoice)["status"] != "processing":
+        return False
+    invoices.conclude(account, invoice, paid=paid)
+    for session in account.all("checkout.session"):
+        if session["subscription"] == subscription["id"] and session["payment_status"] == "unpaid":
+            session["payment_status"] = "paid" if paid else "unpaid"
+            outcome = "succeeded" if paid else "failed"
+            account.emit(f"checkout.session.async_payment_{outcome}", session)
+    return True
 
 
 def expire(account: Account, session: Json) -> Json:
@@ -92,7 +107,7 @@ def _customer(account: Account, session: Json, buyer: Buyer) -> Json:
     else:
         customer = account.add(new_customer(account, email=buyer.email, name=buyer.name))
         account.emit("customer.created", customer)
-    card = account.add(new_card(account, customer, declines=buyer.card_declines))
+    card = account.add(new_card(account, customer, buyer.card))
     account.emit("payment_method.attached", card)
     with account.changing(customer, "customer.updated"):
         customer["invoice_settings"]["default_payment_method"] = card["id"]
@@ -110,6 +125,13 @@ def _subscribe(account: Account, session: Json, customer: Json) -> Json:
         card=customer["invoice_settings"]["default_payment_method"],
     )
     return subscriptions.begin(account, order)
+
+
+def _payment_status(account: Account, subscription: Json) -> str:
+    if subscription["status"] == "trialing":
+        return "no_payment_required"
+    invoice = account.find("invoice", subscription["latest_invoice"])
+    return "paid" if invoice["status"] == "paid" else "unpaid"
 
 
 def _details(customer: Json, buyer: Buyer) -> Json:

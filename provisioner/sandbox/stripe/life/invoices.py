@@ -26,6 +26,7 @@ def finalize(account: Account, invoice: Json) -> Json:
     if invoice["status"] != "draft":
         raise impossible("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     customer = account.find("customer", invoice["customer"])
+    _apply_credit(account, customer, invoice)
     number = customer["next_invoice_sequence"]
     customer["next_invoice_sequence"] = number + 1
     invoice.update(
@@ -34,7 +35,6 @@ def finalize(account: Account, invoice: Json) -> Json:
         customer_email=customer["email"],
         effective_at=account.now,
         automatically_finalizes_at=None,
-        ending_balance=0,
         **shapes.pages_of(account),
     )
     invoice["status_transitions"]["finalized_at"] = account.now
@@ -56,14 +56,33 @@ def attempt(account: Account, invoice: Json) -> bool:
     """Ask the card for what is owed; whether it is paid now."""
     if invoice["status"] != "open":
         return bool(invoice["status"] == "paid")
-    subscription = standing.subscription_of(account, invoice)
-    card = card_of(account, subscription)
-    customer = account.find("customer", invoice["customer"])
-    if card is not None and payments.charge(account, customer, intent_of(account, invoice), card):
+    card = card_of(account, standing.subscription_of(account, invoice))
+    customer, intent = account.find("customer", invoice["customer"]), intent_of(account, invoice)
+    if card is not None:
+        payments.charge(account, customer, intent, card)
+    if intent["status"] == "processing":
+        # The subscription runs meanwhile, although nobody has paid yet.
+        standing.paid(account, invoice)
+    else:
+        _conclude(account, invoice, intent)
+    return bool(invoice["status"] == "paid")
+
+
+def conclude(account: Account, invoice: Json, *, paid: bool) -> None:
+    """A payment that took days has come, or has not."""
+    customer, intent = account.find("customer", invoice["customer"]), intent_of(account, invoice)
+    card = account.find("payment_method", intent["payment_method"])
+    (payments.take if paid else payments.refuse)(account, customer, intent, card)
+    _conclude(account, invoice, intent)
+
+
+def _conclude(account: Account, invoice: Json, intent: Json) -> None:
+    if intent["status"] == "succeeded":
         _settle(account, invoice)
-        return True
+        return
+    if intent["status"] == "requires_action":
+        account.emit("invoice.payment_action_required", invoice)
     _note_failure(account, invoice)
-    return False
 
 
 def collect(account: Account, invoice: Json) -> bool:
@@ -111,6 +130,18 @@ def intent_of(account: Account, invoice: Json) -> Json:
     if payment is None:
         raise impossible("This invoice has no payment.")
     return account.find("payment_intent", payment["payment"]["payment_intent"])
+
+
+def _apply_credit(account: Account, customer: Json, invoice: Json) -> None:
+    """What the customer has to their credit pays first; an invoice of less than nothing adds to it."""
+    before = customer["balance"]
+    used = min(invoice["total"], -before) if before < 0 else min(invoice["total"], 0)
+    with account.changing(customer, "customer.updated"):
+        customer["balance"] = before + used
+    due = max(0, invoice["total"] - max(0, used))
+    invoice.update(
+        starting_balance=before, ending_balance=customer["balance"], amount_due=due, amount_remaining=due
+    )
 
 
 def _settle(account: Account, invoice: Json) -> None:

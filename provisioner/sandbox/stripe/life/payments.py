@@ -11,12 +11,28 @@ _FEE_FIXED: Final = 30
 _DISPUTE_FEE: Final = 1500
 
 
-def charge(account: Account, customer: Json, intent: Json, card: Json) -> bool:
-    """Try to take the intent's amount from the card; whether it was paid."""
+def charge(account: Account, customer: Json, intent: Json, card: Json) -> None:
+    """Try to take the intent's amount; its status says what became of it."""
+    behavior = account.behavior(card)
+    if behavior == "declines":
+        refuse(account, customer, intent, card)
+    elif behavior == "authenticates":
+        intent.update(
+            status="requires_action",
+            payment_method=card["id"],
+            next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}},
+        )
+        account.emit("payment_intent.requires_action", intent)
+    elif behavior == "delays":
+        intent.update(status="processing", payment_method=card["id"])
+        account.emit("payment_intent.processing", intent)
+    else:
+        take(account, customer, intent, card)
+
+
+def take(account: Account, customer: Json, intent: Json, card: Json) -> None:
+    """The money is there."""
     made = shapes.new_charge(account, customer, intent, card)
-    if card["id"] in account.declining:
-        _refuse(account, intent, made, card)
-        return False
     fee = round(intent["amount"] * _FEE_SHARE) + _FEE_FIXED
     moved = shapes.new_balance_transaction(account, made, made["amount"], fee, "charge")
     made["balance_transaction"] = account.add(moved)["id"]
@@ -27,13 +43,15 @@ def charge(account: Account, customer: Json, intent: Json, card: Json) -> bool:
         latest_charge=made["id"],
         payment_method=card["id"],
         last_payment_error=None,
+        next_action=None,
     )
     account.emit("charge.succeeded", made)
     account.emit("payment_intent.succeeded", intent)
-    return True
 
 
-def _refuse(account: Account, intent: Json, made: Json, card: Json) -> None:
+def refuse(account: Account, customer: Json, intent: Json, card: Json) -> None:
+    """The money does not come."""
+    made = shapes.new_charge(account, customer, intent, card)
     shapes.decline(made)
     account.add(made)
     intent.update(

@@ -14,7 +14,10 @@ def subscription_of(account: Account, invoice: Json) -> Json:
 
 
 def paid(account: Account, invoice: Json) -> None:
-    """The latest invoice decides: an older one that is paid changes nothing."""
+    """Paid, or a payment that takes days is under way.
+
+    The latest invoice decides: an older one that is paid changes nothing.
+    """
     subscription = subscription_of(account, invoice)
     if subscription["latest_invoice"] != invoice["id"]:
         return

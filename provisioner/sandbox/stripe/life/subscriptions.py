@@ -208,6 +208,20 @@ def resume_collection(account: Account, subscription: Json) -> None:
         subscription["pause_collection"] = None
 
 
+def extend_trial(account: Account, subscription: Json, until: int) -> None:
+    """Free until then, when the next period begins. The caller makes the event."""
+    if until <= account.now:
+        raise impossible("trial_end must be in the future", param="trial_end")
+    subscription.update(
+        status="trialing",
+        trial_start=subscription["trial_start"] or account.now,
+        trial_end=until,
+        billing_cycle_anchor=until,
+    )
+    for item in _items(subscription):
+        item["current_period_end"] = until
+
+
 def reprice(account: Account, item: Json, price: Json, quantity: int, proration: str) -> None:
     """Another price from now on; what that changes in this period is on the next invoice, if wanted.
 

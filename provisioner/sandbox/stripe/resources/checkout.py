@@ -7,7 +7,7 @@ from pydantic import Field
 from provisioner.sandbox.stripe.account import Json
 from provisioner.sandbox.stripe.call import Call, Endpoint, retrieve
 from provisioner.sandbox.stripe.errors import invalid
-from provisioner.sandbox.stripe.forms import Form, ListForm, Metadata, Text, merged
+from provisioner.sandbox.stripe.forms import Form, ListForm, Metadata, PageForm, Text, merged
 from provisioner.sandbox.stripe.life import checkout
 from provisioner.sandbox.stripe.lists import listing, page
 from provisioner.sandbox.stripe.resources.catalog import ProductData, Recurring
@@ -145,7 +145,7 @@ def _expire(call: Call[Form]) -> Json:
     return checkout.expire(call.account, call.the("checkout.session"))
 
 
-def _line_items(call: Call[ListForm]) -> Json:
+def _line_items(call: Call[PageForm]) -> Json:
     session = call.the("checkout.session")
     lines = call.account.table("line_items")[session["id"]]["data"]
     return page(call, f"/v1/checkout/sessions/{session['id']}/line_items", list(reversed(lines)))
@@ -182,16 +182,16 @@ def _flow(data: dict[str, Any]) -> Json:
     return {**nothing, "after_completion": ending, **data}
 
 
-def _configurations(call: Call[ListForm]) -> Json:
+def _configurations(call: Call[PageForm]) -> Json:
     return page(call, "/v1/billing_portal/configurations", [portal_configuration(call.account)])
 
 
 ENDPOINTS = (
     Endpoint("POST", "checkout/sessions", SessionForm, _create),
     Endpoint("POST", "checkout/sessions/{id}/expire", Form, _expire),
-    Endpoint("GET", "checkout/sessions/{id}/line_items", ListForm, _line_items),
+    Endpoint("GET", "checkout/sessions/{id}/line_items", PageForm, _line_items),
     retrieve("checkout.session", "checkout/sessions"),
     listing("checkout.session", "checkout/sessions", SessionList, _wanted),
     Endpoint("POST", "billing_portal/sessions", PortalForm, _portal),
-    Endpoint("GET", "billing_portal/configurations", ListForm, _configurations),
+    Endpoint("GET", "billing_portal/configurations", PageForm, _configurations),
 )

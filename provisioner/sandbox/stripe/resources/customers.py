@@ -39,6 +39,7 @@ class CustomerForm(Form):
     description: Text = None
     metadata: Metadata = None
     payment_method: Text = None
+    test_clock: Text = None
     invoice_settings: InvoiceSettings = InvoiceSettings()
 
 
@@ -58,6 +59,9 @@ class Attachment(Form):
 def _create(call: Call[CustomerForm]) -> Json:
     account, form = call.account, call.form
     customer = account.add(new_customer(account, email=form.email, name=form.name, phone=form.phone))
+    if form.test_clock:
+        clock = account.find("test_helpers.test_clock", form.test_clock, param="test_clock")
+        customer["test_clock"] = clock["id"]
     _write(call, customer)
     account.emit("customer.created", customer)
     return customer

@@ -55,7 +55,9 @@ def _retrieve(call: Call[Form]) -> Json:
 
 
 def _index(call: Call[EventList]) -> Json:
-    found = [event for event in call.account.events() if _wanted(call.form, event)]
+    found = [
+        event for event in call.account.events() if call.form.in_time(event) and _wanted(call.form, event)
+    ]
     listed = page(call, "/v1/events", found)
     return {**listed, "data": [rendered_event(event, event["api_version"]) for event in listed["data"]]}
 

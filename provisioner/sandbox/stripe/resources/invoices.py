@@ -2,7 +2,7 @@
 
 from provisioner.sandbox.stripe.account import Account, Json
 from provisioner.sandbox.stripe.call import Call, Endpoint, retrieve
-from provisioner.sandbox.stripe.forms import Form, ListForm
+from provisioner.sandbox.stripe.forms import Form, ListForm, PageForm
 from provisioner.sandbox.stripe.life import invoices
 from provisioner.sandbox.stripe.life.cards import attached
 from provisioner.sandbox.stripe.lists import listing, page
@@ -80,7 +80,7 @@ def _write_off(call: Call[Form]) -> Json:
     return invoices.write_off(call.account, call.the("invoice"))
 
 
-def _lines(call: Call[ListForm]) -> Json:
+def _lines(call: Call[PageForm]) -> Json:
     invoice = call.the("invoice")
     return page(call, invoice["lines"]["url"], list(reversed(invoice["lines"]["data"])))
 
@@ -88,7 +88,7 @@ def _lines(call: Call[ListForm]) -> Json:
 ENDPOINTS = (
     retrieve("invoice", "invoices"),
     listing("invoice", "invoices", InvoiceList, _wanted),
-    Endpoint("GET", "invoices/{id}/lines", ListForm, _lines),
+    Endpoint("GET", "invoices/{id}/lines", PageForm, _lines),
     Endpoint("POST", "invoices/{id}/pay", PayForm, _pay),
     Endpoint("POST", "invoices/{id}/finalize", FinalizeForm, _finalize),
     Endpoint("POST", "invoices/{id}/void", Form, _void),

@@ -207,6 +207,8 @@ def _update(call: Call[SubscriptionUpdate]) -> Json:
         if "pause_collection" in given:
             paused = form.pause_collection
             subscription["pause_collection"] = paused and paused.model_dump(exclude={"expand"})
+        if isinstance(form.trial_end, int):
+            subscriptions.extend_trial(account, subscription, form.trial_end)
     if form.trial_end == "now" and subscription["status"] == "trialing":
         subscription["trial_end"] = account.now
     if form.trial_end == "now" or form.billing_cycle_anchor == "now":

@@ -2,10 +2,17 @@
 
 from typing import Final
 
-from provisioner.sandbox.stripe.account import Account, Json
+from provisioner.sandbox.stripe.account import Account, Behavior, Json
 
-DECLINING_CARDS: Final = frozenset({"pm_card_chargeCustomerFail", "pm_card_chargeDeclined"})
-"""Stripe's names for cards that refuse; any other `pm_card_…` pays."""
+TEST_CARDS: Final[dict[str, Behavior]] = {
+    "pm_card_chargeCustomerFail": "declines",
+    "pm_card_authenticationRequired": "authenticates",
+    "pm_card_threeDSecure2Required": "authenticates",
+}
+"""Stripe's names for cards that do not simply pay, as any other `pm_card_…` does."""
+REFUSED_CARDS: Final = frozenset({"pm_card_chargeDeclined", "pm_card_visa_chargeDeclined"})
+"""Those that nobody's customer can have."""
+_LAST_DIGITS: Final[dict[Behavior, str]] = {"declines": "0341", "authenticates": "3220"}
 
 
 def new_customer(account: Account, *, email: str | None, name: str | None, phone: str | None = None) -> Json:
@@ -39,9 +46,9 @@ def new_customer(account: Account, *, email: str | None, name: str | None, phone
     }
 
 
-def new_card(account: Account, customer: Json | None, *, declines: bool = False) -> Json:
-    """A payment method; one that declines refuses every charge."""
-    card = {
+def new_card(account: Account, customer: Json | None, behavior: Behavior = "pays") -> Json:
+    """A payment method that does this whenever it is charged."""
+    card: Json = {
         "id": account.new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "limited",
@@ -60,7 +67,7 @@ def new_card(account: Account, customer: Json | None, *, declines: bool = False)
             "fingerprint": "Xt5EWLLDS7FJjR1c",
             "funding": "credit",
             "generated_from": None,
-            "last4": "0341" if declines else "4242",
+            "last4": _LAST_DIGITS.get(behavior, "4242"),
             "networks": {"available": ["visa"], "preferred": None},
             "regulated_status": "unregulated",
             "three_d_secure_usage": {"supported": True},
@@ -72,8 +79,7 @@ def new_card(account: Account, customer: Json | None, *, declines: bool = False)
         "metadata": {},
         "type": "card",
     }
-    if declines:
-        account.declining.add(str(card["id"]))
+    account.behaviors[card["id"]] = behavior
     return card
 
 
