@@ -23,12 +23,12 @@ from provisioner.sandbox.stripe.modes import Mode, Stripe
 from provisioner.sandbox.stripe.resources import (
     catalog,
     checkout,
+    clocks,
     customers,
     events,
     invoices,
     payments,
     subscriptions,
-    test_clocks,
 )
 from provisioner.sandbox.stripe.versions import known_version, rendered
 
@@ -42,7 +42,7 @@ ENDPOINTS: Final = (
     *invoices.ENDPOINTS,
     *payments.ENDPOINTS,
     *events.ENDPOINTS,
-    *test_clocks.ENDPOINTS,
+    *clocks.ENDPOINTS,
 )
 _METHODS: Final = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -1,161 +1,19 @@
-"""A Stripe of its own for each test, over real HTTP, spoken with through the official library."""
+"""A Stripe of its own for each test."""
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
-import httpx
 import pytest
-import stripe as official
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from provisioner.sandbox.faults.injection import BreakableProtocol, Injection
-from provisioner.sandbox.faults.rules import FaultBook
-from provisioner.sandbox.stripe.app import stripe_app
-from provisioner.sandbox.stripe.dashboard import Dashboard, Purchase
-from provisioner.sandbox.stripe.modes import Credentials, Mode, Stripe
-from tests.serving import serving
-
-KEY = "sk_test_" + "5e" * 12
-LIVE_KEY = "sk_live_" + "6f" * 12
-SECRET = "whsec_" + "7a" * 12
-
-
-@dataclass
-class Received:
-    body: bytes
-    signature: str
-
-    @property
-    def event(self) -> official.Event:
-        """As the official library takes it; raises what that raises."""
-        event: official.Event = official.Webhook.construct_event(self.body, self.signature, SECRET)
-        return event
-
-
-@dataclass
-class Receiver:
-    """A webhook endpoint that answers as it is told; at the end of `answers` always with 200."""
-
-    url: str = ""
-    answers: list[int] = field(default_factory=list)
-    received: list[Received] = field(default_factory=list)
-
-    async def answer(self, request: Request) -> Response:
-        body = await request.body()
-        self.received.append(Received(body, request.headers["stripe-signature"]))
-        return Response(status_code=self.answers.pop(0) if self.answers else 200)
-
-    @property
-    def types(self) -> list[str]:
-        return [one.event.type for one in self.received]
-
-
-@dataclass
-class World:
-    """The official client, and what is behind it."""
-
-    client: official.StripeClient
-    mode: Mode
-    board: Dashboard
-    book: FaultBook
-    root: str
-    receiver: Receiver
-
-    def buy(self, email: str = "ada@example.com", **typed: Any) -> official.Subscription:
-        bought = self.board.checkout(Purchase(email=email, **typed))
-        return self.client.v1.subscriptions.retrieve(bought["id"])
-
-    def subscription(self, subscription_id: str) -> official.Subscription:
-        return self.client.v1.subscriptions.retrieve(subscription_id)
-
-    def types(self) -> list[str]:
-        """Of all events there ever were, in their order."""
-        return [event["type"] for event in self.mode.account.all("event")]
-
-    def types_since(self, act: Callable[[], object]) -> list[str]:
-        before = len(self.types())
-        act()
-        return self.types()[before:]
-
-    def options(self, **options: Any) -> None:
-        account = self.mode.account
-        with account.lock:
-            account.options = account.options.model_copy(update=options)
-        self.mode.deliveries.nudge()
-
-    def listen(self, **endpoint: Any) -> None:
-        self.board.set_webhook(self.receiver.url, **endpoint)
-
-    def delivered(self) -> list[str]:
-        """The types that arrived, when nothing is left to deliver."""
-        deadline = time.monotonic() + 10
-        while self.mode.deliveries.waiting():
-            assert time.monotonic() < deadline, "deliveries are left"
-            time.sleep(0.002)
-        return self.receiver.types
-
-    def arrived(self, count: int) -> None:
-        """Wait until so many deliveries were made, and what comes of the last is decided."""
-        deadline = time.monotonic() + 10
-        while len(self.mode.deliveries.made) < count or self.mode.deliveries.under_way:
-            assert time.monotonic() < deadline, "too few deliveries"
-            time.sleep(0.002)
-
-    def raw(self, method: str, path: str, key: str = KEY, **more: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}
-        return httpx.request(method, f"{self.root}{path}", headers=headers, verify=False, **more)
-
-
-class Switch:
-    """One server for all tests: a start and a stop take longer than most of them."""
-
-    app: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+from tests.stripes import StripeServer, World, stripe_server
 
 
 @pytest.fixture(scope="session")
-def stripe_server() -> Iterator[tuple[Switch, str]]:
-    switch = Switch()
-    with serving(switch, protocol=BreakableProtocol) as address:
-        yield switch, address
-
-
-@pytest.fixture(autouse=True)
-def _quiet_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(official, "enable_telemetry", False)
+def server() -> Iterator[StripeServer]:
+    with stripe_server() as running:
+        yield running
 
 
 @pytest.fixture
-def world(stripe_server: tuple[Switch, str]) -> Iterator[World]:
-    switch, root = stripe_server
-    book, receiver = FaultBook(), Receiver(f"{root}/hook")
-    test = Mode(Credentials(KEY, SECRET), book=book)
-    live = Mode(Credentials(LIVE_KEY, f"{SECRET}live"), livemode=True, book=book)
-    stripe = Stripe(test, live)
-    switch.app = Starlette(
-        routes=[
-            Route("/hook", receiver.answer, methods=["POST"]),
-            Mount("/v1", Injection(stripe_app(stripe), "stripe", book)),
-        ]
-    )
-    test.deliveries.start()
-    with client_of(root, KEY) as client:
-        yield World(client, test, Dashboard(test), book, root, receiver)
-    test.deliveries.close()
-
-
-@contextlib.contextmanager
-def client_of(root: str, key: str, **options: Any) -> Iterator[official.StripeClient]:
-    """The official client, whose connections are closed with the block."""
-    http = official.RequestsClient(timeout=10)
-    yield official.StripeClient(key, base_addresses={"api": root}, http_client=http, **options)
-    http.close()  # type: ignore[no-untyped-call]
+def world(server: StripeServer) -> Iterator[World]:
+    with server.world() as fresh:
+        yield fresh

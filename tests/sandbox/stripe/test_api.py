@@ -4,7 +4,7 @@ import httpx
 import pytest
 import stripe as official
 
-from tests.sandbox.stripe.conftest import KEY, LIVE_KEY, World, client_of
+from tests.stripes import KEY, LIVE_KEY, World, client_of
 
 
 def test_a_wrong_key_is_refused_and_not_shown(world: World) -> None:

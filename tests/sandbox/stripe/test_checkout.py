@@ -5,7 +5,7 @@ import stripe as official
 
 from provisioner.errors import SandboxError
 from provisioner.sandbox.stripe.dashboard import PRICE, Purchase
-from tests.sandbox.stripe.conftest import World
+from tests.stripes import World
 
 SEQUENCE = [
     "customer.created",

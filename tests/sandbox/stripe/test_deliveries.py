@@ -9,8 +9,8 @@ import stripe as official
 from provisioner.errors import SandboxError
 from provisioner.sandbox.faults.rules import FaultParams, Rule
 from provisioner.sandbox.stripe.dashboard import Goodbye, Purchase
-from tests.sandbox.stripe.conftest import SECRET, World
 from tests.sandbox.stripe.test_checkout import SEQUENCE
+from tests.stripes import SECRET, World
 
 
 def test_the_library_takes_what_is_signed_and_refuses_what_was_altered(world: World) -> None:

@@ -4,7 +4,7 @@ import pytest
 import stripe as official
 
 from provisioner.sandbox.faults.rules import FaultParams, Rule
-from tests.sandbox.stripe.conftest import KEY, World, client_of
+from tests.stripes import KEY, World, client_of
 
 SEND: official.RequestOptions = {"idempotency_key": "k1"}
 

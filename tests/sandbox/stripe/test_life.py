@@ -6,7 +6,7 @@ import stripe as official
 from provisioner.errors import SandboxError
 from provisioner.sandbox.stripe.clock import after
 from provisioner.sandbox.stripe.dashboard import Goodbye
-from tests.sandbox.stripe.conftest import World
+from tests.stripes import World
 
 ADA = "ada@example.com"
 JANUARY_31 = 1769846400

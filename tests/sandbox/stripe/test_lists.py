@@ -3,7 +3,7 @@
 import pytest
 import stripe as official
 
-from tests.sandbox.stripe.conftest import World
+from tests.stripes import World
 
 
 def _customers(world: World, count: int) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.sandbox.control.options import own_cache
 from provisioner.sandbox.machines.cache import build_once
-from tests.sandbox.stripe.conftest import KEY, World
+from tests.stripes import KEY, World
 
 VERSION = "1.52.0"
 _MACHINES = {"x86_64": "x64", "aarch64": "arm64"}

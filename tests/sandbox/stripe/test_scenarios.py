@@ -9,7 +9,7 @@ import pytest
 from billing_e2e.runner import Runner
 from billing_e2e.scenario import Config, load_scenario
 
-from tests.sandbox.stripe.conftest import KEY, World
+from tests.stripes import KEY, World
 
 SCENARIOS = sorted(Path(str(files("billing_e2e"))).glob("scenarios/*.yml"))
 

@@ -12,7 +12,7 @@ from provisioner.sandbox.stripe.app import ENDPOINTS
 from provisioner.sandbox.stripe.dashboard import Goodbye
 from provisioner.sandbox.stripe.forms import Form
 from provisioner.sandbox.stripe.versions import CURRENT
-from tests.sandbox.stripe.conftest import World
+from tests.stripes import World
 
 CLASSES: dict[str, Any] = {
     "balance_transaction": official.BalanceTransaction,
