@@ -21,7 +21,7 @@ _REMOTE = Path(__file__).parent / "remote"
 
 @dataclass(frozen=True)
 class Script:
-    """What a server is sent: `text`, the tasks of the script; `files` by name; the names of the `secrets`.
+    """What a server is sent: `text`, the tasks of the script; `files` by name; the names of their `secrets`.
 
     `longest` is the number of seconds that it can last by the timeouts of its tasks.
     """
@@ -60,18 +60,26 @@ def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:
     tasks = [one.task for one in rendered.tasks]
     values = [f"{name}={shlex.quote(value)}" for name, value in rendered.values.items()]
     blocks = ["\n".join(_block(one, number)) for number, one in numbered]
+    text = "\n".join([*values, *blocks])
+    files = {
+        str(number): one.content
+        for number, one in numbered
+        if isinstance(one, RenderedFile) and one.content is not None
+    }
     return Script(
         playbook=playbook.name,
         tasks=tuple(task.name for task in tasks),
-        text="\n".join([*values, *blocks]),
-        files={
-            str(number): one.content
-            for number, one in numbered
-            if isinstance(one, RenderedFile) and one.content is not None
-        },
-        secrets=playbook.secrets,
+        text=text,
+        files=files,
+        secrets=tuple(name for name in playbook.secrets if _has_secret(name, text, files)),
         longest=sum(map(_longest, tasks)),
     )
+
+
+def _has_secret(name: str, text: str, files: Mapping[str, bytes]) -> bool:
+    """Whether the secret is to be given: only tasks that are not wanted may have it."""
+    mark = f"\0{name}\0".encode()
+    return f"${{secrets[{name}]}}" in text or any(mark in content for content in files.values())
 
 
 def _longest(task: Task) -> float:

@@ -331,7 +331,7 @@ def test_an_account_that_is_missing_is_told(machine: Machine, tmp_path: Path) ->
 def test_an_unfit_secret_is_refused_before_anything_is_sent(
     machine: Machine, tmp_path: Path, secrets: dict[str, str]
 ) -> None:
-    made = script(tmp_path, "secrets: [KEY]\n" + HEAD + "  - {name: A, run: 'true'}\n")
+    made = script(tmp_path, "secrets: [KEY]\n" + HEAD + "  - {name: A, run: ': {{ secret.KEY }}'}\n")
     with pytest.raises(RemoteError, match="its secret KEY"):
         apply(machine, made, secrets)
 

@@ -158,6 +158,25 @@ def test_unfit_values_are_refused(
     assert cause in caught.value.summary
 
 
+@pytest.mark.parametrize(
+    ("task", "asked_for"),
+    [
+        ("run: ': {{ secret.KEY }}'", ("KEY",)),
+        ("run: 'true', unless: '[[ {{ secret.KEY }} ]]'", ("KEY",)),
+        ("run: 'true', env: {K: '{{ secret.KEY }}'}", ("KEY",)),
+        ("content: '{{ secret.KEY }}', dest: /f", ("KEY",)),
+        ("run: 'true'", ()),
+        ("run: ': {{ secret.KEY }}', when: user == 'bob'", ()),
+    ],
+)
+def test_a_secret_of_no_wanted_task_is_not_asked_for(
+    tmp_path: Path, task: str, asked_for: tuple[str, ...]
+) -> None:
+    made = script(tmp_path, HEAD + f"  - {{name: A, {task}}}\n", {"who": "Ann"})
+
+    assert made.secrets == asked_for
+
+
 def test_a_secret_is_named_but_never_there(tmp_path: Path) -> None:
     made = script(tmp_path, HEAD + "  - {name: A, run: 'login <<< {{ secret.KEY }}'}\n", {"who": "Ann"})
     assert made.text == (
@@ -167,8 +186,8 @@ def test_a_secret_is_named_but_never_there(tmp_path: Path) -> None:
 
 
 def test_the_digest_knows_every_difference(tmp_path: Path) -> None:
-    made = script(tmp_path, HEAD + "  - {name: A, content: a, dest: /f}\n", {"who": "Ann"})
-    other = script(tmp_path, HEAD + "  - {name: A, content: b, dest: /f}\n", {"who": "Ann"})
+    made = script(tmp_path, HEAD + "  - {name: A, content: 'a{{ secret.KEY }}', dest: /f}\n", {"who": "Ann"})
+    other = script(tmp_path, HEAD + "  - {name: A, content: 'b{{ secret.KEY }}', dest: /f}\n", {"who": "Ann"})
     digests = {
         made.digest({"KEY": "1"}, "run"),
         made.digest({"KEY": "2"}, "run"),
