@@ -7,6 +7,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
 from provisioner.images.recipe import program_variables, server_variables
 from provisioner.messaging.registry import channel_of
+from provisioner.secrets import mark_of
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.json_answers import parse_json
@@ -138,6 +139,7 @@ def _variables(work: Work) -> dict[str, object]:
         "node_version": settings.moltbot.node,
         "model": settings.moltbot.model,
         "anthropic_base_url": settings.anthropic_base_url or "",
+        "key_mark": mark_of(_key(work)),
         "customer_name": customer.name or "",
         "joined": (customer.signup_date or now())[:10],
         "plan": customer.subscription.plan or "",
@@ -147,6 +149,10 @@ def _variables(work: Work) -> dict[str, object]:
 
 
 def _secrets(work: Work) -> dict[str, str]:
+    return {"ANTHROPIC_API_KEY": _key(work)}
+
+
+def _key(work: Work) -> str:
     key = work.settings.anthropic_key
     assert key, "needs() asks for the key"
-    return {"ANTHROPIC_API_KEY": key.get_secret_value()}
+    return key.get_secret_value()

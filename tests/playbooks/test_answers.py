@@ -78,3 +78,25 @@ def test_whatever_is_printed_it_ends_with_a_short_reason(
     assert reason in said["reason"]
     assert len(said["reason"]) <= 400
     assert said["reason"].isprintable()
+
+
+RESTING: dict[str, Any] = {"status": 500, "body": {"error": {"message": "internal error"}}}
+
+
+def test_a_gateway_that_rests_after_a_refused_key_is_asked_again(
+    answers: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([RESTING, RESTING, turn("READY")])
+    monkeypatch.setattr(answers, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(answers, "one_turn", lambda: next(said))
+
+    assert answers.turn() == turn("READY")
+
+
+def test_one_that_goes_on_resting_is_not_asked_for_ever(
+    answers: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "REST_SECONDS", 0)
+    monkeypatch.setattr(answers, "one_turn", lambda: RESTING)
+
+    assert answers.turn() == RESTING

@@ -1,6 +1,7 @@
 """The small programs that the playbooks put on a server, tried here."""
 
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterable
@@ -69,6 +70,18 @@ def test_a_look_does_not_touch_the_file(env: Env) -> None:
     env.ask("has", "TOKEN", "x")
 
     assert env.file.stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize(("value", "keeps_its_time"), [("old", True), ("new", False)])
+def test_a_line_that_goes_leaves_the_rest(env: Env, value: str, keeps_its_time: bool) -> None:
+    env.file.write_text("ANTHROPIC_API_KEY=old\n# theirs\nMY_ANTHROPIC_API_KEY=x\n")
+    os.utime(env.file, (1, 1))
+
+    assert env.ask("drop", "ANTHROPIC_API_KEY", value)
+
+    assert env.file.read_text() == "# theirs\nMY_ANTHROPIC_API_KEY=x\n"
+    assert env.file.stat().st_mode & 0o777 == 0o600
+    assert (env.file.stat().st_mtime == 1) == keeps_its_time
 
 
 @pytest.fixture

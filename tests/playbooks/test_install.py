@@ -8,7 +8,6 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from provisioner.sandbox.telegram.accounts import Bot, User
 from provisioner.sandbox.telegram.app import telegram_app
 from provisioner.sandbox.telegram.phones import Phones
 from provisioner.sandbox.telegram.world import World
+from provisioner.secrets import mark_of
 from tests.fixtures.machine import Machine, booted, until
 from tests.playbooks.values import ALL, HOSTILE, rendered
 from tests.serving import serving
@@ -33,6 +33,7 @@ from tests.serving import serving
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(1500)]
 
 KEY = "sk-ant-api03-planted-and-looked-for-everywhere"
+NEXT_KEY = "sk-ant-api03-the-one-that-comes-after-it"
 PLANTED = "/run/planted"
 KILLED_AT = {"openclaw": ("Node", "OpenClaw"), "moltbot": ("The gateway has started",)}
 GATEWAY_PORT = 18789
@@ -47,6 +48,7 @@ class Outside:
     phones: Phones
     ada: User
     bot: Bot
+    model: Model
 
 
 @dataclass
@@ -56,13 +58,13 @@ class Stage:
     reports: dict[str, Report] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
 
-    def apply(self, name: str, kill_at: str = "", token: str = "", **others: Any) -> Report:
+    def apply(self, name: str, kill_at: str = "", token: str = "", key: str = KEY, **others: Any) -> Report:
         """Apply a shipped playbook; with `kill_at` its unit is killed when that task has begun.
 
         `others` are variables that are to be different.
         """
-        script = rendered(name, **{**self._values(name, token), **others})
-        secrets = {"ANTHROPIC_API_KEY": KEY, "TELEGRAM_BOT_TOKEN": token or self.outside.bot.token}
+        script = rendered(name, **{**self._values(name, token, key), **others})
+        secrets = {"ANTHROPIC_API_KEY": key, "TELEGRAM_BOT_TOKEN": token or self.outside.bot.token}
 
         def listen(event: Event) -> None:
             if isinstance(event, TaskBegan) and event.name == kill_at:
@@ -79,18 +81,19 @@ class Stage:
     def _kill(self) -> None:
         self.machine.shell("systemctl kill --signal KILL provisioner-run")
 
-    def _values(self, name: str, token: str) -> dict[str, Any]:
+    def _values(self, name: str, token: str, key: str) -> dict[str, Any]:
         root, bot = self.outside.root, self.outside.bot
         return {
             "server": {},
             "openclaw": {"node_mirror": f"{root}/node"},
             "moltbot": {
                 "anthropic_base_url": f"{root}/anthropic",
+                "key_mark": mark_of(key),
                 "customer_name": HOSTILE,
             },
             "telegram": {
                 "bot_id": str(bot.id),
-                "token_mark": sha256((token or bot.token).encode()).hexdigest()[:12],
+                "token_mark": mark_of(token or bot.token),
                 "user_id": str(self.outside.ada.id),
                 "api_root": f"{root}/telegram",
             },
@@ -109,15 +112,16 @@ def outside(machine: Machine) -> Iterator[Outside]:
     world = World()
     ada = world.add_user("Ada", "Ada_L", user_id=111)
     bot = world.create_bot(ada, "Ada's Moltbot", "ada_molt_bot")
+    model = Model(keys=frozenset({KEY}))
     app = Starlette(
         routes=[
             Mount("/telegram", telegram_app(world)),
-            Mount("/anthropic", model_app(Model(keys=frozenset({KEY})))),
+            Mount("/anthropic", model_app(model)),
             Mount("/node", node_app(DEFAULT_CACHE, print)),
         ]
     )
     with serving(app, before_stop=world.close, host=machine.machines.gateway) as root:
-        yield Outside(root, world, Phones(world), ada, bot)
+        yield Outside(root, world, Phones(world), ada, bot, model)
 
 
 @pytest.fixture(scope="module")
@@ -278,24 +282,44 @@ def test_the_updates_are_on_their_way_every_day(stage: Stage) -> None:
     assert 'Unattended-Upgrade::Automatic-Reboot-Time "11:00";' in dump
 
 
-def test_the_assistant_answers_and_a_key_that_is_refused_is_said(stage: Stage) -> None:
+def asked(stage: Stage) -> dict[str, Any]:
+    """What the assistant says to one message."""
+    said: dict[str, Any] = json.loads(stage.machine.shell("openclaw-answers", timeout=240))
+    return said
+
+
+def runs_since(stage: Stage) -> str:
+    """Another one after every start of the gateway."""
+    return stage.machine.shell(
+        "as-openclaw systemctl --user show --property MainPID,ActiveEnterTimestamp openclaw-gateway"
+    )
+
+
+ENV = "/home/openclaw/.openclaw/.env"
+
+
+def test_the_key_of_an_older_setup_goes_and_one_that_is_refused_is_said(stage: Stage) -> None:
     shell = stage.machine.shell
+    assert asked(stage) == {"answers": True, "text": "READY"}
+    # The gateway that runs was started with it there.
+    shell(
+        f"cp --preserve {ENV} /run/env; echo ANTHROPIC_API_KEY={KEY} >> {ENV};"
+        f" touch --reference /run/env {ENV}"
+    )
+    before = runs_since(stage)
+    stage.apply("moltbot")
+    assert runs_since(stage) == before, "it is the same key"
+    assert shell(f"grep --count ANTHROPIC {ENV} || :") == "0"
 
-    def asked() -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(shell("openclaw-answers", timeout=240))
-        return said
-
-    assert asked() == {"answers": True, "text": "READY"}
     try:
         shell("as-openclaw openclaw-secret put ANTHROPIC_API_KEY <<< sk-ant-api03-wrong")
         shell("openclaw-gateway restart && openclaw-gateway wait", timeout=500)
-        refused = asked()
+        refused = asked(stage)
     finally:
         stage.apply("moltbot")
 
-    assert refused["answers"] is False
-    assert refused["reason"] == "invalid x-api-key (HTTP 401)"
-    assert asked()["answers"] is True
+    assert refused == {"answers": False, "reason": "invalid x-api-key (HTTP 401)"}
+    assert asked(stage)["answers"] is True
 
 
 def test_the_assistants_user_cannot_become_root(stage: Stage) -> None:
@@ -315,7 +339,7 @@ def test_secrets_are_in_their_files_and_nowhere_else(stage: Stage) -> None:
 
     ours = sorted(found.splitlines())
     assert [path.rpartition("-")[0] or path for path in ours] == [
-        "/home/openclaw/.openclaw/.env",
+        "/home/openclaw/.openclaw/secrets/model",
         "/home/openclaw/.openclaw/secrets/telegram",
     ]
     assert shell(f"stat --format '%U %a' {' '.join(ours)}") == "openclaw 600\nopenclaw 600"
@@ -371,3 +395,43 @@ def test_the_gateway_comes_back_after_a_reboot(stage: Stage) -> None:
     assert stage.machine.shell("as-openclaw systemctl --user is-active openclaw-gateway") == "active"
     for name, report in stage.apply_all().items():
         assert (name, report.changed) == (name, 0)
+
+
+FORGET = (
+    "as-openclaw systemctl --user disable --now openclaw-gateway;"
+    " rm -rf /home/openclaw/.openclaw /home/openclaw/.config/systemd/user /etc/provisioner/*.json;"
+    " as-openclaw systemctl --user daemon-reload"
+)
+LEFT = (
+    "cd /home/openclaw/.openclaw; jq --sort-keys 'del(.meta)' openclaw.json;"
+    " find secrets workspace -path '*/.git/*' -prune -o -printf '%p %u %m\\n' | sort;"
+    " cat workspace/USER.md workspace/MEMORY.md workspace/IDENTITY.md; cut -d = -f 1 .env"
+)
+NOBODY = dict.fromkeys(("customer_name", "joined", "plan", "operator_name", "operator_contact"), "")
+
+
+def test_a_gateway_of_nobody_becomes_a_customers_without_a_restart(stage: Stage) -> None:
+    shell, phones, ada, bot = stage.machine.shell, stage.outside.phones, stage.outside.ada, stage.outside.bot
+    plain = shell(LEFT)
+    shell(FORGET, timeout=90)
+    stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY)
+    assert stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY).changed == 0
+    assert "Ada" not in shell(f"cat /home/openclaw/.openclaw/openclaw.json {ENV}")
+    before = runs_since(stage)
+
+    stage.apply("telegram", started=False)
+    stage.apply("moltbot")
+    assert stage.apply("telegram").changed == 0
+
+    assert asked(stage)["answers"] is True
+    assert shell(LEFT) == plain
+    said = phones.say(ada, bot, "hello, whoever you were")
+    assert phones.wait_for_reply_in_thread(ada, bot, after=said, containing="hello, whoever", timeout=120)
+    with pytest.raises(TaskFailed, match="somebody's"):
+        stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY)
+
+    stage.outside.model.keys = frozenset({NEXT_KEY})
+    stage.apply("moltbot", key=NEXT_KEY)
+    assert asked(stage)["answers"] is True
+    assert shell("ls /home/openclaw/.openclaw/secrets | grep --count model") == "1"
+    assert runs_since(stage) == before

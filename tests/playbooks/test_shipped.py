@@ -58,13 +58,40 @@ def test_the_gateway_listens_on_loopback_and_takes_its_token_from_the_environmen
     assert config["gateway"]["bind"] == "loopback"
     assert config["gateway"]["auth"] == {"mode": "token", "token": token}
     assert config["agents"]["defaults"]["model"] == {"primary": "anthropic/claude-sonnet-5"}
-    assert "models" not in config
+    assert "baseUrl" not in config["models"]["providers"]["anthropic"]
+
+
+def test_the_key_is_read_from_a_file_that_is_another_one_for_every_key() -> None:
+    script = rendered("moltbot", key_mark="abc")
+
+    config = config_of(script, '"loopback"')
+    ((alias, source),) = config["secrets"]["providers"].items()
+    assert source["path"] == "/home/openclaw/.openclaw/secrets/model-abc"
+    assert config["models"]["providers"]["anthropic"]["apiKey"] == {
+        "source": "file",
+        "provider": alias,
+        "id": "value",
+    }
+    assert f"dest={source['path']}" in script.text
+
+
+def test_a_server_of_nobody_gets_no_key_and_no_word_of_a_customers() -> None:
+    script = rendered(
+        "moltbot", nobody=True, key_mark="", customer_name="", plan="", operator_name="", joined=""
+    )
+
+    config = config_of(script, '"loopback"')
+    assert script.secrets == ()
+    assert config["models"]["providers"]["anthropic"]["apiKey"] is None
+    assert "secrets" not in config
+    assert not [task for task in script.tasks if "assistant" in task.lower()]
+    assert "workspace" not in script.text
 
 
 def test_another_address_of_the_model_is_configured_only_if_there_is_one() -> None:
     config = config_of(rendered("moltbot", anthropic_base_url="http://10.0.0.1:9/a"), '"loopback"')
 
-    assert config["models"] == {"providers": {"anthropic": {"baseUrl": "http://10.0.0.1:9/a"}}}
+    assert config["models"]["providers"]["anthropic"]["baseUrl"] == "http://10.0.0.1:9/a"
 
 
 def test_a_known_customer_is_the_only_one_let_in_and_owns_the_assistant() -> None:

@@ -20,6 +20,8 @@ MOLTBOT: dict[str, Any] = {
     "node_version": "24.19.0",
     "model": "anthropic/claude-sonnet-5",
     "anthropic_base_url": "",
+    "nobody": False,
+    "key_mark": "0123456789ab",
     "customer_name": "Ada Example",
     "joined": "2026-01-29",
     "plan": "Moltbot",

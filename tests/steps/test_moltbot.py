@@ -5,6 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from provisioner.errors import RemoteError
+from provisioner.secrets import mark_of
 from provisioner.services.factory import Services
 from provisioner.settings import OperatorSettings, Settings
 from provisioner.step import Done, Planned
@@ -64,6 +65,7 @@ def test_secrets_go_as_secrets_and_never_as_variables() -> None:
     # The gateway would begin to talk as the bot before anybody has said to whom it may.
     assert server.secrets == [{}, {}, {"ANTHROPIC_API_KEY": KEY}]
     assert KEY not in str(server.applied)
+    assert dict(server.applied)["moltbot"]["key_mark"] == mark_of(KEY)
     assert TOKEN not in str(server.applied)
 
 

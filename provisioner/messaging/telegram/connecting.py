@@ -1,7 +1,5 @@
 """The customer connected to their own bot on their server, and the first message through it."""
 
-from hashlib import sha256
-
 from provisioner.errors import ProvisionerError, TelegramError
 from provisioner.messaging.telegram.answers import SERVER_IS_READY
 from provisioner.messaging.telegram.bot_sources import called, read_updates, source_of
@@ -9,6 +7,7 @@ from provisioner.messaging.telegram.email_variables import emails_to
 from provisioner.messaging.telegram.manager import manager_of
 from provisioner.messaging.telegram.pairing_requests import user_id_by_request
 from provisioner.printable import command
+from provisioner.secrets import mark_of
 from provisioner.services.telegram.client import (
     AccountGone,
     ChatClosed,
@@ -135,7 +134,7 @@ def _configure(work: Work, *, started: bool = True) -> None:
     messaging = work.customer.setup.messaging
     variables = {
         "bot_id": messaging.bot_id or "",
-        "token_mark": sha256(_token(work).encode()).hexdigest()[:12],
+        "token_mark": mark_of(_token(work)),
         "user_id": messaging.user_id or "",
         "api_root": work.settings.telegram_api_root,
         "started": started,
