@@ -4,10 +4,12 @@
     ├── InputError                         2   the words of a command, or a value, are wrong
     │   ├── SettingsError                      a setting is missing or wrong
     │   ├── UnknownCustomer                    no record has this address or id
+    │   ├── WebhookRefused                     what came is no event that Stripe has just signed
     │   └── PlaybookError                      a playbook's text is wrong (file, line, task)
     ├── BusyError                          4   another live process holds this customer
     ├── RecordError                            a customer's file is broken, or cannot be written
     ├── BackupError                            a backup is none, or cannot be kept
+    ├── StrangeEvent                           an event of Stripe is not as documented
     ├── ServiceError                           an outside service refused, or did not answer
     │   ├── CloudError                         DigitalOcean
     │   │   ├── CloudCallError                 a call did not succeed
@@ -34,8 +36,12 @@
     │   │   └── ModelRefused                   no assistant can use the model
     │   │       ├── ModelKeyRefused            the key is not taken
     │   │       └── ModelUnknown               there is no such model for the key
-    │   └── MailError                          SMTP
-    │       └── MailUncertain                  it may have been sent
+    │   ├── MailError                          SMTP
+    │   │   └── MailUncertain                  it may have been sent
+    │   └── StripeError                        Stripe's API
+    │       ├── StripeKeyRefused               the key is wrong, or may not do this
+    │       ├── NothingThere                   there is nothing by this id
+    │       └── StripeBusy                     too many requests, or no answer
     ├── RemoteError                            a customer's server
     │   ├── HostKeyError                       it showed another key than the one we know
     │   ├── ConnectionLost                     the link is gone; what runs there goes on
@@ -139,6 +145,10 @@ class ModelError(ServiceError):
 
 class MailError(ServiceError):
     """The mail server refused, or did not answer."""
+
+
+class StripeError(ServiceError):
+    """Stripe's API refused, or did not answer."""
 
 
 class RemoteError(ProvisionerError):

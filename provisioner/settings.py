@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -53,6 +53,17 @@ model = "anthropic/claude-sonnet-5"
 [operator]
 name = "StuffPress"
 # contact = "support@example.com"  # where customers write to; needed before the first one is set up
+# alerts = "ada@example.com"   # where failures that need a person are sent; without it, to the contact
+# telegram = "123456789"       # your own numeric id: the manager bot tells you of them, too
+
+[stripe]
+# mode = "live"                # or "test"; without it, as STRIPE_SECRET_KEY says
+provision = "at payment"       # who has paid is set up; or "by hand"
+telegram_field = "telegram"    # the key of the checkout's field for the customer's Telegram username
+
+[billing]
+unpaid_days = 14               # this long after a payment has failed …
+when_unpaid = "tell"           # … you are told; or "pause", or "cancel"
 
 [mail]
 # sender = "StuffPress <support@example.com>"  # without it, the operator's name and contact
@@ -154,6 +165,10 @@ class OperatorSettings(_Section):
     name: _Line = "StuffPress"
     contact: Annotated[_Line, AfterValidator(_somebodys)] | None = None
     """Where customers write to; None until the operator has said it."""
+    alerts: _Line | None = None
+    """Where failures that need a person are sent; None: to the contact."""
+    telegram: str | None = Field(default=None, pattern=r"^-?[0-9]{3,18}$")
+    """The operator's numeric id on Telegram, to whom the manager bot may write."""
 
 
 class MailSettings(_Section):
@@ -176,6 +191,22 @@ class BackupSettings(_Section):
     largest_megabytes: int = Field(default=20_000, ge=1)
 
 
+class StripeSettings(_Section):
+    """What becomes of Stripe's events."""
+
+    mode: Literal["live", "test"] | None = None
+    """Whose events are taken; None: those of the mode that the secret key is for, or live ones."""
+    provision: Literal["at payment", "by hand"] = "at payment"
+    telegram_field: str = Field(default="telegram", pattern=r"^[A-Za-z0-9_-]{1,200}$")
+
+
+class BillingSettings(_Section):
+    """What becomes of customers who do not pay."""
+
+    unpaid_days: float = Field(default=14, ge=0, le=365)
+    when_unpaid: Literal["tell", "pause", "cancel"] = "tell"
+
+
 class Settings(_Section):
     """Everything that a run may need; what is not set is None, and only the step that needs it asks."""
 
@@ -187,6 +218,8 @@ class Settings(_Section):
     mail: MailSettings = MailSettings()
     messaging: MessagingSettings = MessagingSettings()
     backup: BackupSettings = BackupSettings()
+    stripe: StripeSettings = StripeSettings()
+    billing: BillingSettings = BillingSettings()
 
     digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"
@@ -195,12 +228,30 @@ class Settings(_Section):
     telegram_api_root: str = "https://api.telegram.org"
     telegram_manager_token: _Token | None = None
     smtp_url: SecretStr | None = None
+    stripe_key: _Token | None = None
+    stripe_webhook_secrets: SecretStr | None = None
+    """One, or several separated by commas while one takes the other's place."""
+    stripe_api_base: str | None = None
     node_mirror: str = "https://nodejs.org/dist"
 
     @property
     def pool_regions(self) -> tuple[str, ...]:
         """Where servers run before anybody needs them."""
         return tuple(dict.fromkeys(self.pool.regions)) or (self.droplet.region,)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """With each of which an event of Stripe may be signed."""
+        held = self.stripe_webhook_secrets
+        words = held.get_secret_value().split(",") if held is not None else ()
+        return tuple(word.strip() for word in words if word.strip())
+
+    @property
+    def is_live(self) -> bool:
+        """Whether Stripe's events are about real money."""
+        if self.stripe.mode is not None:
+            return self.stripe.mode == "live"
+        return self.stripe_key is None or "_test_" not in self.stripe_key.get_secret_value()
 
     @property
     def sender(self) -> str:
@@ -223,7 +274,7 @@ class Settings(_Section):
         """Every secret that is set, for a `Redactor`."""
         values = (getattr(self, name) for name in type(self).model_fields)
         secret = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        return [*secret, *passwords_in(secret)]
+        return [*secret, *self.webhook_secrets, *passwords_in(secret)]
 
 
 FROM_ENVIRONMENT = {
@@ -234,11 +285,20 @@ FROM_ENVIRONMENT = {
     "telegram_api_root": "TELEGRAM_API_ROOT",
     "telegram_manager_token": "TELEGRAM_MANAGER_TOKEN",
     "smtp_url": "SMTP_URL",
+    "stripe_key": "STRIPE_SECRET_KEY",
+    "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRET",
+    "stripe_api_base": "STRIPE_API_BASE",
     "node_mirror": "PROVISIONER_NODE_MIRROR",
 }
 
 
-ENDPOINTS = ("digitalocean_endpoint", "anthropic_base_url", "telegram_api_root", "node_mirror")
+ENDPOINTS = (
+    "digitalocean_endpoint",
+    "anthropic_base_url",
+    "telegram_api_root",
+    "stripe_api_base",
+    "node_mirror",
+)
 
 
 def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:

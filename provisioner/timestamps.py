@@ -25,6 +25,11 @@ def now() -> str:
     return present().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def from_epoch(seconds: float) -> str:
+    """The moment that is so many seconds after the beginning of 1970."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def in_hours(hours: float) -> str:
     """The moment that is so many hours from now."""
     return (present() + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -29,6 +29,10 @@ def keys_of(customer: "Customer") -> Iterator[tuple[Key, str]]:
         ("stripe customer", subscription.stripe_customer_id),
     )
     yield from ((key, value) for key, value in known if value)
+    for one in subscription.known:
+        yield "subscription", one.id
+        if one.stripe_customer_id:
+            yield "stripe customer", one.stripe_customer_id
     if messaging.link is not None and not messaging.bot_id:
         yield AWAITS_BOT
 

@@ -26,6 +26,65 @@ class _Part(BaseModel):
     )
 
 
+class PaidItem(_Part):
+    """One thing that a subscription is for; one without `unitAmount` has tiers, or parts of a cent."""
+
+    price: str | None = None
+    unit_amount: (
+        Annotated[StrictInt, Field(description="in the smallest unit of the currency, for one period")] | None
+    ) = None
+    unit_amount_decimal: str | None = None
+    quantity: StrictInt = 1
+    interval: str | None = None
+    interval_count: StrictInt = 1
+    metered: StrictBool = False
+
+
+class SubscriptionChange(_Part):
+    """What was paid from `at` on; all of them together tell what was paid when."""
+
+    at: Moment
+    kind: Annotated[str, Field(description="created, updated, deleted, paused, resumed or synced")]
+    event: Annotated[str | None, Field(description="Stripe's id of the event that said so")] = None
+    subscription: str
+    status: str
+    items: tuple[PaidItem, ...] = ()
+    currency: str | None = None
+    lasting_discount: Annotated[dict[str, Any], Field(description="percentOff or amountOff")] | None = None
+    discounts: Annotated[tuple[str, ...], Field(description="ids of those of which no more is known")] = ()
+    cancel_at: Moment | None = None
+    paused: (
+        Annotated[str, Field(description="what becomes of invoices while collection is paused")] | None
+    ) = None
+
+
+class KnownSubscription(_Part):
+    """One of the customer's subscriptions at Stripe, as it was last said to be."""
+
+    id: str
+    stripe_customer_id: str | None = None
+    status: str | None = None
+    price_id: str | None = None
+    plan: str | None = None
+    amount: StrictInt | None = None
+    currency: str | None = None
+    interval: str | None = None
+    current_period_end: Moment | None = None
+    cancel_at: Annotated[Moment, Field(description="when it is going to end")] | None = None
+    start_date: Moment | None = None
+    ended_at: Moment | None = None
+    livemode: StrictBool | None = None
+    as_of: Annotated[Moment, Field(description="when Stripe said so")] | None = None
+    as_of_event: str | None = None
+    as_of_kind: str | None = None
+    checkout_session_id: str | None = None
+    checkout_amount: StrictInt | None = None
+    checkout_currency: str | None = None
+    signed_up_at: Annotated[Moment, Field(description="when the checkout was finished")] | None = None
+    paid_at: Annotated[Moment, Field(description="when it was first paid, as far as is known")] | None = None
+    messaging_name: Annotated[str, Field(description="what the customer gave as theirs")] | None = None
+
+
 class Subscription(_Part):
     """What the customer pays, as Stripe has it."""
 
@@ -34,11 +93,27 @@ class Subscription(_Part):
     stripe_customer_id: Annotated[str, Field(description="whom Stripe's events name: cus_…")] | None = None
     plan: str | None = None
     amount: (
-        Annotated[StrictInt, Field(ge=0, description="a month, in the smallest unit of the currency")] | None
+        Annotated[
+            StrictInt, Field(ge=0, description="for one interval, in the smallest unit of the currency")
+        ]
+        | None
     ) = None
     currency: str | None = None
+    interval: Annotated[str, Field(description="day, week, month or year; a month if absent")] | None = None
     status: str | None = None
     current_period_end: Moment | None = None
+    cancel_at: Annotated[Moment, Field(description="when it is going to end")] | None = None
+    ended_at: Moment | None = None
+    livemode: StrictBool | None = None
+    contact_as_of: (
+        Annotated[str, Field(description="when Stripe last said name and address, and in which event")] | None
+    ) = None
+    known: Annotated[
+        tuple[KnownSubscription, ...], Field(description="every subscription that the customer has had")
+    ] = ()
+    changes: Annotated[
+        tuple[SubscriptionChange, ...], Field(description="what was paid when; it only ever grows")
+    ] = ()
 
 
 class Droplet(_Part):
@@ -195,6 +270,26 @@ class Event(_Part):
     timestamp: Moment
     event: str
     details: str | None = None
+    by: Annotated[str, Field(description="whose doing it was")] | None = None
+    stripe_event: Annotated[str, Field(description="Stripe's id of the event that said so")] | None = None
+
+
+class Request(_Part):
+    """A workflow that a person or an event has asked for; taken out of the record when it is done."""
+
+    workflow: str
+    at: Annotated[Moment, Field(description="when it was asked for")]
+    by: Annotated[str, Field(description="who has asked: a person's name, Stripe, or the worker")]
+    reason: str | None = None
+
+
+class Retry(_Part):
+    """The worker's failures with this customer, since something last went well."""
+
+    workflow: str
+    failures: StrictInt = 0
+    not_before: Annotated[Moment, Field(description="when it is tried again")] | None = None
+    error: str | None = None
 
 
 class Metadata(_Part):
@@ -216,6 +311,8 @@ class Customer(_Part):
     subscription: Subscription = Subscription()
     setup: Setup = Setup()
     backups: Annotated[tuple[Backup, ...], Field(description="those that are kept, the oldest first")] = ()
+    requests: tuple[Request, ...] = ()
+    retry: Retry | None = None
     notes: tuple[Note, ...] = ()
     timeline: tuple[Event, ...] = ()
     metadata: Metadata = Metadata()
@@ -270,13 +367,15 @@ class Record:
         self._customer = _check(changed, f"set {', '.join(values)}")
         self._data = changed
 
-    def add_event(self, event: str, details: str) -> None:
+    def add_event(self, event: str, details: str, **more: str) -> None:
         """Append to the timeline; the time is now, and never before the last one in the document.
+
+        `more` are other keys of the entry, such as whose doing it was (`by`).
 
         Where that one is ahead of our clock by more than clocks differ, one of them was wrong: an event
         CLOCK_SET_BACK says so, and time goes on from here.
         """
-        self._append("timeline", {"event": event, "details": details})
+        self._append("timeline", {"event": event, "details": details, **more})
 
     def add_note(self, text: str) -> None:
         """Append to the notes, and `note_added` to the timeline."""

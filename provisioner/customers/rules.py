@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.customers.addresses import fold
 from provisioner.customers.lifecycle import MOVES, SETUP_MOVES
-from provisioner.customers.schema import HISTORY
+from provisioner.customers.schema import HISTORY, PAID_HISTORY
 from provisioner.errors import InputError, RecordError, UnknownCustomer
 from provisioner.printable import command
 
@@ -31,6 +31,11 @@ def check_change(before: "Record", after: "Record") -> None:
             raise RecordError(
                 "write the record", whom=after.customer.email, cause=f"{key} would lose an entry"
             )
+    kept = after.get(PAID_HISTORY) or []
+    if any(entry not in kept for entry in before.get(PAID_HISTORY) or []):
+        raise RecordError(
+            "write the record", whom=after.customer.email, cause=f"{PAID_HISTORY} would lose an entry"
+        )
     check_id(before.customer, after.customer.id)
 
 

@@ -8,6 +8,8 @@ MOMENT = timestamps.PATTERN
 
 HISTORY = {"notes": "note", "timeline": "timeline"}
 """The lists that only grow, and the command that adds to each."""
+PAID_HISTORY = "subscription.changes"
+"""Where it stands what was paid when; an entry that comes late is put at its place in time."""
 OLDER_EMAILS = "letters"
 """What older versions called `setup.emails`."""
 

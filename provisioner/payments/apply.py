@@ -1,0 +1,239 @@
+"""The one writer of what Stripe's events mean: events of the inbox become changes of records, each once.
+
+The entry that an event leaves in the timeline names it, and is written together with all that the event
+changes: killed anywhere, an event whose entry is there is not applied again. Events that leave no entry
+change nothing the second time.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from provisioner.customers.addresses import checked_address
+from provisioner.customers.keys import Key, keys_of
+from provisioner.customers.new import new_record
+from provisioner.customers.record import Customer, Record
+from provisioner.customers.schema import PAID_HISTORY
+from provisioner.customers.store import CustomerStore
+from provisioner.errors import InputError, ProvisionerError, RecordError, StripeError, UnknownCustomer
+from provisioner.failpoints import failpoint
+from provisioner.payments import decide
+from provisioner.payments.decide import Decision, Policy
+from provisioner.payments.errors import StrangeEvent
+from provisioner.payments.events import Checkout, Contact, Dispute, StripeEvent, SubscriptionState, understood
+from provisioner.payments.inbox import Did, Inbox, Outcome, Received
+from provisioner.payments.subscriptions import STRIPE, with_change
+from provisioner.timestamps import now
+
+_DOING = "write down what Stripe says"
+Tell = Callable[[str, str | None, str], None]
+"""Tells the operator something once: a key, the customer's address, and what."""
+
+
+@dataclass
+class Applied:
+    """What one look at the inbox has done."""
+
+    outcomes: list[tuple[Received, Outcome]] = field(default_factory=list)
+    problems: list[ProvisionerError] = field(default_factory=list)
+
+    @property
+    def changed(self) -> set[str]:
+        """The ids of the customers whose records have changed."""
+        return {one.customer for _, one in self.outcomes if one.did == "applied" and one.customer}
+
+
+class Applier:
+    """Deals with the events of one workspace."""
+
+    def __init__(
+        self,
+        store: CustomerStore,
+        inbox: Inbox,
+        policy: Policy,
+        *,
+        tell: Tell = lambda _key, _whom, _what: None,
+        customer_of_charge: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """`customer_of_charge` asks Stripe whose a charge is; None where it cannot be asked."""
+        self._store = store
+        self._inbox = inbox
+        self._policy = policy
+        self._tell = tell
+        self._customer_of_charge = customer_of_charge
+
+    def apply_all(self) -> Applied:
+        """Deal with all that has come; what goes wrong with one event keeps no other one waiting."""
+        applied = Applied()
+        with self._inbox.applying():
+            self._inbox.clean_up()
+            waiting = self._inbox.waiting()
+            while waiting:
+                known = False
+                for one in waiting:
+                    known |= self._deal_with(one, applied)
+                # Whoever has become known may have been spoken of before.
+                waiting = [one for one in self._inbox.waiting() if one.place == "kept"] if known else []
+        return applied
+
+    def _deal_with(self, one: Received, applied: Applied) -> bool:
+        """Whether somebody has become known by it."""
+        try:
+            outcome = self._outcome(one)
+            if outcome is None or (outcome.did == "kept" and one.place == "kept"):
+                return False
+            self._inbox.finish(one, outcome)
+        except ProvisionerError as problem:
+            applied.problems.append(problem)
+            return False
+        applied.outcomes.append((one, outcome))
+        return outcome.did == "applied"
+
+    def _outcome(self, one: Received) -> Outcome | None:
+        try:
+            event = understood(one.envelope)
+        except StrangeEvent as problem:
+            self._tell(one.id, None, problem.summary)
+            return _ended("strange", problem.summary)
+        if event is None:
+            return _ended("nothing", "it means nothing for a customer")
+        return self._applied(event)
+
+    def _applied(self, event: StripeEvent) -> Outcome:
+        customer = self._customer_of(event)
+        if customer is None:
+            sign_up = decide.begins(event, self._policy)
+            if sign_up is None:
+                return self._kept(event)
+            try:
+                return self._added(event, new_record(sign_up))
+            except InputError as problem:
+                self._tell(event.envelope.id, sign_up.email, f"has paid and has no record: {problem.summary}")
+                return _ended("strange", problem.summary)
+        return self._changed(event, customer.id)
+
+    def _added(self, event: StripeEvent, record: Record) -> Outcome:
+        """A new customer, whole with what the event says of them."""
+        record.update(
+            {
+                "signupDate": event.envelope.at,
+                "subscription.contactAsOf": decide.contact_version(event.envelope),
+                "subscription.status": "incomplete",
+            }
+        )
+        decision = decide.decide(event, replaced_subscription(record.customer), self._policy)
+        _write(decision, event, record)
+        failpoint("before add the customer")
+        self._store.add(record)
+        failpoint("after add the customer")
+        return self._told(event, decision, record.customer)
+
+    def _changed(self, event: StripeEvent, customer_id: str) -> Outcome:
+        failpoint("before apply the event")
+        try:
+            decision, customer = self._written(event, customer_id)
+        except InputError as problem:
+            if not isinstance(event.about, Contact | Checkout):
+                raise
+            # Another customer has the address, or it is none: everything else is written all the same.
+            decision, customer = self._written(event, customer_id, without="email")
+            decision = replace(decision, told=replace(decision.told, operator=problem.summary))
+        failpoint("after apply the event")
+        return self._told(event, decision, customer)
+
+    def _written(
+        self, event: StripeEvent, customer_id: str, without: str | None = None
+    ) -> tuple[Decision, Customer]:
+        with self._store.edit(customer_id, _DOING) as record:
+            decision = decide.decide(event, record.customer, self._policy)
+            if without:
+                rest = {path: value for path, value in decision.fields.items() if path != without}
+                decision = replace(decision, fields=rest)
+            if not _is_applied(event, record.customer):
+                _write(decision, event, record)
+        return decision, record.customer
+
+    def _told(self, event: StripeEvent, decision: Decision, customer: Customer) -> Outcome:
+        if decision.told.operator:
+            self._tell(event.envelope.id, customer.email, decision.told.operator)
+        text = decision.told.details or (
+            "the record has changed" if decision.fields else "nothing has changed"
+        )
+        return Outcome("applied", text, now(), customer.id, customer.email)
+
+    def _kept(self, event: StripeEvent) -> Outcome:
+        told = decide.told_of(event)
+        if told.operator:
+            self._tell(event.envelope.id, None, f"somebody who is in no record {told.operator}")
+        return _ended("kept", told.details or "it is about nobody who is known yet")
+
+    def _customer_of(self, event: StripeEvent) -> Customer | None:
+        """Whom it is about: the subscription tells before the customer's id, and that before the address.
+
+        RecordError if it may be somebody whose record cannot be read.
+        """
+        keys = [*self._keys(event)]
+        listings = self._store.having(*keys)
+        found = [one for one in listings if one.customer is not None]
+        for key in keys:
+            for one in found:
+                assert one.customer is not None
+                if key in set(keys_of(one.customer)):
+                    return one.customer
+        if isinstance(event.about, Checkout) and event.about.email:
+            try:
+                return self._store.read(event.about.email).customer
+            except UnknownCustomer:
+                pass
+        broken = next((one.broken for one in listings if one.broken is not None), None)
+        if broken is not None:
+            raise RecordError(_DOING, whom=broken.whom, cause=broken, hint=broken.hint)
+        return None
+
+    def _keys(self, event: StripeEvent) -> Iterator[tuple[Key, str]]:
+        about = event.about
+        if isinstance(about, Dispute):
+            owner = self._owner(about.charge)
+            if owner:
+                yield "stripe customer", owner
+            return
+        subscription = (
+            about.id if isinstance(about, SubscriptionState) else getattr(about, "subscription", None)
+        )
+        if subscription:
+            yield "subscription", subscription
+        if about.customer:
+            yield "stripe customer", about.customer
+
+    def _owner(self, charge: str | None) -> str | None:
+        try:
+            return self._customer_of_charge(charge) if charge else None
+        except StripeError as problem:
+            if problem.retry:
+                raise
+            return None
+
+
+def replaced_subscription(customer: Customer) -> Customer:
+    """A new customer as if nothing were known of their subscription: the event tells all of it."""
+    blank = customer.subscription.model_copy(update={"stripe_subscription_id": None})
+    return customer.model_copy(update={"subscription": blank})
+
+
+def _write(decision: Decision, event: StripeEvent, record: Record) -> None:
+    fields = dict(decision.fields)
+    if "email" in fields:
+        fields["email"] = checked_address(str(fields["email"]))
+    if decision.change is not None:
+        there = record.get(PAID_HISTORY) or []
+        fields[PAID_HISTORY] = with_change(there, decision.change)
+    record.update(fields)
+    if decision.told.event:
+        record.add_event(decision.told.event, decision.told.details, by=STRIPE, stripeEvent=event.envelope.id)
+
+
+def _is_applied(event: StripeEvent, customer: Customer) -> bool:
+    return any(one.stripe_event == event.envelope.id for one in customer.timeline)
+
+
+def _ended(did: Did, text: str) -> Outcome:
+    return Outcome(did, text, now())
