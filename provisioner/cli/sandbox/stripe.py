@@ -53,6 +53,9 @@ def _checkout(
     trial: Annotated[
         int | None, typer.Option(metavar="DAYS", min=1, help="Days before it costs anything.")
     ] = None,
+    coupon: Annotated[
+        str | None, typer.Option(metavar="COUPON", help="A coupon's id, or percent off for good.")
+    ] = None,
     card: Annotated[
         str, typer.Option(metavar="KIND", help="pays, declines, authenticates, or delays for days.")
     ] = "pays",
@@ -68,6 +71,7 @@ def _checkout(
         telegram=telegram,
         price=price,
         trial_days=trial,
+        coupon=coupon,
         card=card,
         session=session,
     )
@@ -149,6 +153,18 @@ def _price(
 ) -> Response:
     """Change the price."""
     return _subscribed(_the_stripe().reprice(email, price, proration=proration), json)
+
+
+@_stripe.command("coupon")
+def _coupon(
+    email: Email,
+    coupon: Annotated[
+        str | None, typer.Argument(metavar="COUPON", help="Its id, or percent off for good; default: none.")
+    ] = None,
+    json: Json = False,
+) -> Response:
+    """Give them a coupon, in place of any other."""
+    return _subscribed(_the_stripe().set_coupon(email, coupon), json)
 
 
 @_stripe.command("refund")

@@ -49,6 +49,10 @@ class NewPrice(_Body):
     proration: Literal["create_prorations", "always_invoice", "none"] = "create_prorations"
 
 
+class NewCoupon(_Body):
+    coupon: str | None = None
+
+
 class Webhook(_Body):
     url: str | None
     events: list[str] | None = None
@@ -98,6 +102,11 @@ def _subscription_routes(assembly: Assembly) -> list[Route]:
             "customers/{email}/pause",
             Pause,
             lambda board, email, body: board.pause(email, collection=body.collection),
+        ),
+        desk.post(
+            "customers/{email}/coupon",
+            NewCoupon,
+            lambda board, email, body: board.set_coupon(email, body.coupon),
         ),
         desk.post("customers/{email}/resume", _Body, lambda board, email, _body: board.resume(email)),
         desk.post(

@@ -103,6 +103,10 @@ class SandboxStripe:
     def reprice(self, email: str, price: str, *, proration: str = "create_prorations") -> SubscriptionView:
         return self._with(email, "price", {"price": price, "proration": proration})
 
+    def set_coupon(self, email: str, coupon: str | None = None) -> SubscriptionView:
+        """A coupon by its id, or so many percent for good; none without one."""
+        return self._with(email, "coupon", {"coupon": coupon})
+
     def refund(self, email: str, amount: int | None = None) -> MoneyView:
         return MoneyView(**self._post(f"/customers/{email}/refund", {"amount": amount}))
 

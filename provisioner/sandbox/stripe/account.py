@@ -55,6 +55,8 @@ class Account:
     """The payment methods that do not simply pay."""
     pending_lines: dict[str, list[Json]] = field(default_factory=dict)
     """Lines for the next invoice of a subscription."""
+    given: set[str] = field(default_factory=set)
+    """The discounts that an invoice had."""
     told: set[tuple[str, int]] = field(default_factory=set)
     """The trials, by subscription and end, whose end was announced."""
     secrets: dict[str, list[Secret]] = field(default_factory=dict)
@@ -122,9 +124,14 @@ class Account:
 
     @contextmanager
     def changing(self, thing: Json, *kinds: str) -> Iterator[Json]:
-        """Events of these kinds about what the block has changed, if it has changed anything."""
+        """Events of these kinds about what the block has changed, if it has; an error undoes the change."""
         before = copy.deepcopy(thing)
-        yield thing
+        try:
+            yield thing
+        except BaseException:
+            thing.clear()
+            thing.update(before)
+            raise
         previous = difference(before, thing)
         if not previous:
             return

@@ -24,6 +24,7 @@ from provisioner.sandbox.stripe.resources import (
     catalog,
     checkout,
     clocks,
+    coupons,
     customers,
     events,
     invoices,
@@ -43,6 +44,7 @@ ENDPOINTS: Final = (
     *payments.ENDPOINTS,
     *events.ENDPOINTS,
     *clocks.ENDPOINTS,
+    *coupons.ENDPOINTS,
 )
 _METHODS: Final = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -54,12 +54,13 @@ def after(anchor: int, moment: int, interval: str, count: int) -> int:
         return anchor + ((moment - anchor) // length + 1) * length
     months = count * (12 if interval == "year" else 1)
     periods = 0
-    while (end := _add_months(anchor, periods * months)) <= moment:
+    while (end := in_months(anchor, periods * months)) <= moment:
         periods += 1
     return end
 
 
-def _add_months(moment: int, months: int) -> int:
+def in_months(moment: int, months: int) -> int:
+    """The same day so many months later, or the last that the month has."""
     start = datetime.fromtimestamp(moment, UTC)
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     day = min(start.day, calendar.monthrange(year, month + 1)[1])

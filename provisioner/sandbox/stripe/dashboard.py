@@ -14,13 +14,14 @@ from provisioner.sandbox.stripe.account import Account, Behavior, Json
 from provisioner.sandbox.stripe.clock import DAY
 from provisioner.sandbox.stripe.endpoints import add_endpoint, roll_secret
 from provisioner.sandbox.stripe.errors import StripeApiError
-from provisioner.sandbox.stripe.life import checkout, invoices, payments, standing, subscriptions
+from provisioner.sandbox.stripe.life import checkout, discounts, invoices, payments, standing, subscriptions
 from provisioner.sandbox.stripe.life.cards import card_of, give_card
 from provisioner.sandbox.stripe.life.checkout import Buyer
 from provisioner.sandbox.stripe.life.due import settle
 from provisioner.sandbox.stripe.modes import Mode
 from provisioner.sandbox.stripe.shapes.catalog import new_price, new_product
 from provisioner.sandbox.stripe.shapes.checkout import TELEGRAM_FIELD, text_field
+from provisioner.sandbox.stripe.shapes.discounts import new_coupon
 
 PRICE: Final = "price_1SandboxMoltbotMonthly"
 """What a checkout is for, unless another price is named: $89.99 a month."""
@@ -39,6 +40,7 @@ class Purchase(BaseModel):
     telegram: str | None = None
     price: str | None = None
     trial_days: int | None = Field(default=None, ge=1)
+    coupon: str | None = None
     card: Behavior = "pays"
     session: str | None = None
 
@@ -170,6 +172,15 @@ class Dashboard:
                 subscriptions.reprice(account, item, self._price(account, price), item["quantity"], proration)
             return subscription
 
+    def set_coupon(self, email: str, coupon: str | None) -> Json:
+        """They get this coupon in place of any other; none without one."""
+        with self._at_work("change the coupon", email) as account:
+            subscription = self._subscription(email)
+            coupons = [] if coupon is None else [self._coupon(account, coupon)]
+            with account.changing(subscription, "customer.subscription.updated"):
+                discounts.set_coupons(account, subscription, coupons)
+            return subscription
+
     def move_clock(self, days: float) -> int:
         """Let time pass, with all that comes due in it; the moment that it is then."""
         with self._at_work("move the clock", f"{days:+g}") as account:
@@ -216,7 +227,10 @@ class Dashboard:
         price = self._price(account, purchase.price or PRICE)
         field = text_field(TELEGRAM_FIELD, "Your Telegram username")
         data = {"trial_period_days": purchase.trial_days}
-        return checkout.open_session(account, [(price, 1)], data, custom_fields=[field])
+        session = checkout.open_session(account, [(price, 1)], data, custom_fields=[field])
+        if purchase.coupon is not None:
+            checkout.discount(session, [self._coupon(account, purchase.coupon)])
+        return session
 
     def _price(self, account: Account, wanted: str) -> Json:
         """One by its id or lookup key, or a new one of so many cents a month; the usual one is made once."""
@@ -234,6 +248,20 @@ class Dashboard:
         price = account.add(new_price(account, _PRODUCT, unit_amount=cents, price_id=price_id))
         account.emit("price.created", price)
         return price
+
+    def _coupon(self, account: Account, wanted: str) -> Json:
+        """One by its id, or a new one of so many percent for good."""
+        found = account.table("coupon").get(wanted)
+        if found is not None:
+            return found
+        if not (wanted.isdecimal() and 0 < int(wanted) <= 100):
+            hint = "name one that is there, or so many percent"
+            raise SandboxError("find the coupon", whom=wanted, cause="there is none", hint=hint)
+        made = account.add(
+            new_coupon(account, percent_off=float(wanted), duration="forever", coupon_id=wanted)
+        )
+        account.emit("coupon.created", made)
+        return made
 
     def _customers(self, email: str) -> list[str]:
         """Whoever has this address now, oldest first: one for each checkout."""

@@ -11,10 +11,12 @@ from provisioner.sandbox.stripe.lists import whole
 _KINDS: Final = {
     "balance_transaction": "balance_transaction",
     "charge": "charge",
+    "coupon": "coupon",
     "configuration": "billing_portal.configuration",
     "customer": "customer",
     "default_payment_method": "payment_method",
     "default_price": "price",
+    "discounts": "discount",
     "invoice": "invoice",
     "latest_charge": "charge",
     "latest_invoice": "invoice",
@@ -50,6 +52,8 @@ def _walk(account: Account, at: Any, steps: list[str], path: str) -> None:
         raise _cannot(path)
     elif isinstance(at[name], str):
         at[name] = _object(account, name, at[name], path)
+    elif isinstance(at[name], list) and name in _KINDS:
+        at[name] = [_object(account, name, one, path) if isinstance(one, str) else one for one in at[name]]
     elif at[name] is not None and not isinstance(at[name], dict | list):
         raise _cannot(path)
     _walk(account, at[name], rest, path)

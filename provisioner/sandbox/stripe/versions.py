@@ -1,7 +1,8 @@
 """API versions: objects are kept in the current shape, and rendered for clients of before basil.
 
 Up to 2025-03-31 a subscription had its period itself, not its items; an invoice named its subscription
-and said `paid`. Its charge and payment intent, which it named too, are left out.
+and said `paid`. Its charge and payment intent, which it named too, are left out, and so is the `discount`
+of a subscription that has one.
 """
 
 import copy
@@ -61,7 +62,7 @@ def _old_subscription(subscription: Json) -> Json:
     return {
         **subscription,
         **period,
-        "discount": None,
+        **({} if subscription["discounts"] else {"discount": None}),
         "plan": first.get("plan"),
         "quantity": first.get("quantity"),
     }

@@ -391,6 +391,23 @@ def test_over_the_api_from_a_card_to_a_change(world: World) -> None:
         v1.subscriptions.create({"customer": bare.id, "items": [{"price": price.id}]})
 
 
+def test_a_refused_change_changes_nothing(world: World) -> None:
+    bought = world.buy()
+    item = bought["items"].data[0].id
+    told = world.types()
+    with pytest.raises(official.InvalidRequestError):
+        world.client.v1.subscriptions.update(
+            bought.id,
+            {
+                "metadata": {"a": "b"},
+                "cancel_at_period_end": True,
+                "items": [{"id": item, "price": "price_no"}],
+            },
+        )
+    assert world.subscription(bought.id).to_dict() == bought.to_dict()
+    assert world.types() == told
+
+
 def test_time_only_moves_on(world: World) -> None:
     with pytest.raises(SandboxError, match="only moves on"):
         world.board.move_clock(-1)

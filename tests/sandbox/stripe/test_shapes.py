@@ -20,7 +20,9 @@ CLASSES: dict[str, Any] = {
     "billing_portal.session": official.billing_portal.Session,
     "charge": official.Charge,
     "checkout.session": official.checkout.Session,
+    "coupon": official.Coupon,
     "customer": official.Customer,
+    "discount": official.Discount,
     "dispute": official.Dispute,
     "event": official.Event,
     "invoice": official.Invoice,
@@ -42,6 +44,7 @@ PARAMS = {
     ("POST", "customers"): official.params.CustomerCreateParams,
     ("POST", "products"): official.params.ProductCreateParams,
     ("POST", "prices"): official.params.PriceCreateParams,
+    ("POST", "coupons"): official.params.CouponCreateParams,
     ("POST", "prices/{id}"): official.params.PriceUpdateParams,
     ("GET", "prices"): official.params.PriceListParams,
     ("POST", "subscriptions"): official.params.SubscriptionCreateParams,
@@ -70,6 +73,7 @@ def lived(world: World) -> World:
     for name in ("ada", "bert", "carl"):
         world.buy(f"{name}@example.com", name=name.title(), telegram=f"@{name}")
     world.buy("dora@example.com", trial_days=7)
+    world.board.set_coupon("ada@example.com", "10")
     world.board.refund("ada@example.com", 500)
     world.board.dispute("bert@example.com")
     world.board.close_dispute("bert@example.com", won=True)

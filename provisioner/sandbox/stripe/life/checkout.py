@@ -6,6 +6,7 @@ from typing import Any
 from provisioner.sandbox.stripe.account import Account, Behavior, Json
 from provisioner.sandbox.stripe.errors import impossible
 from provisioner.sandbox.stripe.life import invoices, subscriptions
+from provisioner.sandbox.stripe.life.discounts import amount_of
 from provisioner.sandbox.stripe.life.subscriptions import Order, trial_end_in
 from provisioner.sandbox.stripe.shapes import checkout as shapes
 from provisioner.sandbox.stripe.shapes.people import new_card, new_customer
@@ -37,6 +38,16 @@ def open_session(
     # What it will make of the subscription is not shown by the session.
     account.table("subscription_data")[session["id"]] = subscription_data or {}
     return account.add(session)
+
+
+def discount(session: Json, coupons: list[Json]) -> None:
+    """Lower what the session comes to."""
+    left = session["amount_subtotal"]
+    for coupon in coupons:
+        left -= min(left, amount_of(coupon, left))
+    session["discounts"] = [{"coupon": coupon["id"], "promotion_code": None} for coupon in coupons]
+    session["amount_total"] = left
+    session["total_details"]["amount_discount"] = session["amount_subtotal"] - left
 
 
 def complete(account: Account, session: Json, buyer: Buyer) -> Json:
@@ -122,6 +133,7 @@ def _subscribe(account: Account, session: Json, customer: Json) -> Json:
         prices=[(line["price"], line["quantity"]) for line in lines],
         trial_end=data.get("trial_end") or trial_end_in(account, data.get("trial_period_days")),
         metadata=data.get("metadata") or {},
+        coupons=[account.find("coupon", one["coupon"]) for one in session["discounts"]],
         card=customer["invoice_settings"]["default_payment_method"],
     )
     return subscriptions.begin(account, order)

@@ -2,7 +2,7 @@
 
 from provisioner.sandbox.stripe.account import Account, Json
 from provisioner.sandbox.stripe.errors import card_declined, impossible
-from provisioner.sandbox.stripe.life import payments, standing
+from provisioner.sandbox.stripe.life import discounts, payments, standing
 from provisioner.sandbox.stripe.life.cards import card_of
 from provisioner.sandbox.stripe.shapes import invoices as shapes
 from provisioner.sandbox.stripe.shapes.payments import new_intent
@@ -15,6 +15,7 @@ def draft(
     customer = account.find("customer", subscription["customer"])
     invoice = shapes.new_invoice(account, customer, subscription, reason, period)
     shapes.set_lines(invoice, [*lines, *account.pending_lines.pop(subscription["id"], [])])
+    discounts.take_off(account, subscription, invoice)
     account.add(invoice)
     subscription["latest_invoice"] = invoice["id"]
     account.emit("invoice.created", invoice)

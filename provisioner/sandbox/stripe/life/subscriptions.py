@@ -6,7 +6,7 @@ from typing import Any, Final
 from provisioner.sandbox.stripe.account import Account, Json
 from provisioner.sandbox.stripe.clock import DAY, after, in_days
 from provisioner.sandbox.stripe.errors import impossible
-from provisioner.sandbox.stripe.life import invoices, standing
+from provisioner.sandbox.stripe.life import discounts, invoices, standing
 from provisioner.sandbox.stripe.life.cards import card_of
 from provisioner.sandbox.stripe.shapes.invoices import new_line
 from provisioner.sandbox.stripe.shapes.subscriptions import (
@@ -31,6 +31,7 @@ class Order:
     metadata: dict[str, str] = field(default_factory=dict)
     card: str | None = None
     billing_mode: str = "flexible"
+    coupons: list[Json] = field(default_factory=list)
     without_card: str = "create_invoice"
     """What the end of the trial does when there is no card then: that, `pause` or `cancel`."""
 
@@ -64,6 +65,7 @@ def renew(account: Account, subscription: Json) -> Json | None:
             )
         if trial_ended:
             subscription["status"] = "active"
+        discounts.drop_ended(account, subscription)
         invoice = invoices.draft(
             account,
             subscription,
@@ -275,7 +277,9 @@ def _make(account: Account, order: Order) -> Json:
         for price, quantity in order.prices
     ]
     set_items(subscription, items)
-    return account.add(subscription)
+    account.add(subscription)
+    discounts.set_coupons(account, subscription, order.coupons)
+    return subscription
 
 
 def _first_period(account: Account, price: Json, trial_end: int | None) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from provisioner.sandbox.stripe.forms import Form, ListForm, Metadata, PageForm,
 from provisioner.sandbox.stripe.life import checkout
 from provisioner.sandbox.stripe.lists import listing, page
 from provisioner.sandbox.stripe.resources.catalog import ProductData, Recurring
+from provisioner.sandbox.stripe.resources.coupons import DiscountForm
 from provisioner.sandbox.stripe.shapes.catalog import new_price, new_product
 from provisioner.sandbox.stripe.shapes.checkout import new_portal_session, portal_configuration, text_field
 
@@ -79,6 +80,7 @@ class SessionForm(Form):
     expires_at: int | None = None
     metadata: Metadata = None
     subscription_data: SubscriptionData = SubscriptionData()
+    discounts: list[DiscountForm] = Field(default=[], max_length=1)
 
 
 class SessionList(ListForm):
@@ -111,6 +113,8 @@ def _create(call: Call[SessionForm]) -> Json:
             include={"success_url", "cancel_url", "client_reference_id", "customer", "customer_email"}
         ),
     )
+    coupons = [account.find("coupon", one.coupon, "discounts[0][coupon]") for one in form.discounts]
+    checkout.discount(session, coupons)
     session["metadata"] = merged({}, form.metadata)
     session["expires_at"] = form.expires_at or session["expires_at"]
     session["custom_fields"] = [

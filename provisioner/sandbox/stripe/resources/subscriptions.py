@@ -8,10 +8,11 @@ from provisioner.sandbox.stripe.account import Account, Json
 from provisioner.sandbox.stripe.call import Call, Endpoint, retrieve
 from provisioner.sandbox.stripe.errors import card_declined, impossible, invalid, missing
 from provisioner.sandbox.stripe.forms import Form, ListForm, Metadata, Number, Range, Text, merged
-from provisioner.sandbox.stripe.life import invoices, subscriptions
+from provisioner.sandbox.stripe.life import discounts, invoices, subscriptions
 from provisioner.sandbox.stripe.life.cards import attached
 from provisioner.sandbox.stripe.life.standing import FINAL
 from provisioner.sandbox.stripe.lists import listing
+from provisioner.sandbox.stripe.resources.coupons import DiscountForm
 from provisioner.sandbox.stripe.shapes.subscriptions import new_item, set_items
 
 
@@ -74,6 +75,7 @@ class NewSubscriptionForm(Form):
     ] = "allow_incomplete"
     billing_mode: BillingMode | None = None
     trial_settings: TrialSettings | None = None
+    discounts: list[DiscountForm] = Field(default=[])
 
 
 class SubscriptionUpdate(Form):
@@ -104,6 +106,9 @@ class SubscriptionUpdate(Form):
     trial_end: int | Literal["now"] | None = None
     billing_cycle_anchor: Literal["now", "unchanged"] = "unchanged"
     trial_settings: TrialSettings | None = None
+    discounts: Annotated[list[DiscountForm], BeforeValidator(lambda value: [] if value == "" else value)] = (
+        Field(default=[])
+    )
 
 
 class CancelForm(Form):
@@ -149,6 +154,7 @@ def _create(call: Call[NewSubscriptionForm]) -> Json:
         card=card,
         billing_mode=form.billing_mode.type if form.billing_mode else "flexible",
         without_card=_without_card(form),
+        coupons=_coupons(account, form.discounts),
     )
     made = subscriptions.begin(account, order, pay=form.payment_behavior != "default_incomplete")
     if made["status"] == "incomplete" and form.payment_behavior == "error_if_incomplete":
@@ -156,6 +162,10 @@ def _create(call: Call[NewSubscriptionForm]) -> Json:
     if form.cancel_at_period_end:
         subscriptions.cancel_later(account, made, flag=True)
     return made
+
+
+def _coupons(account: Account, forms: list[DiscountForm]) -> list[Json]:
+    return [account.find("coupon", form.coupon, param="discounts[0][coupon]") for form in forms]
 
 
 def _without_card(form: NewSubscriptionForm) -> str:
@@ -190,23 +200,14 @@ def _price(account: Account, item: ItemForm) -> Json:
 
 def _update(call: Call[SubscriptionUpdate]) -> Json:
     account, form, subscription = call.account, call.form, call.the("subscription")
-    given = form.model_fields_set
-    if subscription["status"] in FINAL and given - {"metadata", "cancellation_details", "expand"}:
+    changes = form.model_fields_set - {"metadata", "cancellation_details", "expand"}
+    if subscription["status"] in FINAL and changes:
         raise impossible("A canceled subscription can only update its cancellation_details and metadata.")
     with account.changing(subscription, "customer.subscription.updated"):
-        subscription["metadata"] = merged(subscription["metadata"], form.metadata)
-        if "default_payment_method" in given:
-            customer = account.find("customer", subscription["customer"])
-            subscription["default_payment_method"] = _card(account, customer, form.default_payment_method)
-        if form.trial_settings is not None:
-            agreed = form.trial_settings.end_behavior.missing_payment_method
-            subscription["trial_settings"]["end_behavior"]["missing_payment_method"] = agreed
+        _change(call, subscription)
         _plan_end(call, subscription)
         for item in form.items:
             _change_item(call, subscription, item)
-        if "pause_collection" in given:
-            paused = form.pause_collection
-            subscription["pause_collection"] = paused and paused.model_dump(exclude={"expand"})
         if isinstance(form.trial_end, int):
             subscriptions.extend_trial(account, subscription, form.trial_end)
     if form.trial_end == "now" and subscription["status"] == "trialing":
@@ -216,6 +217,23 @@ def _update(call: Call[SubscriptionUpdate]) -> Json:
     elif form.proration_behavior == "always_invoice":
         subscriptions.invoice_changes(account, subscription)
     return subscription
+
+
+def _change(call: Call[SubscriptionUpdate], subscription: Json) -> None:
+    """What concerns neither its end nor its items."""
+    account, form, given = call.account, call.form, call.form.model_fields_set
+    subscription["metadata"] = merged(subscription["metadata"], form.metadata)
+    if "default_payment_method" in given:
+        customer = account.find("customer", subscription["customer"])
+        subscription["default_payment_method"] = _card(account, customer, form.default_payment_method)
+    if form.trial_settings is not None:
+        agreed = form.trial_settings.end_behavior.missing_payment_method
+        subscription["trial_settings"]["end_behavior"]["missing_payment_method"] = agreed
+    if "discounts" in given:
+        discounts.set_coupons(account, subscription, _coupons(account, form.discounts))
+    if "pause_collection" in given:
+        paused = form.pause_collection
+        subscription["pause_collection"] = paused and paused.model_dump(exclude={"expand"})
 
 
 def _plan_end(call: Call[SubscriptionUpdate], subscription: Json) -> None:
