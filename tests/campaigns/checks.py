@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
-from provisioner.droplets.identity import name_of
+from provisioner.droplets.identity import name_of, tag_of
+from provisioner.pool.droplet import is_of_pool
+from provisioner.pool.members import Members
 from tests.campaigns.processes import Life
 from tests.campaigns.world import PLAYBOOKS, Person, World
 
@@ -15,6 +17,8 @@ _UNCERTAIN = "it is not sent again"
 """What the run says of an e-mail that may or may not have gone out."""
 _BUGS = ("this is a bug", "Traceback")
 """What no run says."""
+_OWN_NAME_LATER = "keeps the name"
+"""What the run says of a server of the pool that cannot be renamed now."""
 _CREATED = ("droplet_created", "droplet_active")
 _COMPLETE = (
     "moltbot_installed",
@@ -29,12 +33,24 @@ _LETTERS = {"contact": "two taps are yours", "ready": "Your assistant is ready"}
 
 
 @dataclass(frozen=True)
+class Pool:
+    """What is left of it: its `members`. So many servers were `made` for it meanwhile.
+
+    The customers have to have `taken` so many; None if others wanted them, too, or some could not be had.
+    """
+
+    members: Members
+    made: int
+    taken: int | None
+
+
+@dataclass(frozen=True)
 class Aftermath:
     """All that is left of one setup. `lives` met with faults, `ends` were left alone until the end.
 
     `whole` says that it went through all steps, `managed` that the customers made their bots; `rebuilt` that
     they had been set up before, on a droplet that was lost; `replaced` that the cloud lost one on the way,
-    so that another had to be made.
+    so that another had to be made. There were so many `meetings` with faults, each followed by a note.
     """
 
     world: World
@@ -46,6 +62,8 @@ class Aftermath:
     managed: bool
     rebuilt: bool
     replaced: bool
+    meetings: int
+    pool: Pool
 
     def problems(self) -> Iterator[str]:
         """Everything that is not as it was promised."""
@@ -66,6 +84,20 @@ class Aftermath:
                 yield from self._words(person, customer)
         if self.whole:
             yield from self._effects()
+
+    def drained(self, lives: Sequence[Life]) -> Iterator[str]:
+        """What is not as it was promised after the pool has been drained, by these processes."""
+        for life in lives:
+            yield from self._manners(life)
+        if lives[-1].code != 0:
+            yield f"the pool was never drained: exit code {lives[-1].code}: {lives[-1].said[-500:]}"
+        left = [*self.pool.members.all(), *(one.name for one in self.world.droplets if is_of_pool(one.tags))]
+        if left:
+            yield f"after the pool was drained there is still {left}"
+        there = sorted(str(droplet.id) for droplet in self.world.droplets)
+        recorded = sorted(str(customer.setup.droplet.id) for customer in self._customers())
+        if there != recorded:
+            yield f"after the pool was drained there are the droplets {there}, the records have {recorded}"
 
     @property
     def again(self) -> int:
@@ -91,25 +123,49 @@ class Aftermath:
         if any(secret in life.said for secret in secrets):
             yield "a secret was printed"
 
+    def _customers(self) -> list[Customer]:
+        return [self.store.read(person.email).customer for person in self.people]
+
     def _droplets(self) -> Iterator[str]:
-        recorded = {}
-        for person in self.people:
-            customer = self.store.read(person.email).customer
-            recorded[customer.setup.droplet.id] = name_of(customer.id)
-        droplets = {str(droplet.id): droplet.name for droplet in self.world.droplets}
-        if droplets != recorded:
-            yield f"there are the droplets {droplets}, the records have {recorded}"
-        if self.world.made != len(self.people) and not self.replaced:
-            yield f"{self.world.made} droplets were made"
+        customers = self._customers()
+        self.world.await_actions()
+        recorded = {customer.setup.droplet.id: name_of(customer.id) for customer in customers}
+        if len(recorded) != len(customers):
+            yield f"several customers have one droplet: {[one.setup.droplet.id for one in customers]}"
+        written = {one.droplet_id for one in self.pool.members.all()}
+        theirs = {str(one.id): one.name for one in self.world.droplets if str(one.id) not in written}
+        if any(_OWN_NAME_LATER in life.said for life in (*self.lives, *self.ends)):
+            theirs |= {one: name for one, name in recorded.items() if one in theirs}
+        if theirs != recorded:
+            yield f"there are the droplets {theirs}, the records have {recorded}"
+        yield from self._tags(customers)
+        yield from self._numbers(customers)
+
+    def _tags(self, customers: Sequence[Customer]) -> Iterator[str]:
+        tags = {str(droplet.id): droplet.tags for droplet in self.world.droplets}
+        for customer in customers:
+            on_it = tags.get(customer.setup.droplet.id or "", [])
+            if tag_of(customer.id) not in on_it or is_of_pool(on_it):
+                yield f"droplet {customer.setup.droplet.id} of {customer.id} has the tags {on_it}"
+
+    def _numbers(self, customers: Sequence[Customer]) -> Iterator[str]:
+        """How many servers were made, and how many taken."""
+        taken = sum(customer.setup.droplet.pool is not None for customer in customers)
+        if self.world.made != self.pool.made + len(customers) - taken and not self.replaced:
+            yield f"{self.world.made} droplets were made, and {taken} taken from the pool"
+        if self.pool.taken not in (None, taken):
+            yield f"{taken} of {self.pool.taken} servers were taken from the pool"
 
     def _history(self, customer: Customer) -> Iterator[str]:
         events = Counter(event.event for event in customer.timeline)
+        if events["droplet_claimed"] != (customer.setup.droplet.pool is not None) and not self.replaced:
+            yield f"{events['droplet_claimed']} times the event droplet_claimed"
+        events["droplet_created"] += events["droplet_claimed"]
         for event, times in self._expected():
             if events[event] != times and not (self.replaced and event == "droplet_created"):
                 yield f"{events[event]} times the event {event}"
-        deaths = len(self.lives)
-        if len(customer.notes) != deaths or events["note_added"] != deaths:
-            yield f"{len(customer.notes)} of {deaths} notes are left"
+        if len(customer.notes) != self.meetings or events["note_added"] != self.meetings:
+            yield f"{len(customer.notes)} of {self.meetings} notes are left"
 
     def _expected(self) -> Iterator[tuple[str, int]]:
         """How often each event has to be in a timeline."""
@@ -150,7 +206,9 @@ class Aftermath:
         for name in PLAYBOOKS:
             lines = Counter(effects.get(name, []))
             # The channel's is applied before the gateway's first start, too, where the bot is known by then.
-            most = (1 + len(self.lives)) * (2 if name == "telegram" else 1)
+            # Where the server is of the pool, it has been prepared before it was somebody's.
+            runs = 1 + len(self.lives) + (self.pool.taken or 0)
+            most = runs * (2 if name == "telegram" else 1)
             if lines["installed"] != 1 or not 1 <= lines["begun"] <= most:
                 yield f"the playbook {name} was applied {dict(lines)}"
 

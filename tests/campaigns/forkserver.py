@@ -1,13 +1,15 @@
 """Forks processes that have everything imported already, and are then `provisioner` with its arguments.
 
-`python -m tests.campaigns.forkserver` reads one request a line, as JSON, and answers each when its process
-has ended. A campaign starts thousands of them: a real process each time, with a pid of its own that a SIGKILL
-ends, but without the time that the imports take.
+`python -m tests.campaigns.forkserver` reads one line after another: a list of requests, as JSON. Their
+processes run at the same time, and it answers with their exit codes when all of them have ended. A campaign
+starts thousands of them: a real process each time, with a pid of its own that a SIGKILL ends, but without the
+time that the imports take.
 """
 
 import contextlib
 import importlib
 import json
+import math
 import os
 import signal
 import socket
@@ -20,10 +22,13 @@ from provisioner import failpoints
 
 _MODULES = (
     "provisioner.cli.main",
+    "provisioner.cli.commands.pool",
     "provisioner.cli.commands.provision",
     "provisioner.cli.commands.tracking",
     "provisioner.cli.output.job_results",
     "provisioner.cli.output.live",
+    "provisioner.cli.output.pool",
+    "provisioner.pool.fill",
     "provisioner.runs.fleet",
     "provisioner.runs.runner",
     "provisioner.settings",
@@ -52,24 +57,44 @@ def main() -> None:
         print(json.dumps(_serve(json.loads(line))), flush=True)
 
 
-def _serve(request: dict[str, Any]) -> dict[str, Any]:
-    pid = os.fork()
-    if pid == 0:
-        _become(request)
-    deadline = time.monotonic() + request["timeout"]
-    kill_after = request.get("kill_after")
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(pid, signal.SIGKILL)
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return {"code": os.waitstatus_to_exitcode(status)}
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            return {"code": None}
+def _serve(requests: list[dict[str, Any]]) -> list[int | None]:
+    """The exit codes; None for a process that did not end in time."""
+    children = [_Child(request) for request in requests]
+    while sum(child.lives() for child in children):
         time.sleep(0.002)
+    return [child.code for child in children]
+
+
+class _Child:
+    """A process from its fork to its end."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._pid = os.fork()
+        if self._pid == 0:
+            _become(request)
+        began = time.monotonic()
+        self._deadline = began + request["timeout"]
+        self._dies_at = began + request.get("kill_after", math.inf)
+        self._ended = False
+        self.code: int | None = None
+
+    def lives(self) -> bool:
+        """Whether it has not ended yet. It is killed here, when its time has come."""
+        if self._ended:
+            return False
+        ended, status = os.waitpid(self._pid, os.WNOHANG)
+        if ended:
+            self._ended, self.code = True, os.waitstatus_to_exitcode(status)
+        elif time.monotonic() > self._deadline:
+            self._kill()
+            os.waitpid(self._pid, 0)
+            self._ended = True
+        elif time.monotonic() > self._dies_at:
+            self._kill()
+        return not self._ended
+
+    def _kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -115,6 +140,12 @@ class Watch:
             socket.getaddrinfo = self._look_up
 
     def __call__(self, place: str) -> None:
+        if self._pass(place) == self._request.get("pause_at"):
+            self._strike()
+            time.sleep(self._request["pause_seconds"])
+
+    def _pass(self, place: str) -> int:
+        """The number of the failpoint, if the process gets past it."""
         with self._lock:
             os.write(self._trace, f"{place}\n".encode())
             number = self._passed
@@ -126,6 +157,7 @@ class Watch:
                 self._clock_runs_ahead = self._request["clock_seconds"]
             if place in FILE_PLACES:
                 self._touch_file()
+            return number
 
     def _touch_file(self) -> None:
         number = self._files

@@ -1,8 +1,8 @@
 """The two forms of a campaign: the short one of `make test`, the long one of `make campaign`.
 
-`python -m tests.campaigns.forms [--seed N] [--kills N] [--minutes M]` is the long one. Several workers at
-once, each with a world of its own, some with a machine. Prints the seed and the counts; the exit code is 1 if
-anything was not as it should be.
+`python -m tests.campaigns.forms [--seed N] [--kills N] [--minutes M] [--only AREA]` is the long one. Several
+workers at once, each with a world of its own, some with a machine. Prints the seed and the counts; the exit
+code is 1 if anything was not as it should be.
 """
 
 import argparse
@@ -12,23 +12,34 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import get_args
 
+from tests.campaigns.plan import Area, Plan
 from tests.campaigns.report import Report
-from tests.campaigns.worker import Plan
 
 WORKERS = 2
-LONG_WORKERS = 3
-"""For each kind of world: they wait more than they compute."""
+_SHARES: tuple[tuple[Area, bool, float, int], ...] = (
+    ("customers", False, 0.7, 3),
+    ("customers", True, 0.1, 3),
+    ("pool", False, 0.18, 2),
+    ("pool", True, 0.02, 1),
+)
+"""What is tried, whether on real servers, its part of the kills, and by how many workers.
+
+They wait more than they compute.
+"""
 Summary = Callable[[str], None]
 
 
-def short(tell: Summary, *, machine: bool, kills: int) -> Report:
+def short(
+    tell: Summary, *, machine: bool, kills: int, area: Area = "customers", workers: int = WORKERS
+) -> Report:
     """About so many kills; `tell` gets the headline."""
     seed = secrets.randbelow(10**6)
     report = run(
         [
-            Plan(seed, worker, WORKERS, machine, long=False, kills=kills // WORKERS, minutes=8)
-            for worker in range(WORKERS)
+            Plan(seed, worker, workers, machine, long=False, kills=kills // workers, minutes=8, area=area)
+            for worker in range(workers)
         ]
     )
     print(report.as_markdown)
@@ -36,14 +47,24 @@ def short(tell: Summary, *, machine: bool, kills: int) -> Report:
     return report
 
 
-def long(seed: int, kills: int, minutes: float) -> Report:
-    """At least so many kills, if the minutes are enough; a tenth of them on real servers."""
-    shares = ((False, kills * 9 // 10 // LONG_WORKERS + 1), (True, kills // 10 // LONG_WORKERS + 1))
+def long(seed: int, kills: int, minutes: float, only: Area | None = None) -> Report:
+    """At least so many kills, if the minutes are enough; `only` what is tried in one area."""
+    chosen = [share for share in _SHARES if only in (None, share[0])]
+    whole = sum(part for _, _, part, _ in chosen)
     return run(
         [
-            Plan(seed, worker, LONG_WORKERS, machine, long=True, kills=share, minutes=minutes)
-            for machine, share in shares
-            for worker in range(LONG_WORKERS)
+            Plan(
+                seed,
+                worker,
+                workers,
+                machine,
+                long=True,
+                kills=int(kills * part / whole / workers) + 1,
+                minutes=minutes,
+                area=area,
+            )
+            for area, machine, part, workers in chosen
+            for worker in range(workers)
         ]
     )
 
@@ -70,9 +91,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--kills", type=int, default=5000)
     parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--only", choices=get_args(Area))
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
-    report = long(chosen.seed, chosen.kills, chosen.minutes)
+    report = long(chosen.seed, chosen.kills, chosen.minutes, chosen.only)
     print(report.as_markdown)
     return 1 if report.violations else 0
 

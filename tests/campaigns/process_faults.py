@@ -1,4 +1,4 @@
-"""What may happen to a process on its own machine: it dies, or disk, names or clock fail it."""
+"""What may happen to a process on its own machine: it dies, stands still, or disk, names or clock fail."""
 
 import errno
 from dataclasses import dataclass
@@ -35,6 +35,18 @@ class KilledAfter:
 
     def asked(self) -> dict[str, Any]:
         return {"kill_after": self.seconds}
+
+
+@dataclass(frozen=True)
+class Paused:
+    """It stands still for so long at the failpoint of this number, with whatever it holds."""
+
+    at: int
+    seconds: float = 0.3
+    name = "paused"
+
+    def asked(self) -> dict[str, Any]:
+        return {"pause_at": self.at, "pause_seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -79,4 +91,4 @@ class ClockSet:
         return {"clock_at": self.at, "clock_seconds": self.seconds}
 
 
-ProcessFault = NoFault | Killed | KilledAfter | DiskFails | NamesFail | ClockSet
+ProcessFault = NoFault | Killed | KilledAfter | Paused | DiskFails | NamesFail | ClockSet

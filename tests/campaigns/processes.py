@@ -1,11 +1,11 @@
-"""`provisioner` as one process after another, each of which may meet with a fault."""
+"""`provisioner` as one process after another, or several at once, each of which may meet with a fault."""
 
 import json
 import select
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,12 +33,19 @@ class Life:
         return self.code == -9
 
 
+@dataclass(frozen=True)
+class Start:
+    """A process to be: the words after `provisioner`, and what happens to it."""
+
+    words: Sequence[str]
+    fault: ProcessFault = field(default_factory=NoFault)
+
+
 class Processes:
-    """Starts them in one workspace, one at a time."""
+    """Starts them in one workspace."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._trace = folder / "trace"
-        self._output = folder / "output"
+        self._folder = folder
         plain = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder)}
         self._environment = {**plain, **environment}
         self._forkserver = subprocess.Popen(
@@ -50,24 +57,42 @@ class Processes:
         )
         assert self._answer(120) == "ready\n"
 
-    def run(self, *words: str, fault: ProcessFault | None = None) -> Life:
-        """One process to its end."""
-        request: dict[str, Any] = {
-            "words": words,
-            "environment": self._environment,
-            "trace": str(self._trace),
-            "output": str(self._output),
-            "timeout": _TIMEOUT_SECONDS,
-            **(fault or NoFault()).asked(),
-        }
-        self._trace.write_text("")
+    def run(self, *words: str) -> Life:
+        """One process, left alone, to its end."""
+        [life] = self.run_together([Start(words)])
+        return life
+
+    def run_together(self, starts: Sequence[Start]) -> list[Life]:
+        """All of them at the same moment, each to its end."""
+        requests = [self._request(number, start) for number, start in enumerate(starts)]
         assert self._forkserver.stdin is not None
-        self._forkserver.stdin.write(json.dumps(request) + "\n")
-        ended = json.loads(self._answer(_TIMEOUT_SECONDS + 60))
-        lines = self._trace.read_text().splitlines()
+        self._forkserver.stdin.write(json.dumps(requests) + "\n")
+        codes = json.loads(self._answer(_TIMEOUT_SECONDS + 60))
+        return [self._life(number, code) for number, code in enumerate(codes)]
+
+    def _request(self, number: int, start: Start) -> dict[str, Any]:
+        self._trace(number).write_text("")
+        return {
+            "words": start.words,
+            "environment": self._environment,
+            "trace": str(self._trace(number)),
+            "output": str(self._output(number)),
+            "timeout": _TIMEOUT_SECONDS,
+            **start.fault.asked(),
+        }
+
+    def _life(self, number: int, code: int | None) -> Life:
+        lines = self._trace(number).read_text().splitlines()
         passed = tuple(line for line in lines if line != STRUCK)
-        said = self._output.read_text(errors="replace") if self._output.exists() else ""
-        return Life(ended["code"], passed, lines.count(STRUCK) + (ended["code"] == -9), said)
+        output = self._output(number)
+        said = output.read_text(errors="replace") if output.exists() else ""
+        return Life(code, passed, lines.count(STRUCK) + (code == -9), said)
+
+    def _trace(self, number: int) -> Path:
+        return self._folder / f"trace-{number}"
+
+    def _output(self, number: int) -> Path:
+        return self._folder / f"output-{number}"
 
     def _answer(self, timeout: float) -> str:
         assert self._forkserver.stdout is not None

@@ -1,9 +1,10 @@
 """Everything that the outside world may do wrong while a customer is set up, each by a name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from provisioner.services.digitalocean.client import DigitalOcean
 from tests.campaigns.world import World
 
 _LAG_SECONDS = 0.25
@@ -58,7 +59,23 @@ class ServerFault:
         world.meanwhile(f"{wait}\n{self.script}\n:")
 
 
-AnyFault = Fault | ServerFault
+@dataclass(frozen=True)
+class PoolFault:
+    """Something that is wrong with the servers of the pool before anybody takes one."""
+
+    way: str
+    harm: Callable[[World], None]
+    replaces = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.way}: the pool's servers"
+
+    def put(self, world: World) -> None:
+        self.harm(world)
+
+
+AnyFault = Fault | ServerFault | PoolFault
 
 _REQUESTS = (
     ("POST", "/droplets/?$", "the request for the droplet", 0),
@@ -130,6 +147,73 @@ LATER_PAGES: tuple[Fault, ...] = tuple(
     for way, kind, params in _WAYS
 )
 """Where a page has one droplet, and three customers are set up at once."""
+_LOOKS = (
+    ("GET", r"/droplets/\d+", "a look at the pool's server", 0),
+    ("GET", r"/droplets/\d+", "a second look at the pool's server", 1),
+)
+_GIFTS = (
+    ("POST", "/tags/?$", "the customer's tag", 0),
+    ("POST", "/tags/.+/resources", "the customer's tag on the server", 0),
+    ("POST", r"/droplets/\d+/actions", "the customer's name for the server", 0),
+)
+_REST = (
+    ("GET", r"/droplets/?\?", "a list of droplets", 0),
+    ("DELETE", "/tags/", "the end of the pool's tag", 0),
+)
+_NOT_FOUND: _Way = ("404", "status", {"status": 404, "code": "not_found", "message": "not found"})
+_HAS_ACTION: _Way = (
+    "422, an action is going on",
+    "status",
+    {"status": 422, "code": "unprocessable_entity", "message": "Droplet already has a pending event."},
+)
+CLAIMING: tuple[Fault, ...] = tuple(
+    Fault(way, what, "cloud", kind, method, path, params, after=after)
+    for requests, ways in (
+        (_LOOKS, (*_WAYS, _NOT_FOUND)),
+        (_GIFTS, (*_WAYS, _NOT_FOUND)),
+        (_GIFTS[-1:], (_HAS_ACTION,)),
+        (_REST, _WAYS),
+    )
+    for method, path, what, after in requests
+    for way, kind, params in ways
+)
+"""Whatever is asked when a server of the pool is taken; a 404 for what is to be deleted is believed."""
+DRAINING: tuple[Fault, ...] = tuple(
+    Fault(way, "the end of the pool's server", "cloud", kind, "DELETE", r"/droplets/\d+", params)
+    for way, kind, params in _WAYS
+)
+
+
+def _lists_lag(world: World) -> None:
+    for droplet in world.droplets:
+        droplet.listed_at = world.cloud.now() + _LAG_SECONDS
+
+
+def _tags_lag(world: World) -> None:
+    for droplet in world.droplets:
+        droplet.tagged_at = world.cloud.now() + _LAG_SECONDS
+
+
+def _vanishes(world: World) -> None:
+    cloud = DigitalOcean(world.tokens.digitalocean, world.environment()["DIGITALOCEAN_END_POINT"])
+    cloud.delete_droplet(str(min(world.cloud.droplets)))
+
+
+def _is_off(world: World) -> None:
+    world.cloud.droplets[min(world.cloud.droplets)].status = "off"
+
+
+POOL: tuple[PoolFault, ...] = (
+    PoolFault("lists lag", _lists_lag),
+    PoolFault("tags lag", _tags_lag),
+    PoolFault("the oldest has vanished", _vanishes),
+    PoolFault("the oldest is off", _is_off),
+)
+LOST_CLAIMS: tuple[tuple[AnyFault, ...], ...] = (
+    *((one,) for one in CLAIMING if one.method != "GET" and one.way in ("the answer is lost", "500")),
+    POOL[:2],
+)
+"""Ways for a claim to go wrong that are worth a death at each failpoint."""
 TELEGRAM: tuple[Fault, ...] = tuple(
     Fault(way, f"Telegram's {method}", "telegram", kind, "*", method, params)
     for method in ("getMe", "sendMessage", "editMessageText", "getUpdates", "getManagedBotToken")

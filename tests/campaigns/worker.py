@@ -2,14 +2,8 @@
 
 import errno
 import json
-import random
 import sys
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from tests.campaigns.campaign import (
     DROPLET,
@@ -18,22 +12,11 @@ from tests.campaigns.campaign import (
     MANAGED,
     SERVER_LOST,
     TOGETHER,
-    Campaign,
-    Course,
-    campaign,
 )
+from tests.campaigns.claims import Claims, PoolServers
 from tests.campaigns.forkserver import FILE_PLACES
-from tests.campaigns.process_faults import (
-    ClockSet,
-    DiskFails,
-    Killed,
-    KilledAfter,
-    NamesFail,
-    NoFault,
-    ProcessFault,
-)
-from tests.campaigns.processes import Life
-from tests.campaigns.report import Report
+from tests.campaigns.plan import Area, Plan, Worker
+from tests.campaigns.process_faults import ClockSet, DiskFails, Killed, NamesFail, NoFault
 from tests.campaigns.service_faults import (
     CLOUD,
     LATER_PAGES,
@@ -47,10 +30,7 @@ from tests.campaigns.service_faults import (
     AnyFault,
 )
 
-T = TypeVar("T")
 _DAY = 86_400
-_TELL_SECONDS = 60.0
-"""How often a worker says how far it is."""
 _CREATIONS: tuple[tuple[AnyFault, ...], ...] = (
     (LOST_ANSWER,),
     (LISTS_LAG, TAGS_LAG),
@@ -60,102 +40,7 @@ _CREATIONS: tuple[tuple[AnyFault, ...], ...] = (
 """Ways for the creation of a droplet to go wrong that are worth a death at each failpoint."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What one of `workers` does. They share what is enumerated; `kills` is each one's own part.
-
-    `minutes` is when it stops, done or not. With a `machine` whole setups are run on a real server, else
-    droplets without one. The `long` form enumerates what the short one samples.
-    """
-
-    seed: int
-    worker: int
-    workers: int
-    machine: bool
-    long: bool
-    kills: int
-    minutes: float
-
-    def run(self) -> Report:
-        report = Report(self.seed)
-        with (
-            tempfile.TemporaryDirectory(prefix="campaign-") as folder,
-            campaign(Path(folder), report, machine=self.machine) as made,
-        ):
-            kind = Setups if self.machine else Droplets
-            work = kind(self, made, report)
-            try:
-                work.enumerate()
-                while report.killed < self.kills:
-                    work.sample()
-            except _TimeOver:
-                pass
-        return report
-
-
-class _TimeOver(Exception):
-    """The worker's minutes are over."""
-
-
-class _Worker:
-    """What the two kinds of workers have in common."""
-
-    def __init__(self, plan: Plan, campaign: Campaign, report: Report) -> None:
-        self.plan = plan
-        self._campaign = campaign
-        self._report = report
-        self.chance = random.Random(f"{plan.seed} {plan.worker} {plan.machine}")
-        self._ends = time.monotonic() + 60 * plan.minutes
-        self._tells = time.monotonic() + _TELL_SECONDS
-
-    def live(
-        self,
-        family: str,
-        course: Course,
-        process_faults: Sequence[ProcessFault],
-        faults: Sequence[AnyFault] = (),
-    ) -> list[Life]:
-        if time.monotonic() > self._ends:
-            raise _TimeOver
-        known = len(self._report.violations)
-        lives = self._campaign.live(family, course, process_faults, faults)
-        for violation in self._report.violations[known:]:
-            self._tell(violation)
-        if time.monotonic() > self._tells:
-            self._tells += _TELL_SECONDS
-            self._tell(f"{self._report.killed} kills, {self._report.setups.total()} setups; now: {family}")
-        return lives
-
-    def _tell(self, text: str) -> None:
-        where = "real servers" if self.plan.machine else "droplets"
-        print(f"{where}, worker {self.plan.worker + 1}: {text}", file=sys.stderr, flush=True)
-
-    def places(self, course: Course, faults: Sequence[AnyFault] = ()) -> list[tuple[str, ...]]:
-        """The failpoints of each process of an undisturbed setup."""
-        return self._campaign.undisturbed(course, faults)
-
-    def mine(self, all_of_them: Iterable[T]) -> Iterator[T]:
-        """Every so many-th, from this worker's number on."""
-        workers, worker = self.plan.workers, self.plan.worker
-        return (one for number, one in enumerate(all_of_them) if number % workers == worker)
-
-    def alone(self, course: Course, faults: Iterable[AnyFault]) -> None:
-        """Each fault by itself."""
-        for fault in self.mine(faults):
-            self.live("each fault alone", course, [NoFault()] * (3 if course.managed else 1), [fault])
-
-    def any_moment(self, course: Course, seconds: float) -> None:
-        self.live("a death at any moment", course, [KilledAfter(self.chance.uniform(0, seconds))])
-
-    def timed(self, course: Course) -> tuple[list[tuple[str, ...]], float]:
-        """The failpoints, and how long the processes last."""
-        self.places(course)
-        began = time.monotonic()
-        places = self.places(course)
-        return places, time.monotonic() - began
-
-
-class Droplets(_Worker):
+class Droplets(Worker):
     """Customers who get a droplet: all that can happen around its creation."""
 
     def enumerate(self) -> None:
@@ -177,7 +62,6 @@ class Droplets(_Worker):
             self._every_pair()
 
     def sample(self) -> None:
-        """One setup among what is left to chance."""
         at = self.chance.randrange(len(self._places))
         later = self.chance.randrange(max(1, len(self._places) - at))
         match self.chance.randrange(5):
@@ -238,7 +122,7 @@ class Droplets(_Worker):
         self.alone(TOGETHER, LATER_PAGES)
 
 
-class Setups(_Worker):
+class Setups(Worker):
     """Customers on a real server, to the end."""
 
     def enumerate(self) -> None:
@@ -290,8 +174,18 @@ class Setups(_Worker):
                 self.live("whole setups: the disk fails", GIVEN, [DiskFails(at, way)])
 
 
+_KINDS: dict[tuple[Area, bool], type[Worker]] = {
+    ("customers", False): Droplets,
+    ("customers", True): Setups,
+    ("pool", False): Claims,
+    ("pool", True): PoolServers,
+}
+"""Who does it: the area, and whether there is a machine."""
+
+
 def main() -> None:
-    print(Plan(**json.loads(sys.argv[1])).run().as_json())
+    plan = Plan(**json.loads(sys.argv[1]))
+    print(plan.run(_KINDS[plan.area, plan.machine]).as_json())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ _TASKS = """
       echo '#!/bin/sh' > /usr/local/bin/openclaw-audit
       echo 'echo "{{\\"critical\\": [], \\"warnings\\": 0}}"' >> /usr/local/bin/openclaw-audit
       chmod 755 /usr/local/bin/openclaw-audit
+      echo '#!/bin/sh' > /usr/local/bin/openclaw-gateway
+      chmod 755 /usr/local/bin/openclaw-gateway
   - name: Version
     register: version
     changes: false
@@ -166,6 +169,13 @@ class World(Assembly):
             thread.join()
         self._threads.clear()
 
+    def await_actions(self) -> None:
+        """Until nothing is being done to a droplet any more."""
+        deadline = time.monotonic() + 10
+        while any(droplet.pending is not None for droplet in self.droplets):
+            assert time.monotonic() < deadline, "an action on a droplet never ends"
+            time.sleep(0.002)
+
     def environment(self) -> dict[str, str]:
         """With names for hosts, so that looking them up can fail."""
         return {name: value.replace(LOOPBACK, NAME) for name, value in super().environment().items()}
@@ -218,10 +228,14 @@ def world(folder: Path, *, machine: bool) -> Iterator[World]:
 def workspace_in(folder: Path) -> Workspace:
     """A workspace with small playbooks of the shipped ones' names and words."""
     workspace, _ = init_workspace(folder)
-    with workspace.settings_file.open("w") as file:
-        file.write(SETTINGS)
+    want_pool(workspace, 0)
     put_small_playbooks(workspace)
     return workspace
+
+
+def want_pool(workspace: Workspace, size: int) -> None:
+    """How many servers of the pool the settings ask for; 0 for none."""
+    workspace.settings_file.write_text(SETTINGS + f"\n[pool]\nsize = {size}\n")
 
 
 def put_small_playbooks(workspace: Workspace) -> None:
