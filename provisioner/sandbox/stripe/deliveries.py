@@ -43,11 +43,15 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """One delivery to come. `due` is a moment of the account's clock; an extra one is not repeated."""
+    """One delivery to come; an extra one is not repeated.
+
+    `due`, and `since`, from which repeats are counted, are moments of the account's clock.
+    """
 
     event: str
     endpoint: str
     due: float
+    since: float
     tries: int = 0
     extra: bool = False
 
@@ -123,16 +127,16 @@ class Deliveries:
             if not wants(endpoint, event["type"]):
                 continue
             event["pending_webhooks"] += 1
-            self._schedule(Attempt(event["id"], endpoint["id"], self._first_moment()))
+            self._schedule(self._attempt(event, endpoint, self._first_moment()))
             if self._chance().random() < options.doubles:
-                self._schedule(Attempt(event["id"], endpoint["id"], self._first_moment(), extra=True))
+                self._schedule(self._attempt(event, endpoint, self._first_moment(), extra=True))
         if not event["id"].endswith(_TWIN) and self._chance().random() < options.twins:
             self.announce(self._account.add({**event, "id": event["id"] + _TWIN, "pending_webhooks": 0}))
 
     def resend(self, event: Json, endpoint: Json) -> None:
         """Deliver it again now, whatever became of it before."""
         with self._wake:
-            self._schedule(Attempt(event["id"], endpoint["id"], self._account.now, extra=True))
+            self._schedule(self._attempt(event, endpoint, self._account.now, extra=True))
 
     def nudge(self) -> None:
         """The clock or the settings were changed: look again."""
@@ -159,6 +163,10 @@ class Deliveries:
         options = self._account.options
         delay = self._chance().uniform(0, options.delay) if options.disorder else options.delay
         return self._account.now + delay
+
+    def _attempt(self, event: Json, endpoint: Json, due: float, *, extra: bool = False) -> Attempt:
+        # Not since the event: when the clock has jumped, that may be long ago.
+        return Attempt(event["id"], endpoint["id"], due, self._account.clock.exact(), extra=extra)
 
     def _schedule(self, attempt: Attempt) -> None:
         heapq.heappush(self._waiting, (attempt.due, next(self._count), attempt))
@@ -240,7 +248,7 @@ class Deliveries:
             event["pending_webhooks"] = max(0, event["pending_webhooks"] - 1)
             return
         now = self._account.clock.exact()
-        if now - event["created"] > _GIVEN_UP_AFTER:
+        if now - attempt.since > _GIVEN_UP_AFTER:
             return
         pause = min(_LONGEST_PAUSE, self._account.options.retry_pause * 2**attempt.tries)
         self._schedule(replace(attempt, due=now + pause, tries=attempt.tries + 1))

@@ -1,6 +1,7 @@
 """Events at a webhook endpoint: signed, in order, doubled, disordered, repeated, refused."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -83,6 +84,15 @@ def test_the_pauses_between_repeats_grow_with_the_clock(world: World) -> None:
     assert world.delivered() == ["invoice.paid"] * 3
 
 
+def test_what_the_clock_brought_is_repeated_too(world: World) -> None:
+    world.buy()
+    world.options(retry_pause=0.01)
+    world.listen(events=["customer.subscription.updated"])
+    world.receiver.answers = [500, 500]
+    world.board.move_clock(50)
+    assert world.delivered() == ["customer.subscription.updated"] * 3
+
+
 def test_after_three_days_it_is_given_up(world: World) -> None:
     world.options(retry_pause=3600)
     world.listen(events=["invoice.paid"])
@@ -100,6 +110,16 @@ def test_while_nobody_accepts_it_is_pending(world: World) -> None:
     world.buy()
     (event,) = world.client.v1.events.list({"delivery_success": False}).data
     assert (event.type, event.pending_webhooks) == ("invoice.paid", 1)
+
+
+def test_an_endpoint_that_hangs_holds_nobody_up_at_the_end(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        world.board.set_webhook(f"http://127.0.0.1:{silent.getsockname()[1]}/", ["invoice.paid"])
+        world.buy()
+        connection, _ = silent.accept()
+        with connection:
+            world.mode.deliveries.close()
+    assert not any(thread.is_alive() for thread in world.mode.deliveries._threads)
 
 
 def test_they_can_be_held_back(world: World) -> None:
