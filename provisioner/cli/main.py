@@ -33,6 +33,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.mail": ("mail",),
     "commands.image": ("image",),
     "commands.pool": ("pool",),
+    "commands.serve": ("serve",),
     "sandbox.machine": ("sandbox",),
     "sandbox.demo": ("demo",),
     "commands.completion": ("completion",),

@@ -29,6 +29,10 @@ Tell = Callable[[str, str | None, str], None]
 """Tells the operator something once: a key, the customer's address, and what."""
 
 
+_Ended = tuple[Outcome, set[tuple[Key, str]]]
+"""What became of an event, and by what a customer is known since then who was not before."""
+
+
 @dataclass
 class Applied:
     """What one look at the inbox has done."""
@@ -61,34 +65,44 @@ class Applier:
         self._tell = tell
         self._customer_of_charge = customer_of_charge
 
-    def apply_all(self) -> Applied:
-        """Deal with all that has come; what goes wrong with one event keeps no other one waiting."""
+    def apply_all(self, *, kept_too: bool = False) -> Applied:
+        """Deal with what has come; what goes wrong with one event keeps no other one waiting.
+
+        With `kept_too` all that was about nobody known is looked at again, which is worth it where records
+        may have changed without an event.
+        """
         applied = Applied()
         with self._inbox.applying():
             self._inbox.clean_up()
-            waiting = self._inbox.waiting()
+            waiting = [*(self._inbox.kept() if kept_too else ()), *self._inbox.pending()]
             while waiting:
-                known = False
-                for one in waiting:
-                    known |= self._deal_with(one, applied)
+                new: set[tuple[Key, str]] = set()
+                for one in sorted(waiting, key=lambda one: one.age):
+                    new |= self._deal_with(one, applied)
                 # Whoever has become known may have been spoken of before.
-                waiting = [one for one in self._inbox.waiting() if one.place == "kept"] if known else []
+                waiting = [one for one in self._inbox.kept() if new & self._keys_in(one)] if new else []
         return applied
 
-    def _deal_with(self, one: Received, applied: Applied) -> bool:
-        """Whether somebody has become known by it."""
+    def _deal_with(self, one: Received, applied: Applied) -> set[tuple[Key, str]]:
+        """By what a customer is known from now on who was not before."""
         try:
-            outcome = self._outcome(one)
-            if outcome is None or (outcome.did == "kept" and one.place == "kept"):
-                return False
-            self._inbox.finish(one, outcome)
+            outcome, new = self._outcome(one)
+            if outcome.did != "kept" or one.place != "kept":
+                self._inbox.finish(one, outcome)
+                applied.outcomes.append((one, outcome))
         except ProvisionerError as problem:
             applied.problems.append(problem)
-            return False
-        applied.outcomes.append((one, outcome))
-        return outcome.did == "applied"
+            return set()
+        return new
 
-    def _outcome(self, one: Received) -> Outcome | None:
+    def _keys_in(self, one: Received) -> set[tuple[Key, str]]:
+        try:
+            event = understood(one.envelope)
+        except StrangeEvent:
+            return set()
+        return set(self._keys(event)) if event is not None and not isinstance(event.about, Dispute) else set()
+
+    def _outcome(self, one: Received) -> _Ended:
         try:
             event = understood(one.envelope)
         except StrangeEvent as problem:
@@ -98,7 +112,7 @@ class Applier:
             return _ended("nothing", "it means nothing for a customer")
         return self._applied(event)
 
-    def _applied(self, event: StripeEvent) -> Outcome:
+    def _applied(self, event: StripeEvent) -> _Ended:
         customer = self._customer_of(event)
         if customer is None:
             sign_up = decide.begins(event, self._policy)
@@ -109,9 +123,9 @@ class Applier:
             except InputError as problem:
                 self._tell(event.envelope.id, sign_up.email, f"has paid and has no record: {problem.summary}")
                 return _ended("strange", problem.summary)
-        return self._changed(event, customer.id)
+        return self._changed(event, customer)
 
-    def _added(self, event: StripeEvent, record: Record) -> Outcome:
+    def _added(self, event: StripeEvent, record: Record) -> _Ended:
         """A new customer, whole with what the event says of them."""
         record.update(
             {
@@ -125,20 +139,20 @@ class Applier:
         failpoint("before add the customer")
         self._store.add(record)
         failpoint("after add the customer")
-        return self._told(event, decision, record.customer)
+        return self._told(event, decision, record.customer), set(keys_of(record.customer))
 
-    def _changed(self, event: StripeEvent, customer_id: str) -> Outcome:
+    def _changed(self, event: StripeEvent, before: Customer) -> _Ended:
         failpoint("before apply the event")
         try:
-            decision, customer = self._written(event, customer_id)
+            decision, customer = self._written(event, before.id)
         except InputError as problem:
             if not isinstance(event.about, Contact | Checkout):
                 raise
             # Another customer has the address, or it is none: everything else is written all the same.
-            decision, customer = self._written(event, customer_id, without="email")
+            decision, customer = self._written(event, before.id, without="email")
             decision = replace(decision, told=replace(decision.told, operator=problem.summary))
         failpoint("after apply the event")
-        return self._told(event, decision, customer)
+        return self._told(event, decision, customer), set(keys_of(customer)) - set(keys_of(before))
 
     def _written(
         self, event: StripeEvent, customer_id: str, without: str | None = None
@@ -160,7 +174,7 @@ class Applier:
         )
         return Outcome("applied", text, now(), customer.id, customer.email)
 
-    def _kept(self, event: StripeEvent) -> Outcome:
+    def _kept(self, event: StripeEvent) -> _Ended:
         told = decide.told_of(event)
         if told.operator:
             self._tell(event.envelope.id, None, f"somebody who is in no record {told.operator}")
@@ -235,5 +249,5 @@ def _is_applied(event: StripeEvent, customer: Customer) -> bool:
     return any(one.stripe_event == event.envelope.id for one in customer.timeline)
 
 
-def _ended(did: Did, text: str) -> Outcome:
-    return Outcome(did, text, now())
+def _ended(did: Did, text: str) -> _Ended:
+    return Outcome(did, text, now()), set()

@@ -96,14 +96,13 @@ class Inbox:
         """Be the only one who deals with events while the block lasts; BusyError if another goes on to."""
         return locked(self._folder / "applying.lock", "deal with events", _WHOM, _APPLYING_SECONDS)
 
-    def waiting(self) -> list[Received]:
-        """What was not dealt with, that of unknown customers too; in the order in which it has happened."""
-        found = [*self._all("kept"), *self._all("pending")]
-        return sorted(found, key=lambda one: one.age)
+    def pending(self) -> list[Received]:
+        """What was not looked at yet, in the order in which it has happened."""
+        return sorted(self._all("pending"), key=lambda one: one.age)
 
-    def pending(self) -> bool:
-        """Whether anything has come that was not looked at yet."""
-        return next(self._paths("pending"), None) is not None
+    def kept(self) -> list[Received]:
+        """What is about nobody who is known yet, in the same order."""
+        return sorted(self._all("kept"), key=lambda one: one.age)
 
     def finish(self, one: Received, outcome: Outcome) -> None:
         """It was dealt with, or has to be kept; on disk when this returns."""

@@ -107,9 +107,7 @@ class CustomerWork:
         self._see(record)
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
-        operator = self.settings.operator
-        known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
-        return render_text(name, {**known, **variables}, self._workspace.root / "texts")
+        return text_of(self._workspace, self.settings, name, variables)
 
     def say(self, text: str) -> None:
         self._say(self.redact(text))
@@ -131,6 +129,13 @@ class CustomerWork:
     def _see(self, record: Record) -> None:
         self.redact.learn(*secrets_in(record.data))
         self._customer = record.customer
+
+
+def text_of(workspace: Workspace, settings: Settings, name: str, variables: Mapping[str, object]) -> str:
+    """As `Work.text`, for who has no customer at hand."""
+    operator = settings.operator
+    known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
+    return render_text(name, {**known, **variables}, workspace.root / "texts")
 
 
 def note_waiting(work: Work, waiting: Waiting | None) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from provisioner.services.digitalocean.client import DigitalOcean
     from provisioner.services.mail import Mailer
     from provisioner.services.model_keys import ModelProvider
+    from provisioner.services.stripe.client import Stripe
     from provisioner.services.telegram.client import TelegramBot
 
 _MODEL_SECONDS = 5.0
@@ -89,6 +90,15 @@ def connect_cloud(
     if rates is not None:
         budget = RateBudget(rates, token, endpoint, a_minute=settings.droplet.requests_per_minute)
     return (client or DigitalOcean)(token, endpoint, clock=clock, budget=budget)
+
+
+def connect_stripe(settings: Settings) -> "Stripe | None":
+    """The account of the secret key; None if none is set."""
+    from provisioner.services.stripe.client import Stripe
+
+    if settings.stripe_key is None:
+        return None
+    return Stripe(settings.stripe_key.get_secret_value(), settings.stripe_api_base)
 
 
 def connect_mailer(settings: Settings) -> "Mailer | None":

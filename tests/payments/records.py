@@ -21,13 +21,16 @@ class Place:
         self.policy = policy or Policy()
         self.store = FileStore(folder / "customers", folder / "locks")
         self.inbox = Inbox(folder / "events")
+        self._begun_anew = True
         self.told: dict[str, tuple[str | None, str]] = {}
 
     def receive(self, *documents: Document) -> list[bool]:
         return [self.inbox.receive(envelope_of(one), one) for one in documents]
 
-    def apply(self, **options: Any) -> Applied:
-        applied = Applier(self.store, self.inbox, self.policy, tell=self._tell, **options).apply_all()
+    def apply(self, *, kept_too: bool = False, **options: Any) -> Applied:
+        applier = Applier(self.store, self.inbox, self.policy, tell=self._tell, **options)
+        applied = applier.apply_all(kept_too=kept_too or self._begun_anew)
+        self._begun_anew = False
         assert [one.summary for one in applied.problems] == []
         return applied
 
@@ -38,12 +41,17 @@ class Place:
             self.apply()
 
     def records(self) -> dict[str, Document]:
-        """By address; the timeline is in the order of what it tells, not in that in which it came."""
-        files = sorted((self.folder / "customers").rglob("*.json"))
-        return {document["email"]: document for document in map(_comparable, files)}
+        """As `comparable_records` has them."""
+        return comparable_records(self.folder / "customers")
 
     def _tell(self, key: str, whom: str | None, what: str) -> None:
         self.told[key] = (whom, what)
+
+
+def comparable_records(customers: Path) -> dict[str, Document]:
+    """By address; the timeline is in the order of what it tells, not in that in which it came."""
+    files = sorted(path for path in customers.glob("a*/*.json"))
+    return {document["email"]: document for document in map(_comparable, files)}
 
 
 def _comparable(path: Path) -> Document:

@@ -66,20 +66,18 @@ def test_an_unpaid_checkout_asks_for_nothing_until_it_is_paid(place: Place, ada:
 def test_what_is_about_nobody_known_is_kept_and_applied_when_they_are(place: Place, ada: Person) -> None:
     created, paid, active, completed = ada.subscribe()
     place.take(created, paid, active)
-    assert [one.outcome.did for one in place.inbox.waiting() if one.outcome] == ["kept"] * 3
+    assert [one.outcome.did for one in place.inbox.kept() if one.outcome] == ["kept"] * 3
 
     place.take(completed)
 
-    assert place.inbox.waiting() == []
     assert {one.place for one in place.inbox.all()} == {"done"}
 
 
 def test_a_customer_who_was_added_by_hand_is_known_by_their_subscription(place: Place, ada: Person) -> None:
-    created, *others = list(ada.subscribe())[:3]
-    place.take(created)
+    place.take(*list(ada.subscribe())[:3])
     place.store.add(new_record(SignUp("ada@example.com", "sub_ada_1", name="Ada")))
 
-    place.take(*others)
+    place.apply(kept_too=True)
 
     record = record_of(place)
     assert record["name"] == "Ada"
