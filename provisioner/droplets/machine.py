@@ -25,9 +25,7 @@ _SCRIPT = f"/run/{_UNIT}.bash"
 class Machine(Protocol):
     """What is done there."""
 
-    def apply(
-        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
-    ) -> None:
+    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
         """Bring it to the state that the playbook describes."""
 
     def run(self, script: str, *, timeout: float) -> None:
@@ -57,16 +55,10 @@ class SshMachine:
         self._patience = patience
         self._say = say
 
-    def apply(
-        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
-    ) -> None:
+    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
         script = render(load(playbook, self._search), variables)
         Execution(
-            self._connection,
-            script,
-            secrets=secrets,
-            listen=Narrator(playbook, self._say),
-            patience=self._patience,
+            self._connection, script, listen=Narrator(playbook, self._say), patience=self._patience
         ).apply()
 
     def run(self, script: str, *, timeout: float) -> None:

@@ -28,8 +28,6 @@ from provisioner.ssh.keys import operator_key
 from provisioner.timestamps import now, present
 from provisioner.workspace import Workspace
 
-_KEYLESS = {"ANTHROPIC_API_KEY": ""}
-"""What the playbook asks for; a server that belongs to nobody gets none."""
 _HEALTH_SECONDS = 60.0
 _ANSWER_SECONDS = 15.0
 
@@ -180,7 +178,7 @@ class PoolKeeper:
         with self._open(keeper.member, self._settings.droplet.ssh_seconds) as machine:
             for playbook in PLAYBOOKS:
                 machine.apply(playbook, self._recipe.image.variables[playbook])
-            machine.apply(GATEWAY, self._recipe.gateway, _KEYLESS)
+            machine.apply(GATEWAY, self._recipe.gateway)
         failpoint("before a server of the pool is ready")
         keeper.write(ready_at=now())
         failpoint("after a server of the pool is ready")

@@ -45,9 +45,7 @@ class _System:
     key: str
     address: str
 
-    def apply(
-        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
-    ) -> None:
+    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
         assert variables
         self.builders.done.append((self.key, playbook))
 

@@ -32,8 +32,8 @@ class Servers:
     """The playbooks that cannot be applied."""
     meanwhile: Callable[[], None] = lambda: None
     """What others do while a server is looked at."""
-    given: list[tuple[str, dict[str, object], dict[str, str]]] = field(default_factory=list)
-    """Each playbook with its variables and secrets."""
+    given: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    """Each playbook with its variables."""
 
     @contextmanager
     def opened(
@@ -50,13 +50,11 @@ class _System:
     servers: Servers
     key: str
 
-    def apply(
-        self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
-    ) -> None:
+    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
         if playbook in self.servers.failing:
             raise RemoteError("apply the playbook", cause="exit code 1")
         self.servers.done.append((self.key, playbook))
-        self.servers.given.append((playbook, dict(variables), dict(secrets or {})))
+        self.servers.given.append((playbook, dict(variables)))
 
     def run(self, script: str, *, timeout: float) -> None:
         assert "openclaw-gateway" in script
