@@ -8,7 +8,7 @@ venv: .venv/.ready
 
 # The main job, from an empty machine to the bot's answer, on the sandbox. KEEP=1 leaves it up.
 demo: venv
-	@.venv/bin/provisioner demo $(if $(KEEP),--keep)
+	@.venv/bin/provisioner demo $(if $(KEEP),--keep) $(if $(FAST),--fast)
 
 # Each of these has at least 90 percent of its lines and branches covered.
 COVERED = customers filesystem runs steps playbook ssh services messaging

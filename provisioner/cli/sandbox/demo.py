@@ -29,7 +29,8 @@ EMAIL = "ada@example.com"
 PHONE = "ada"
 _PATIENCE_SECONDS = 900
 _ANSWER_SECONDS = 90
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.2
+_NO_POOL, _POOL = "[pool]\nsize = 0", "[pool]\nsize = 1"
 _ECHO = "You wrote: “hello"
 """The answer of the sandbox's model; her Start may be answered as well."""
 
@@ -43,6 +44,9 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the sandbox running, and keep the workspace.")
     ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Build an image and fill a pool first, and see what they save.")
+    ] = False,
 ) -> None:
     """Run a whole setup on the sandbox, up to the bot's answer.
 
@@ -54,9 +58,12 @@ def demo(
     with _sandbox(keep=keep) as sandbox, _folder(keep=keep) as folder:
         stage = Stage(sandbox, folder)
         _prepare(stage)
-        bot = _provision(stage)
+        if fast:
+            _warm_up(stage)
+        bot, seconds = _provision(stage)
         _show(stage, bot)
         _heading(f"All done in {time.monotonic() - began:.0f} s")
+        _say_how_long(seconds, fast=fast)
         _say_how_to_play(stage, bot, kept=keep)
 
 
@@ -95,18 +102,29 @@ def _prepare(stage: Stage) -> None:
     stage.sandbox.add_phone(PHONE, "Ada")
 
 
-def _provision(stage: Stage) -> str:
-    """The one command; the bot's username."""
+def _warm_up(stage: Stage) -> None:
+    """What an operator does once, before the customers come."""
+    _heading("An image, and a server that runs before anybody needs it")
+    stage.command("image", "build")
+    settings = stage.folder / "provisioner.toml"
+    settings.write_text(settings.read_text("utf-8").replace(_NO_POOL, _POOL), "utf-8")
+    render.print_line()
+    render.print_line(f"{settings.name} has now: {_POOL.replace(chr(10), ' ')}")
+    stage.command("pool", "fill")
+
+
+def _provision(stage: Stage) -> tuple[str, float]:
+    """The one command; the bot's username, and the seconds until it answered."""
     _heading("One command")
-    customer = _Customer(stage)
+    customer, began = _Customer(stage), time.monotonic()
     customer.start()
     try:
         stage.command("provision", EMAIL, "--wait", "15m")
     finally:
         customer.join_or_give_up()
-    if not customer.answered:
+    if not customer.answered_at:
         raise SandboxError("finish the demo", cause=customer.trouble or "the Moltbot did not answer")
-    return customer.bot
+    return customer.bot, customer.answered_at - began
 
 
 class _Customer(threading.Thread):
@@ -115,7 +133,7 @@ class _Customer(threading.Thread):
     def __init__(self, stage: Stage) -> None:
         super().__init__(daemon=True)
         self.bot = ""
-        self.answered = False
+        self.answered_at = 0.0
         self.trouble: str | None = None
         self._stage = stage
         self._gone = threading.Event()
@@ -141,11 +159,11 @@ class _Customer(threading.Thread):
             return
         said = self._stage.sandbox.say(PHONE, self.bot, "hello")
         _tell("writes: hello")
-        self.answered = bool(
-            self._stage.sandbox.wait_for_reply(
-                PHONE, self.bot, after=said.id, containing=_ECHO, timeout=_ANSWER_SECONDS
-            )
+        answer = self._stage.sandbox.wait_for_reply(
+            PHONE, self.bot, after=said.id, containing=_ECHO, timeout=_ANSWER_SECONDS
         )
+        if answer is not None:
+            self.answered_at = time.monotonic()
 
     def _open_mail(self, subject: str, *, link: str) -> str:
         """Open the link with these words in this e-mail, and confirm; the bot's username."""
@@ -188,6 +206,17 @@ def _show(stage: Stage, bot: str) -> None:
 def _tell(text: str) -> None:
     """Say what Ada does, among the messages of the command."""
     render.say(f"  ~ Ada {text}")
+
+
+def _say_how_long(seconds: float, *, fast: bool) -> None:
+    render.print_line(f"From the command to the bot's answer it took {seconds:.0f} s.")
+    if not fast:
+        render.print_wrapped(
+            "",
+            "Most of that can be done before a customer comes: “provisioner image build” installs everything "
+            "once, and “provisioner pool fill” keeps servers running. To see it: make demo FAST=1",
+            0,
+        )
 
 
 def _say_how_to_play(stage: Stage, bot: str, *, kept: bool) -> None:
