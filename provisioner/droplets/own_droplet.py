@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from provisioner.clock import Clock
-from provisioner.droplets.identity import is_of
+from provisioner.droplets.destroying import destroy_droplet, is_ours
 from provisioner.droplets.keeper import Asked
-from provisioner.droplets.search import DropletSearch
 from provisioner.errors import CloudError
 from provisioner.services.digitalocean.client import DigitalOcean
-from provisioner.services.digitalocean.errors import DropletGone, DropletUnclear, NotFound
+from provisioner.services.digitalocean.errors import DropletGone
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.settings import DropletSettings, Settings, SshSettings
 from provisioner.timestamps import now
@@ -102,37 +101,9 @@ class OwnDroplet(ABC):
         return None
 
     def destroy(self) -> None:
-        """Destroy it if it is there, and nothing else; DropletUnclear if that is not certain.
-
-        What is written down of it stays, so that it can be looked for again.
-        """
-        if self.asked.id is None and self.asked.requested_at is not None:
-            found = DropletSearch(self).settle()
-            if found is not None:
-                self.write(droplet_id=found.id)
-        droplet_id = self.asked.id
-        if droplet_id is None:
-            return
-        try:
-            droplet = self.cloud.droplet(droplet_id)
-        except NotFound:
-            return
-        self._demand_ours(droplet)
-        self.say(f"destroying {self.whom}")
-        self.cloud.delete_droplet(droplet_id)
-
-    def _demand_ours(self, droplet: DropletInfo) -> None:
-        """Id, name and tags all have to say so: only then it may go."""
-        if droplet.id == self.asked.id and self.is_ours(droplet):
-            return
-        raise DropletUnclear(
-            self.whom,
-            f"droplet {droplet.id} ({droplet.name}) is not {self.whom} by its name and its tags",
-            "look at it in the DigitalOcean control panel, and delete it there if nobody needs it",
-            (droplet.id,),
-        )
+        """Destroy it if it is there, and nothing else; DropletUnclear if that is not certain."""
+        destroy_droplet(self)
 
     def is_ours(self, droplet: DropletInfo) -> bool:
         """Whether name and tags say that this is it."""
-        named = droplet.name.lower() == self.name
-        return named and self.tag in droplet.tags and is_of(droplet.tags, self.mark)
+        return is_ours(self, droplet)

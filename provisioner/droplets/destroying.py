@@ -1,0 +1,60 @@
+"""Destroying a droplet: only the owner's own, as id, name and tags say together, and never on less."""
+
+from provisioner.droplets.identity import is_of, stated_host_key
+from provisioner.droplets.keeper import DropletKeeper
+from provisioner.droplets.search import DropletSearch
+from provisioner.failpoints import failpoint
+from provisioner.services.digitalocean.errors import DropletUnclear, NotFound
+from provisioner.services.digitalocean.models import DropletInfo
+
+
+def destroy_droplet(keeper: DropletKeeper) -> None:
+    """Destroy the owner's droplet if it is there, and nothing else; DropletUnclear if that is not certain.
+
+    What is written down of it stays, so that it can be looked for again.
+    """
+    droplet = find_own(keeper)
+    if droplet is None:
+        return
+    keeper.say(f"destroying {keeper.whom}")
+    failpoint("before a droplet is destroyed")
+    keeper.cloud.delete_droplet(droplet.id)
+    failpoint("after a droplet is destroyed")
+
+
+def find_own(keeper: DropletKeeper) -> DropletInfo | None:
+    """The droplet that is written down as the owner's; one that was asked for is looked for first.
+
+    None if there is none; DropletUnclear for one that is not the owner's by its name and its tags.
+    """
+    if keeper.asked.id is None and keeper.asked.requested_at is not None:
+        found = DropletSearch(keeper).settle()
+        if found is not None:
+            keeper.found(found, stated_host_key(found.tags, found.name))
+    droplet_id = keeper.asked.id
+    if droplet_id is None:
+        return None
+    try:
+        droplet = keeper.cloud.droplet(droplet_id)
+    except NotFound:
+        return None
+    _demand_ours(keeper, droplet)
+    return droplet
+
+
+def is_ours(keeper: DropletKeeper, droplet: DropletInfo) -> bool:
+    """Whether name and tags say that this is the owner's."""
+    named = droplet.name.lower() == keeper.name
+    return named and keeper.tag in droplet.tags and is_of(droplet.tags, keeper.mark)
+
+
+def _demand_ours(keeper: DropletKeeper, droplet: DropletInfo) -> None:
+    """Id, name and tags all have to say so: only then it may go."""
+    if droplet.id == keeper.asked.id and is_ours(keeper, droplet):
+        return
+    raise DropletUnclear(
+        keeper.whom,
+        f"droplet {droplet.id} ({droplet.name}) is not {keeper.whose} by its name and its tags",
+        "look at it in the DigitalOcean control panel, and delete it there if nobody needs it",
+        (droplet.id,),
+    )
