@@ -75,6 +75,9 @@ reminder_hours = [24, 72]      # after so long a customer who is waited for is r
 [backup]
 daily = 7                      # of how many days the last backup is kept
 weekly = 4                     # of how many weeks
+
+[cancel]
+grace_days = 14                # how long the server of a customer who has left stays before it is destroyed
 """
 
 
@@ -205,6 +208,13 @@ class BillingSettings(_Section):
 
     unpaid_days: float = Field(default=14, ge=0, le=365)
     when_unpaid: Literal["tell", "pause", "cancel"] = "tell"
+class CancelSettings(_Section):
+    """What is left of customers who leave, and how long."""
+
+    grace_days: int = Field(default=14, ge=0, le=3650)
+    """Between the stop of the assistant and the destruction of its server."""
+    keep_snapshots: bool = False
+    """Whether snapshots with the customer's tag stay, and are paid for."""
 
 
 class Settings(_Section):
@@ -220,6 +230,7 @@ class Settings(_Section):
     backup: BackupSettings = BackupSettings()
     stripe: StripeSettings = StripeSettings()
     billing: BillingSettings = BillingSettings()
+    cancel: CancelSettings = CancelSettings()
 
     digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"

@@ -35,13 +35,25 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Until:
+    """The step goes on at this moment, and nobody has to do anything for it."""
+
+    moment: str
+    what: str
+    """What happens then: "the assistant is stopped"."""
+
+    def __str__(self) -> str:
+        return f"waiting until {self.moment[:16].replace('T', ' ')} UTC, when {self.what}"
+
+
+@dataclass(frozen=True)
 class Failed:
     """The step ended with an error; what it had recorded stays."""
 
     error: ProvisionerError
 
 
-Outcome = Done | Waiting | Failed
+Outcome = Done | Waiting | Until | Failed
 
 
 @dataclass(frozen=True)

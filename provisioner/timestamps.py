@@ -20,9 +20,14 @@ def present() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
 
 
+def written(moment: datetime) -> str:
+    """A moment as the records have it, to the second: `2026-01-29T05:54:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def now() -> str:
-    """This moment, to the second: `2026-01-29T05:54:00Z`."""
-    return present().strftime("%Y-%m-%dT%H:%M:%SZ")
+    """This moment, to the second."""
+    return written(present())
 
 
 def from_epoch(seconds: float) -> str:
@@ -32,7 +37,7 @@ def from_epoch(seconds: float) -> str:
 
 def in_hours(hours: float) -> str:
     """The moment that is so many hours from now."""
-    return (present() + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(present() + timedelta(hours=hours))
 
 
 def moment(text: str) -> datetime | None:

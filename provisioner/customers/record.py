@@ -257,6 +257,31 @@ class Backup(_Part):
     droplet_id: Annotated[str, Field(description="the droplet from which it is")] | None = None
 
 
+class Leaving(_Part):
+    """How a customer leaves: what was asked for, and how far it is."""
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    reason: str | None = None
+    stop_at: Annotated[Moment, Field(description="from when on their assistant is to be stopped")]
+    grace_days: Annotated[StrictInt, Field(ge=0, description="how long the server stays after that")]
+    without_backup: Annotated[StrictBool, Field(description="whether it may go with all that is on it")] = (
+        False
+    )
+    status_before: Status | None = None
+    stopped_at: Moment | None = None
+    backup: Annotated[str, Field(description="the file of the last backup")] | None = None
+    destroy_at: Annotated[Moment, Field(description="from when on the droplet may be destroyed")] | None = (
+        None
+    )
+    destroying_at: Annotated[Moment, Field(description="written before it is destroyed")] | None = None
+    tags: Annotated[tuple[str, ...], Field(description="those that are to go with the droplet")] = ()
+    destroyed_at: Moment | None = None
+    tidied_at: Moment | None = None
+    ended_at: Moment | None = None
+    undo_at: Annotated[Moment, Field(description="when it was asked to be undone")] | None = None
+
+
 class Note(_Part):
     """Something to know about this customer."""
 
@@ -313,6 +338,7 @@ class Customer(_Part):
     backups: Annotated[tuple[Backup, ...], Field(description="those that are kept, the oldest first")] = ()
     requests: tuple[Request, ...] = ()
     retry: Retry | None = None
+    leaving: Leaving | None = None
     notes: tuple[Note, ...] = ()
     timeline: tuple[Event, ...] = ()
     metadata: Metadata = Metadata()

@@ -110,10 +110,10 @@ class CustomerStore(Protocol):
         Unless a `shared_subscription` is allowed, also if another customer has the same one.
         """
 
-    def archive(self, who: str) -> bool:
+    def archive(self, who: str, *, claimed: bool = False) -> bool:
         """Move the record to the archive, whole; False if it was there already.
 
-        BusyError while a process has claimed the customer.
+        BusyError while a process has claimed the customer, unless that is the caller, who says so.
         """
 
     def restore(self, who: str) -> bool:

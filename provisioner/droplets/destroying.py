@@ -1,5 +1,7 @@
 """Destroying a droplet: only the owner's own, as id, name and tags say together, and never on less."""
 
+from collections.abc import Callable
+
 from provisioner.droplets.identity import is_of, stated_host_key
 from provisioner.droplets.keeper import DropletKeeper
 from provisioner.droplets.search import DropletSearch
@@ -8,21 +10,26 @@ from provisioner.services.digitalocean.errors import DropletUnclear, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
 
 
-def destroy_droplet(keeper: DropletKeeper) -> None:
-    """Destroy the owner's droplet if it is there, and nothing else; DropletUnclear if that is not certain.
+def destroy_droplet(
+    keeper: DropletKeeper, intend: Callable[[DropletInfo], None] = lambda _: None
+) -> DropletInfo | None:
+    """Destroy the owner's droplet if it is there, and nothing else; as it was, None if there was none.
 
-    What is written down of it stays, so that it can be looked for again.
+    `intend` is the last to be asked, and writes down what is about to happen. DropletUnclear where it is not
+    certain whose it is. What is written down of it stays, so that it can be looked for again.
     """
-    droplet = find_own(keeper)
+    droplet = _find_own(keeper)
     if droplet is None:
-        return
+        return None
+    intend(droplet)
     keeper.say(f"destroying {keeper.whom}")
     failpoint("before a droplet is destroyed")
     keeper.cloud.delete_droplet(droplet.id)
     failpoint("after a droplet is destroyed")
+    return droplet
 
 
-def find_own(keeper: DropletKeeper) -> DropletInfo | None:
+def _find_own(keeper: DropletKeeper) -> DropletInfo | None:
     """The droplet that is written down as the owner's; one that was asked for is looked for first.
 
     None if there is none; DropletUnclear for one that is not the owner's by its name and its tags.

@@ -18,7 +18,8 @@ FLEET_TAG = "provisioner"
 
 _CUSTOMER = "customer:"
 _WORKSPACE = "workspace:"
-_HOST_KEY = "host-key:"
+HOST_KEY_TAG = "host-key:"
+"""What the tag begins with that states the host key of one droplet."""
 _NAME_PREFIX = "moltbot-"
 # A host name in Linux has at most 64 characters, and in DNS 63.
 _LONGEST_NAME = 63
@@ -68,7 +69,7 @@ def other_workspace(tags: Iterable[str], mark: str) -> str | None:
 
 def stated_host_key(tags: Iterable[str], comment: str) -> str | None:
     """The host key, as one public line, that a droplet's tags state; None if they state none, or several."""
-    stated = {tag.removeprefix(_HOST_KEY) for tag in tags if tag.startswith(_HOST_KEY)}
+    stated = {tag.removeprefix(HOST_KEY_TAG) for tag in tags if tag.startswith(HOST_KEY_TAG)}
     if len(stated) != 1:
         return None
     [digits] = stated
@@ -86,7 +87,7 @@ def same_key(one: str | None, other: str | None) -> bool:
 def _host_key_tag(public: str) -> str:
     blob = base64.b64decode(public.split()[1])
     assert blob.startswith(_BLOB_HEAD), "host keys are Ed25519"
-    return _HOST_KEY + blob[len(_BLOB_HEAD) :].hex()
+    return HOST_KEY_TAG + blob[len(_BLOB_HEAD) :].hex()
 
 
 def _mark(customer_id: str) -> str:

@@ -11,14 +11,14 @@ from typing import Any
 
 from provisioner import timestamps
 from provisioner.customers.addresses import fold
-from provisioner.customers.record import Customer, SentEmail
+from provisioner.customers.record import Customer, Leaving, SentEmail
 from provisioner.errors import InputError, MailError
 from provisioner.messaging.names import spoken_name
 from provisioner.services.mail import Email, MailUncertain
 from provisioner.step import Work
 from provisioner.templates import render_text
 
-EMAILS = ("contact", "ready", "reminder", "handover", "cancelled")
+EMAILS = ("contact", "ready", "reminder", "handover", "leaving", "cancelled")
 _TOLD_BY = {"contact": "contact", "start": "ready"}
 """Which e-mail told the customer what they are reminded of."""
 
@@ -124,10 +124,18 @@ class Emails:
 
 def particulars(customer: Customer) -> dict[str, object]:
     """What an e-mail may say about any customer; what is not known is empty."""
+    leaving = customer.leaving
     return {
         "first_name": spoken_name(customer.name),
         "server_address": customer.setup.droplet.ip or "",
+        "ends_on": leaving.stop_at[:10] if leaving else "",
+        "kept_until": _kept_until(leaving) if leaving else "",
     }
+
+
+def _kept_until(leaving: Leaving) -> str:
+    """The day until which their assistant can come back as it was; empty if it cannot."""
+    return (leaving.destroy_at or "")[:10] if leaving.grace_days else ""
 
 
 def without(customer: Customer, *reasons: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What stands in the way of a run before it begins: for whom it may start, and what is missing for it."""
 
+from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Found
@@ -14,7 +15,7 @@ from provisioner.step import Step
 def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
     """The customer; InputError for one who is archived or has another status, with what brings them back."""
     customer = found.record.customer
-    if found.archived:
+    if found.archived and not workflow.of_archived:
         hint = command("restore", customer.email)
         raise InputError(doing, whom=customer.email, cause="the record is archived", hint=hint)
     if customer.status not in workflow.allowed_statuses:
@@ -24,6 +25,8 @@ def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
 
 
 def _what_may_start(workflow: Workflow, customer: Customer) -> str:
+    if has_left(customer.status) and is_leaving(customer):
+        return f"if they stay: {command('cancel', customer.email, options='--undo')}"
     if has_left(customer.status):
         again = command("update", customer.email, "status", "pending_setup", options="--force")
         return f"if they come back: {again}"

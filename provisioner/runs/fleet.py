@@ -18,7 +18,7 @@ from provisioner.runs.shutdown import InterruptibleClock, Shutdown, ShuttingDown
 from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services, connect_cloud
 from provisioner.settings import Settings
-from provisioner.step import Failed, Waiting
+from provisioner.step import Failed, Until, Waiting
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ class JobResult:
     def waiting(self) -> Waiting | None:
         outcome = self.result.outcome if self.result else None
         return outcome if isinstance(outcome, Waiting) else None
+
+    @property
+    def until(self) -> Until | None:
+        outcome = self.result.outcome if self.result else None
+        return outcome if isinstance(outcome, Until) else None
 
     @property
     def exit_code(self) -> int:

@@ -4,10 +4,9 @@ The droplet itself is nobody's business here: one that exists is never touched, 
 would be lost with it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provisioner.customers.done import is_complete, to_do_anew
+from provisioner.customers.done import is_complete
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.droplets.identity import name_of, tag_of
@@ -18,19 +17,11 @@ from provisioner.runs.workflow import PROVISION
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound
 from provisioner.services.digitalocean.models import DropletInfo
+from provisioner.steps.droplet.cleared import changed_by, without_droplet
 
 _DOING = "rebuild the server"
 _READY = ("onboarding_complete", "rebuild_complete")
 _IN_A_MINUTE = "run the same command again in a minute"
-_OF_THE_DROPLET = ("id", "ip", "created", "hostKey", "nextHostKey", "hostKeyRenewed")
-_OF_THE_SERVER = (
-    "setup.moltbot.installedAt",
-    "setup.moltbot.version",
-    "setup.moltbot.dropletId",
-    "setup.moltbot.audit",
-    "setup.messaging.dropletId",
-    "setup.handoff.dropletId",
-)
 
 
 @dataclass(frozen=True)
@@ -67,8 +58,7 @@ def clear_lost(
             _demand_right_account(cloud, customer)
         lost = LostDroplet(droplet_id, customer.setup.droplet.ip)
         with store.edit(customer.id, _DOING) as record:
-            cleared = _cleared(record.customer)
-            record.update({path: value for path, value in cleared if record.get(path) != value})
+            record.update(changed_by(record, without_droplet(record.customer)))
             where = f" ({lost.ip})" if lost.ip else ""
             record.add_event("droplet_lost", f"DO droplet {lost.id}{where} is gone; another takes its place")
     return lost
@@ -120,18 +110,6 @@ def _demand_right_account(cloud: DigitalOcean, customer: Customer) -> None:
         "see that DIGITALOCEAN_ACCESS_TOKEN is of the right account; if it is: "
         + command("rebuild", customer.email, options="--force"),
     )
-
-
-def _cleared(customer: Customer) -> Iterator[tuple[str, object]]:
-    for name in _OF_THE_DROPLET:
-        yield f"setup.droplet.{name}", None
-    if customer.setup.droplet.ip is not None:
-        # One that was never up may be a droplet that is only late: it is looked for before another is made.
-        yield "setup.droplet.requestedAt", None
-    for path in _OF_THE_SERVER:
-        yield path, None
-    yield "setup.waiting", None
-    yield from to_do_anew(customer).items()
 
 
 def _described(droplet: DropletInfo) -> str:

@@ -14,7 +14,7 @@ from provisioner.runs.work import CustomerWork, note_waiting
 from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
-from provisioner.step import Done, Failed, Outcome, Step, Waiting
+from provisioner.step import Done, Failed, Outcome, Step, Until, Waiting
 from provisioner.workspace import Workspace
 
 LOOK_SECONDS = 2.0
@@ -142,6 +142,8 @@ class _Walk:
                 outcome = step.run(self._work)
             if isinstance(outcome, Done):
                 note_waiting(self._work, None)
+            if isinstance(outcome, Until):
+                watch.tell("waiting", str(outcome))
         except ProvisionerError as error:
             watch.tell("failed", error.summary)
             return Failed(error)

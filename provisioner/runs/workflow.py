@@ -9,6 +9,8 @@ from provisioner.step import Step
 from provisioner.steps.backup import TakeBackup
 from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
+from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAssistant
+from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot
 
@@ -22,6 +24,8 @@ class Workflow:
     allowed_statuses: tuple[Status, ...]
     doing: str = "begin the setup"
     """What could not be done where it may not start; it ends the sentence "could not …"."""
+    of_archived: bool = False
+    """Whether it goes on for a customer who is in the archive."""
 
     def until(self, last: str | None) -> "Workflow":
         """The same, but no further than this step; InputError if it has none of that name."""
@@ -50,3 +54,12 @@ BACKUP = Workflow(
     allowed_statuses=("in_progress", "active", "cancelled"),
     doing="back the assistant up",
 )
+
+CANCEL = Workflow(
+    "cancel",
+    (StartAgain(), StopAssistant(), FinalBackup(), DestroyDroplet(), Leftovers(), Archive()),
+    allowed_statuses=("pending_setup", "in_progress", "active", "cancelled"),
+    doing="have the customer leave",
+    of_archived=True,
+)
+"""For who is leaving, as the record says, or is to stay after all; for all others there is nothing to do."""

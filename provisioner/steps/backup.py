@@ -112,7 +112,7 @@ def _record(work: Work, folder: BackupFolder, name: str, made: _Made, opened: Op
     """Write the new one down, without those that go now; then they go."""
     customer, policy = work.customer, work.settings.backup
     taken = [Taken(one.name, one.taken_at) for one in folder.all()]
-    going = superseded(taken, policy.daily, policy.weekly)
+    going = superseded(taken, policy.daily, policy.weekly, protected(customer))
     entry = {
         "file": name,
         "takenAt": now(),
@@ -132,6 +132,11 @@ def _record(work: Work, folder: BackupFolder, name: str, made: _Made, opened: Op
     )
     for old in going:
         folder.remove(old)
+
+
+def protected(customer: Customer) -> list[str]:
+    """The names of the backups that stay whatever the policy says: the last one of who has left or leaves."""
+    return [customer.leaving.backup] if customer.leaving and customer.leaving.backup else []
 
 
 def _forget_there(work: Work) -> None:

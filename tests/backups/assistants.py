@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.runs.progress import Progress
@@ -130,12 +131,18 @@ class Site:
     assistant: Assistant
     server: Sshd
     services: Services
+    clock: Clock = SYSTEM_CLOCK
     heard: list[Progress] = field(default_factory=list)
 
     def run(self, workflow: Workflow = BACKUP) -> RunResult:
         """As a new process."""
         runner = Runner(
-            self.workspace, self.settings, self.heard.append, workflow=workflow, services=self.services
+            self.workspace,
+            self.settings,
+            self.heard.append,
+            workflow=workflow,
+            services=self.services,
+            clock=self.clock,
         )
         return runner.run(EMAIL)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from provisioner.services.mail import Email
 
 _Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="contact, ready, reminder, handover or cancelled.")
+    str, typer.Argument(metavar="NAME", help="contact, ready, reminder, handover, leaving or cancelled.")
 ]
 
 _mail = typer.Typer(

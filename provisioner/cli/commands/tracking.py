@@ -271,10 +271,11 @@ def archive(
 
 def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bool) -> list[str]:
     """Refuse if a droplet remains; with `force`, or if the cloud cannot be asked, only say that it may."""
+    from provisioner.customers.leaving import may_have_droplet
     from provisioner.settings import load_settings
     from provisioner.steps.droplet import remaining
 
-    if not remaining.may_remain(customer):
+    if not may_have_droplet(customer):
         return []
     settings = load_settings(current_workspace().root)
     droplet = customer.setup.droplet
@@ -295,9 +296,9 @@ def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bo
 
 def _costs_on(customer: "Customer") -> list[str]:
     """A line that says that the droplet is not destroyed and still costs money, if it may exist."""
-    from provisioner.steps.droplet.remaining import may_remain
+    from provisioner.customers.leaving import may_have_droplet
 
-    if not may_remain(customer):
+    if not may_have_droplet(customer):
         return []
     droplet = customer.setup.droplet
     named = f"droplet {droplet.id or droplet.name}" + (f" ({droplet.ip})" if droplet.ip else "")

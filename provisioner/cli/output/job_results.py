@@ -33,7 +33,7 @@ def outcome_of(job: "JobResult") -> str:
         return "interrupted"
     if job.error or job.bug:
         return "busy" if job.exit_code == 4 else "failed"
-    return "waiting" if job.waiting else "done"
+    return "waiting" if job.waiting or job.until else "done"
 
 
 def summary_of(job: "JobResult") -> str:
@@ -44,8 +44,8 @@ def summary_of(job: "JobResult") -> str:
         return redactor_for(job.who)(job.error.cause or job.error.summary)
     if job.bug:
         return f"a bug: {type(job.bug).__name__}"
-    if job.waiting:
-        return str(job.waiting)
+    if job.waiting or job.until:
+        return str(job.waiting or job.until)
     return job.result.customer.status if job.result else ""
 
 
@@ -107,6 +107,9 @@ class RunsResult(Result):
         elif job.waiting:
             yield Message(str(job.waiting))
             yield Message(f"  after that: {again}")
+        elif job.until:
+            yield Message(f"{job.who}: {job.until}")
+            yield Message(f"  then: {again}")
         elif job.result:
             yield Message(self.success(job.result))
 
@@ -144,6 +147,7 @@ def document(job: "JobResult") -> dict[str, Any]:
             {"step": step, "seconds": round(seconds, 3)} for step, seconds in (result.steps if result else ())
         ],
         "waiting": {"of": waiting.of_whom, "for": waiting.to_do} if waiting else None,
+        **({"until": job.until.moment} if job.until else {}),
         "error": _error_document(error, redactor_for(job.who)) if error else None,
     }
 

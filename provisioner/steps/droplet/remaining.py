@@ -41,12 +41,6 @@ def remaining_droplet(cloud: DigitalOcean, customer: Customer) -> Remaining | No
     return Remaining(found.id, found.public_ipv4, found.size, prices.get(found.size))
 
 
-def may_remain(customer: Customer) -> bool:
-    """Whether the record has a droplet, or one that was asked for and may have come."""
-    droplet = customer.setup.droplet
-    return bool(droplet.id or (droplet.requested_at and droplet.name))
-
-
 def refuse_while_remaining(cloud: DigitalOcean, customer: Customer) -> None:
     """InputError with what the droplet costs and what to do, if there is one or if that cannot be asked."""
     doing, email = "archive the customer", customer.email
@@ -65,7 +59,7 @@ def refuse_while_remaining(cloud: DigitalOcean, customer: Customer) -> None:
             doing,
             whom=email,
             cause=str(remaining),
-            hint=f"destroy it in the DigitalOcean control panel, then run the same command again\n"
+            hint=f"to have them leave, with a last backup: {command('cancel', email)}\n"
             f"to archive them and keep paying for it: {force}",
         )
 
