@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Cost, Findings
@@ -24,6 +25,7 @@ from provisioner.images.builder import is_builder
 from provisioner.pool.droplet import is_of_pool
 from provisioner.printable import command
 from provisioner.services.digitalocean.models import DropletInfo
+from provisioner.timestamps import present, written
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Fleet:
             if droplet is None:
                 if not has_left(customer.status):
                     found.note("droplet", customer.email, f"droplet {droplet_id} is gone", _rebuild(customer))
+            elif has_left(customer.status) and is_leaving(customer):
+                self._tell_of_grace(customer, droplet, found)
             elif has_left(customer.status) or customer.id in archived:
                 state = customer.status if has_left(customer.status) else "archived"
                 found.note("droplet", customer.email, *self._useless(customer, state, droplet))
@@ -119,11 +123,29 @@ class Fleet:
             )
             found.advise("droplet", f"workspace {mark}", problem, hint)
 
-    def _useless(self, customer: Customer, state: str, droplet: DropletInfo) -> tuple[str, str]:
+    def _tell_of_grace(self, customer: Customer, droplet: DropletInfo, found: Findings) -> None:
+        """A droplet whose end is decided costs until then; it is nobody's trouble unless that has passed."""
+        leaving, due = customer.leaving, next_leaving_moment(customer)
+        goes_on = command("cancel", customer.email)
+        if leaving is None or due is None or due <= present():
+            problem = f"has left, and droplet {droplet.id} still costs {self._costs(droplet)}"
+            found.note("droplet", customer.email, problem, f"what is due is done by {goes_on}")
+            return
+        until = f"droplet {droplet.id} costs {self._costs(droplet)} until {written(due)[:10]}"
+        undo = command("cancel", customer.email, options="--undo")
+        found.advise(
+            "droplet", customer.email, f"has left; {until}", f"then: {goes_on}; if they stay: {undo}"
+        )
+
+    def _costs(self, droplet: DropletInfo) -> str:
         price = self.prices.get(droplet.size)
-        costs = f"${price:.2f} a month" if price is not None else "money"
-        problem = f"is {state}, and droplet {droplet.id} still costs {costs}"
-        hint = "delete it in the control panel, once nobody needs what is on it"
+        return f"${price:.2f} a month" if price is not None else "money"
+
+    def _useless(self, customer: Customer, state: str, droplet: DropletInfo) -> tuple[str, str]:
+        problem = f"is {state}, and droplet {droplet.id} still costs {self._costs(droplet)}"
+        if customer.status == "handed_over":
+            return problem, "delete it in the control panel, once nobody needs what is on it"
+        hint = f"with a last backup: {command('cancel', customer.email, options='--now')}"
         if state == "archived":
             return problem, f"{hint}; if they are still a customer: {command('restore', customer.email)}"
         return problem, hint

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.ssh.keys import generate_keypair
 from provisioner.steps.droplet.adoption import adopt, others
+from provisioner.timestamps import present, written
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, settings_for
 from tests.doctor.hints import check_hint
@@ -243,8 +245,27 @@ def test_an_archived_customers_droplet_is_theirs_and_costs_money(stage: Stage) -
         EMAIL,
         f"is archived, and droplet {droplet.id} still costs $12.00 a month",
     )
-    assert check_hint(trouble.hint) == [["restore", EMAIL]]
+    assert check_hint(trouble.hint) == [["cancel", EMAIL, "--now"], ["restore", EMAIL]]
     assert [cost.email for cost in diagnosis.costs] == [EMAIL]
+
+
+@pytest.mark.parametrize(("days", "severity"), [(-1, "problem"), (5, "advice")])
+def test_a_droplet_in_its_grace_is_no_trouble_until_that_is_over(
+    stage: Stage, days: int, severity: str
+) -> None:
+    droplet = stage.provisioned()
+    ends = written(present() + timedelta(days=days))
+    leaving = {"requestedAt": ends, "stopAt": ends, "graceDays": 14, "stoppedAt": ends, "destroyAt": ends}
+    with stage.workspace.store().edit(EMAIL) as record:
+        record.update({"status": "cancelled", "leaving": {**leaving, "withoutBackup": True}})
+
+    [found] = [one for one in stage.examine().findings if one.kind == "droplet"]
+
+    assert found.severity == severity
+    assert f"droplet {droplet.id}" in found.problem
+    assert "$12.00 a month" in found.problem
+    assert (ends[:10] in found.problem) == (days > 0)
+    assert check_hint(found.hint)[0] == ["cancel", EMAIL]
 
 
 def test_a_droplet_of_another_workspace_is_left_alone_whatever_it_says(stage: Stage) -> None:
