@@ -208,6 +208,8 @@ class BillingSettings(_Section):
 
     unpaid_days: float = Field(default=14, ge=0, le=365)
     when_unpaid: Literal["tell", "pause", "cancel"] = "tell"
+
+
 class CancelSettings(_Section):
     """What is left of customers who leave, and how long."""
 

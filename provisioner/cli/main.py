@@ -26,6 +26,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.provision": ("provision", "resume"),
     "commands.rebuild": ("rebuild",),
     "commands.backup": ("backup",),
+    "commands.leaving": ("cancel", "destroy"),
     "commands.status": ("status",),
     "commands.doctor": ("doctor", "adopt"),
     "commands.relink": ("relink",),
