@@ -24,7 +24,7 @@ def ask_to_leave(store: CustomerStore, who: str, wish: Wish, clock: Clock = SYST
         leaving = record.customer.leaving
         if fields and leaving is not None:
             event = "cancellation_requested" if new else "cancellation_changed"
-            record.add_event(event, _described(leaving, wish.by))
+            record.add_event(event, _described(leaving), by=wish.by)
     return record.customer
 
 
@@ -34,11 +34,11 @@ def ask_to_stay(store: CustomerStore, who: str, clock: Clock = SYSTEM_CLOCK) -> 
         fields = asked_to_stay(record.customer, at(clock.time()))
         record.update(fields)
         if fields:
-            record.add_event("cancellation_undo_requested", f"By {actor()}")
+            record.add_event("cancellation_undo_requested", "The customer is to stay", by=actor())
     return record.customer
 
 
-def _described(leaving: Leaving, by: str) -> str:
+def _described(leaving: Leaving) -> str:
     backup = "no backup" if leaving.without_backup else "a last backup"
-    stops = f"The assistant stops at {leaving.stop_at}, {backup}, {leaving.grace_days} days of grace"
-    return f"By {by}: {stops}" + (f"; {leaving.reason}" if leaving.reason else "")
+    stops = f"The assistant stops at {leaving.stop_at}; {backup}, {leaving.grace_days} days of grace"
+    return stops + (f"; {leaving.reason}" if leaving.reason else "")
