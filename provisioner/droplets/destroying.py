@@ -38,15 +38,20 @@ def _find_own(keeper: DropletKeeper) -> DropletInfo | None:
         found = DropletSearch(keeper).settle()
         if found is not None:
             keeper.found(found, stated_host_key(found.tags, found.name))
-    droplet_id = keeper.asked.id
-    if droplet_id is None:
+    droplet = _by_id(keeper)
+    if droplet is not None:
+        _demand_ours(keeper, droplet)
+    return droplet
+
+
+def _by_id(keeper: DropletKeeper) -> DropletInfo | None:
+    """An id that is not known may be one that is not known everywhere yet, unless it has been up."""
+    if keeper.asked.id is None:
         return None
     try:
-        droplet = keeper.cloud.droplet(droplet_id)
+        return keeper.cloud.droplet(keeper.asked.id)
     except NotFound:
-        return None
-    _demand_ours(keeper, droplet)
-    return droplet
+        return None if keeper.asked.seen else DropletSearch(keeper).settle()
 
 
 def is_ours(keeper: DropletKeeper, droplet: DropletInfo) -> bool:

@@ -21,6 +21,8 @@ class Asked:
     requested_at: str | None = None
     host_key: str | None = None
     """The public half of the key that the droplet shows."""
+    seen: bool = False
+    """Whether it has been up, at an address."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class BuildersDroplet(OwnDroplet):
 
     @property
     def asked(self) -> Asked:
-        return Asked(self.building.droplet_id, self.building.requested_at, self.building.host_key)
+        begun = self.building
+        return Asked(begun.droplet_id, begun.requested_at, begun.host_key, begun.address is not None)
 
     @property
     def anew(self) -> str:

@@ -61,7 +61,8 @@ class PoolDroplet(OwnDroplet):
 
     @property
     def asked(self) -> Asked:
-        return Asked(self.member.droplet_id, self.member.requested_at, self.member.host_key)
+        member = self.member
+        return Asked(member.droplet_id, member.requested_at, member.host_key, member.address is not None)
 
     @property
     def anew(self) -> str:

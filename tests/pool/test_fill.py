@@ -235,3 +235,17 @@ def test_a_second_process_is_told_who_is_at_work(site: Site) -> None:
         with pytest.raises(BusyError, match="process"):
             site.keeper().drain()
     assert site.cloud.droplets == []
+
+
+def test_one_that_is_not_known_everywhere_yet_is_not_forgotten(site: Site) -> None:
+    """What has never been seen is looked for, for a whole window, before it counts as gone."""
+    site.cloud.fault("status", "GET", r"/droplets/\d+", count=None, params={"status": 401})
+    site.keeper().fill()
+    site.cloud.book.clear()
+    assert len(site.cloud.droplets) == 1
+    site.cloud.fault("status", "GET", r"/droplets/\d+", params={"status": 404, "code": "not_found"})
+
+    site.keeper().drain()
+
+    assert site.cloud.droplets == []
+    site.demand_nothing_forgotten()

@@ -62,7 +62,7 @@ class CustomersDroplet:
     @property
     def asked(self) -> Asked:
         droplet = self._work.customer.setup.droplet
-        return Asked(droplet.id, droplet.requested_at, droplet.host_key)
+        return Asked(droplet.id, droplet.requested_at, droplet.host_key, droplet.ip is not None)
 
     def intend(self, spec: DropletSpec, host_key: str) -> None:
         """What the record says before the request; the key's private half is nowhere but in memory."""
