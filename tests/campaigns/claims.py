@@ -112,16 +112,14 @@ class PoolServers(Worker):
     """Real servers that are made for the pool, and then become customers'."""
 
     def enumerate(self) -> None:
+        [self._whole] = self.places(CLAIMED_TO_THE_END)
         [self._fill] = self.places(POOL_FILLED)
         if self.plan.long:
             for at in self.mine(range(len(self._fill))):
                 self._die_filling(Killed(at))
-        [self._whole] = self.places(CLAIMED_TO_THE_END)
-        if self.plan.long:
+            family = "whole setups from the pool: a death at each failpoint"
             for at in self.mine(range(len(self._whole))):
-                self.live(
-                    "whole setups from the pool: a death at each failpoint", CLAIMED_TO_THE_END, [Killed(at)]
-                )
+                self.live(family, CLAIMED_TO_THE_END, [Killed(at)])
 
     def sample(self) -> None:
         """One setup among what is left to chance."""

@@ -22,7 +22,7 @@ _SHARES: tuple[tuple[Area, bool, float, int], ...] = (
     ("customers", False, 0.7, 3),
     ("customers", True, 0.1, 3),
     ("pool", False, 0.18, 2),
-    ("pool", True, 0.02, 1),
+    ("pool", True, 0.02, 3),
 )
 """What is tried, whether on real servers, its part of the kills, and by how many workers.
 
