@@ -55,6 +55,11 @@ name = "StuffPress"
 # contact = "support@example.com"  # where customers write to; needed before the first one is set up
 # alerts = "ada@example.com"   # where failures that need a person are sent; without it, to the contact
 # telegram = "123456789"       # your own numeric id: the manager bot tells you of them, too
+summary_at = "07:00"           # UTC; what is open is summed up once a day; "" for never
+
+[worker]
+jobs = 10                      # how many customers are at work at once; 0: nothing is done by itself
+quiet_hours = ""               # UTC, as "21:00-07:00": nothing then that may write to customers unasked
 
 [stripe]
 # mode = "live"                # or "test"; without it, as STRIPE_SECRET_KEY says
@@ -104,6 +109,7 @@ _Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", ma
 # Without a blank or a letter that no header of a request can carry.
 _Token = Annotated[SecretStr, AfterValidator(_checked_token)]
 _ONE_DAY = 86_400
+_TIME = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"
 _TEN_YEARS = 87_600
 _Wait = Annotated[float, Field(gt=0, le=_ONE_DAY)]
 
@@ -125,7 +131,7 @@ class DropletSettings(_Section):
     size: str = Field(default="s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
     image: str = Field(default=AUTO_IMAGE, pattern=r"^[a-z0-9.-]+$")
     """A slug or a snapshot's id; `AUTO_IMAGE`: the newest image of our own that fits, else `BASE_IMAGE`."""
-    reboot_at: str = Field(default="11:00", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
+    reboot_at: str = Field(default="11:00", pattern=_TIME)
     """UTC; when a server reboots on a day on which an update needs it. Empty: never by itself."""
     active_seconds: _Wait = 600
     ssh_seconds: _Wait = 300
@@ -172,6 +178,8 @@ class OperatorSettings(_Section):
     """Where failures that need a person are sent; None: to the contact."""
     telegram: str | None = Field(default=None, pattern=r"^-?[0-9]{3,18}$")
     """The operator's numeric id on Telegram, to whom the manager bot may write."""
+    summary_at: str = Field(default="07:00", pattern=_TIME)
+    """UTC; when what is open is summed up. Empty: never."""
 
 
 class MailSettings(_Section):
@@ -188,10 +196,23 @@ class MessagingSettings(_Section):
 class BackupSettings(_Section):
     """How many backups of each customer are kept, and how large one may be."""
 
+    every_hours: float = Field(default=24, ge=0, le=_TEN_YEARS)
+    """How often the worker takes one; 0 for never."""
     daily: int = Field(default=7, ge=1, le=10_000)
     """Of how many days the last one is kept; days without a backup do not count."""
     weekly: int = Field(default=4, ge=0, le=10_000)
     largest_megabytes: int = Field(default=20_000, ge=1)
+
+
+class WorkerSettings(_Section):
+    """How the worker goes about it."""
+
+    jobs: int = Field(default=10, ge=0, le=200)
+    """How many customers are at work at the same moment; 0: nothing is done by itself."""
+    quiet_hours: str = Field(
+        default="", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$"
+    )
+    """UTC; when nothing is done that may write to a customer unasked. Empty: never."""
 
 
 class StripeSettings(_Section):
@@ -233,6 +254,7 @@ class Settings(_Section):
     stripe: StripeSettings = StripeSettings()
     billing: BillingSettings = BillingSettings()
     cancel: CancelSettings = CancelSettings()
+    worker: WorkerSettings = WorkerSettings()
 
     digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"

@@ -34,7 +34,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.mail": ("mail",),
     "commands.image": ("image",),
     "commands.pool": ("pool",),
-    "commands.serve": ("serve",),
+    "commands.serve": ("serve", "worker"),
     "sandbox.machine": ("sandbox",),
     "sandbox.demo": ("demo",),
     "commands.completion": ("completion",),

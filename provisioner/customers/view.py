@@ -77,6 +77,13 @@ class Setup(_Part, frozen=True):
     waiting: WaitingFor | None = None
 
 
+class Retry(_Part, frozen=True):
+    workflow: str
+    failures: int = 0
+    not_before: Moment | None = None
+    error: str | None = None
+
+
 class CustomerView(_Part, frozen=True):
     """The fields of `record.Customer` that say who it is and how far they are."""
 
@@ -86,6 +93,7 @@ class CustomerView(_Part, frozen=True):
     name: str | None = None
     signup_date: Moment | None = None
     setup: Setup = Setup()
+    retry: Retry | None = None
 
 
 AnyCustomer: TypeAlias = "Customer | CustomerView"

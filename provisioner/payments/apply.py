@@ -22,9 +22,11 @@ from provisioner.payments.errors import StrangeEvent
 from provisioner.payments.events import Checkout, Contact, Dispute, StripeEvent, SubscriptionState, understood
 from provisioner.payments.inbox import Did, Inbox, Outcome, Received
 from provisioner.payments.subscriptions import STRIPE, with_change
-from provisioner.timestamps import now
+from provisioner.timestamps import hours_since, now
 
 _DOING = "write down what Stripe says"
+_STRANGER_HOURS = 0.25
+"""After so long nobody is expected to become known any more of whom the operator should be told."""
 Tell = Callable[[str, str | None, str], None]
 """Tells the operator something once: a key, the customer's address, and what."""
 
@@ -110,14 +112,14 @@ class Applier:
             return _ended("strange", problem.summary)
         if event is None:
             return _ended("nothing", "it means nothing for a customer")
-        return self._applied(event)
+        return self._applied(event, one)
 
-    def _applied(self, event: StripeEvent) -> _Ended:
+    def _applied(self, event: StripeEvent, one: Received) -> _Ended:
         customer = self._customer_of(event)
         if customer is None:
             sign_up = decide.begins(event, self._policy)
             if sign_up is None:
-                return self._kept(event)
+                return self._kept(event, one)
             try:
                 return self._added(event, new_record(sign_up))
             except InputError as problem:
@@ -174,9 +176,10 @@ class Applier:
         )
         return Outcome("applied", text, now(), customer.id, customer.email)
 
-    def _kept(self, event: StripeEvent) -> _Ended:
+    def _kept(self, event: StripeEvent, one: Received) -> _Ended:
         told = decide.told_of(event)
-        if told.operator:
+        # What makes them known may be on its way.
+        if told.operator and hours_since(one.received) > _STRANGER_HOURS:
             self._tell(event.envelope.id, None, f"somebody who is in no record {told.operator}")
         return _ended("kept", told.details or "it is about nobody who is known yet")
 

@@ -36,6 +36,9 @@ class CustomerStatus:
     since: str | None = None
     text: str = ""
     holder: "Holder | None" = None
+    failures: int = 0
+    """How often the worker has failed in a row; it tries again at `not_before`."""
+    not_before: str | None = None
 
     @property
     def command(self) -> str | None:
@@ -106,6 +109,12 @@ def _status_of(
         return CustomerStatus(customer, "done", step)
     if holder is not None:
         return CustomerStatus(customer, "running", step, holder.since, said.get("text", ""), holder)
+    retry = customer.retry
+    if retry is not None and retry.workflow == "provision":
+        since, text = said.get("timestamp"), said.get("text") or retry.error or ""
+        return CustomerStatus(
+            customer, "failed", step, since, text, failures=retry.failures, not_before=retry.not_before
+        )
     waiting = customer.setup.waiting
     if waiting is not None and said.get("kind") in (None, "waiting"):
         return CustomerStatus(customer, "waiting", step, waiting.since, str(waiting))

@@ -175,6 +175,18 @@ def test_a_refund_is_noted_and_told_and_changes_no_status(place: Place, ada: Per
     assert [whom for whom, _ in place.told.values()] == ["ada@example.com"]
 
 
+def test_a_refund_of_somebody_unknown_is_told_when_nobody_becomes_known(
+    place: Place, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.take(*ada.refund())
+    assert place.told == {}
+    monkeypatch.setattr("provisioner.payments.apply._STRANGER_HOURS", -1)
+
+    place.apply(kept_too=True)
+
+    assert "somebody who is in no record was refunded" in next(what for _, what in place.told.values())
+
+
 def test_a_dispute_is_about_whose_charge_it_is(place: Place, ada: Person) -> None:
     place.take(*ada.subscribe())
     dispute = {

@@ -120,3 +120,18 @@ def test_a_complete_setup_whose_server_was_lost_is_to_be_run_again(workspace: Wo
 
     assert (found.state, found.step) == ("interrupted", "droplet")
     assert unfinished([found]) == resumable([found]) == [EMAIL]
+
+
+def test_what_the_worker_has_put_off_says_so_also_if_nothing_was_begun(workspace: Workspace) -> None:
+    retry = {"workflow": "provision", "failures": 3, "notBefore": "2026-01-29T06:00:00Z", "error": "no token"}
+    put(workspace, {"retry": retry})
+
+    found = only(workspace)
+
+    assert (found.state, found.text, found.failures) == ("failed", "no token", 3)
+    assert found.not_before == "2026-01-29T06:00:00Z"
+
+
+def test_a_backup_that_fails_is_no_failed_setup(workspace: Workspace) -> None:
+    put(workspace, {"retry": {"workflow": "backup", "failures": 3, "error": "no room"}})
+    assert only(workspace).state == "new"

@@ -23,6 +23,8 @@ class ServingProcess:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.workspace: Workspace = init_workspace(folder, "operator@example.com")[0]
+        # What the events alone make of the records is looked at.
+        self.workspace.settings_file.write_text("[worker]\njobs = 0\n")
         self._environment = {"STRIPE_WEBHOOK_SECRET": SECRET, **environment}
         self._process: subprocess.Popen[str] | None = None
         self._log = folder / "serve.log"

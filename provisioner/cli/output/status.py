@@ -77,6 +77,9 @@ def _what(one: CustomerStatus) -> str:
         here = one.holder.who
         return f"{one.text} ({here})" if one.text else here
     words = [one.text] if one.text else []
+    if one.not_before:
+        times = "once" if one.failures == 1 else f"{one.failures} times"
+        words.append(f"failed {times}, the worker tries again at {one.not_before}")
     if one.command and one.state != "waiting":
         words.append(f"to go on: {one.command}")
     return "; ".join(words)
@@ -98,5 +101,7 @@ def _document(one: CustomerStatus) -> dict[str, Any]:
         "ageSeconds": None if seconds is None else round(seconds),
         "text": one.text or None,
         "holder": {**holder.about, "since": holder.since} if holder else None,
+        "failures": one.failures,
+        "notBefore": one.not_before,
         "command": one.command,
     }

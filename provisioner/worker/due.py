@@ -1,0 +1,162 @@
+"""What is to be done for a customer now, from their record, the settings and the time alone. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from provisioner.customers.done import STEPS, steps_done
+from provisioner.customers.leaving import is_leaving, next_leaving_moment
+from provisioner.customers.lifecycle import has_left
+from provisioner.customers.record import Customer
+from provisioner.payments.subscriptions import unpaid_since
+from provisioner.runs.workflow import BACKUP, CANCEL, PROVISION, Workflow
+from provisioner.settings import Settings
+from provisioner.timestamps import from_epoch, moment
+
+WORKFLOWS: Mapping[str, Workflow] = {one.name: one for one in (PROVISION, BACKUP, CANCEL)}
+"""What the worker can do by itself; a request for anything else stays in the record."""
+WORKER = "the worker"
+"""By whom it is said in the records that the worker has done something."""
+
+Kind = Literal["run", "look", "request", "leave", "tell"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to do for one customer.
+
+    run: take them through the workflow. look: the same, for who is waited for: it changes nothing unless
+    they have done their part, and may remind them. request: write into their record that the workflow is
+    wanted. leave: write there that they leave, from now on. tell: the operator has to know.
+    """
+
+    kind: Kind
+    workflow: str
+    since: str
+    """Since when it is due, a moment."""
+    why: str = ""
+
+    @property
+    def may_disturb(self) -> bool:
+        """Whether the customer may be written to without having done anything."""
+        return self.kind == "look"
+
+
+def due(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
+    """All that is to be done for a customer who is not archived; one run at most."""
+    jobs = [*_about_money(customer, settings, now), *_asked_to_leave(customer)]
+    run = _next_run(customer, settings, now)
+    if run is None or _is_put_off(customer, run, now):
+        return jobs
+    if run.may_disturb and is_quiet(settings.worker.quiet_hours, now):
+        return jobs
+    return [*jobs, run]
+
+
+def due_of_archived(customer: Customer, now: datetime) -> list[Job]:
+    """The same for an archived customer: only their leave may not be at its end."""
+    run = _leave(customer, now)
+    return [run] if run is not None and not _is_put_off(customer, run, now) else []
+
+
+def is_quiet(hours: str, now: datetime) -> bool:
+    """Whether `now` is in the hours "21:00-07:00", the first minute included; never if there are none."""
+    if not hours:
+        return False
+    begin, _, end = hours.partition("-")
+    at = f"{now:%H:%M}"
+    return begin <= at < end if begin < end else at >= begin or at < end
+
+
+def backoff(failures: int) -> timedelta:
+    """How long to leave a customer alone after so many failures in a row: from a minute to six hours."""
+    minutes: int = 2 ** min(max(failures, 1) - 1, 20)
+    return min(timedelta(minutes=minutes), timedelta(hours=6))
+
+
+def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
+    if is_leaving(customer):
+        return _leave(customer, now)
+    return _requested(customer) or _begun(customer) or _backup(customer, settings, now)
+
+
+def _leave(customer: Customer, now: datetime) -> Job | None:
+    """The next part of a customer's leave, when its time has come."""
+    at = next_leaving_moment(customer)
+    if at is None or at > now:
+        return None
+    return Job("run", CANCEL.name, from_epoch(at.timestamp()), "they leave")
+
+
+def _asked_to_leave(customer: Customer) -> list[Job]:
+    """That somebody is to leave is written down once more, as their leave needs it."""
+    return [
+        Job("leave", one.workflow, one.at, one.reason or "")
+        for one in customer.requests
+        if one.workflow == CANCEL.name
+    ]
+
+
+def _requested(customer: Customer) -> Job | None:
+    """The first request of a workflow that there is, for whom it may start."""
+    for one in customer.requests:
+        workflow = WORKFLOWS.get(one.workflow)
+        if (
+            workflow is not None
+            and workflow.name != CANCEL.name
+            and customer.status in workflow.allowed_statuses
+        ):
+            kind: Kind = (
+                "look" if customer.setup.waiting is not None and workflow.name == PROVISION.name else "run"
+            )
+            return Job(kind, one.workflow, one.at, f"asked for by {one.by}")
+    return None
+
+
+def _begun(customer: Customer) -> Job | None:
+    """A setup that was begun goes on, whoever has begun it."""
+    under_way = customer.setup.status == "in_progress" and customer.status in PROVISION.allowed_statuses
+    if not under_way or len(steps_done(customer)) == len(STEPS):
+        return None
+    waiting = customer.setup.waiting
+    if waiting is not None:
+        return Job("look", PROVISION.name, waiting.since or "", f"waiting for {waiting}")
+    return Job("run", PROVISION.name, customer.signup_date or "", "it was begun and is not complete")
+
+
+def _backup(customer: Customer, settings: Settings, now: datetime) -> Job | None:
+    """A backup of an assistant that is at work, when the last one is old enough."""
+    hours = settings.backup.every_hours
+    if not hours or customer.status != "active" or len(steps_done(customer)) < len(STEPS):
+        return None
+    last = customer.backups[-1].taken_at if customer.backups else customer.setup.handoff.completed_at
+    taken = moment(last) if last else None
+    if taken is not None and now - taken < timedelta(hours=hours):
+        return None
+    return Job("run", BACKUP.name, last or "", f"the last one is {hours:g} hours old or more")
+
+
+def _about_money(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
+    """What follows when nothing was paid for so many days."""
+    since = unpaid_since(customer)
+    began = moment(since) if since else None
+    policy = settings.billing
+    if since is None or began is None or has_left(customer.status):
+        return []
+    if now - began < timedelta(days=policy.unpaid_days):
+        return []
+    why = f"nothing was paid since {since}"
+    if policy.when_unpaid == "tell":
+        return [Job("tell", "payment", since, why)]
+    if any(one.workflow == policy.when_unpaid for one in customer.requests):
+        return []
+    return [Job("request", policy.when_unpaid, since, why)]
+
+
+def _is_put_off(customer: Customer, job: Job, now: datetime) -> bool:
+    retry = customer.retry
+    if retry is None or retry.workflow != job.workflow or retry.not_before is None:
+        return False
+    until = moment(retry.not_before)
+    return until is not None and now < until

@@ -1,0 +1,307 @@
+"""The worker: looks again and again at what is due, and has it done, several customers at once.
+
+Nothing is remembered that the records do not say but when somebody was last looked at: losing that costs a
+look. A customer at whom something has failed is left alone for a while, and longer each time.
+"""
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from provisioner.customers.leaving import Wish
+from provisioner.customers.record import Customer, Record
+from provisioner.errors import BusyError, ProvisionerError, RecordError
+from provisioner.failpoints import failpoint
+from provisioner.printable import command
+from provisioner.runs.fleet import Fleet, JobResult
+from provisioner.runs.leaving import ask_to_leave
+from provisioner.settings import Settings
+from provisioner.timestamps import from_epoch, present
+from provisioner.worker.alerts import Alerts
+from provisioner.worker.due import WORKER, WORKFLOWS, Job, backoff, due, due_of_archived
+from provisioner.workspace import Workspace
+
+LOOK_SECONDS = 60.0
+"""How often who is waited for is looked at where their record has not changed."""
+BUSY_SECONDS = 30.0
+"""How long another process's customer is left to it."""
+ROUND_SECONDS = 5.0
+ARCHIVE_SECONDS = 600.0
+_PATIENT_FAILURES = 3
+"""So many in a row are told to the operator, even if trying again may help."""
+
+Ended = Callable[[str, str], None]
+
+
+@dataclass
+class _Seen:
+    """What is remembered of a customer between two looks."""
+
+    looked_at: float = float("-inf")
+    rest_until: float = float("-inf")
+    as_of: int = -1
+    """How long their history was when a look ended."""
+
+
+@dataclass
+class Worker:
+    """One worker of a workspace."""
+
+    workspace: Workspace
+    settings: Settings
+    alerts: Alerts
+    say: Callable[[str], None]
+    ended: Ended = lambda _workflow, _outcome: None
+    """Told of each run that has ended, the workflow's name and how."""
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = present
+    _running: dict[str, Job] = field(default_factory=dict)
+    _results: "queue.SimpleQueue[JobResult]" = field(default_factory=queue.SimpleQueue)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _stopping: bool = False
+    _archive_looked_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self._store = self.workspace.store()
+        self.woken: Callable[[], None] = lambda: None
+        """Called when a run has ended, from its thread; whoever makes rounds sets it."""
+        self.fleet = Fleet(
+            self.workspace,
+            self.settings,
+            lambda _progress: None,
+            jobs=self.settings.worker.jobs,
+            ended=self._take_in,
+        )
+
+    @property
+    def at_work(self) -> int:
+        """How many customers are at work."""
+        return len(self._running)
+
+    def round(self) -> None:
+        """Note what has ended, and begin what is due as far as there are places.
+
+        What cannot be written for one customer is raised when everybody was looked at.
+        """
+        if not self.settings.worker.jobs:
+            return
+        problems = self._note_results()
+        waiting: list[tuple[Customer, Job]] = []
+        told = {one.key for one in self.alerts.open}
+        waiting += self._of_archived()
+        for listing in self._store.all():
+            if listing.customer is None:
+                self._tell_unreadable(listing.name, listing.broken)
+                continue
+            if _record_key(listing.name) in told:
+                self.alerts.end(_record_key(listing.name))
+            for job in due(listing.customer, self.settings, self.now()):
+                if job.kind in ("run", "look"):
+                    waiting.append((listing.customer, job))
+                else:
+                    problems += self._do_at_once(listing.customer, job)
+        waiting.sort(key=self._turn)
+        for customer, job in waiting:
+            if self._may_begin(customer, job):
+                self._begin(customer, job)
+        if problems:
+            raise problems[0]
+
+    def _of_archived(self) -> Iterator[tuple[Customer, Job]]:
+        """Now and then: hardly ever is anything left to do there."""
+        if self.clock() - self._archive_looked_at < ARCHIVE_SECONDS:
+            return
+        self._archive_looked_at = self.clock()
+        for listing in self._store.all(archived=True):
+            if listing.customer is not None:
+                for job in due_of_archived(listing.customer, self.now()):
+                    yield listing.customer, job
+
+    def stop(self) -> None:
+        """End all runs after what they are just writing; they are resumed by the next worker."""
+        self._stopping = True
+        self.fleet.shut_down()
+
+    def _turn(self, waiting: tuple[Customer, Job]) -> tuple[bool, float, str]:
+        """Who was not looked at for longest comes first, and a look that may change nothing last."""
+        customer, job = waiting
+        return job.kind == "look", self._of(customer.id).looked_at, job.since
+
+    def _may_begin(self, customer: Customer, job: Job) -> bool:
+        full = len(self._running) >= self.settings.worker.jobs
+        if self._stopping or full or customer.id in self._running:
+            return False
+        seen, moment = self._of(customer.id), self.clock()
+        if moment < seen.rest_until:
+            return False
+        if job.kind == "look":
+            return seen.as_of != len(customer.timeline) or moment - seen.looked_at >= LOOK_SECONDS
+        return True
+
+    def _begin(self, customer: Customer, job: Job) -> None:
+        self._running[customer.id] = job
+        self._of(customer.id).looked_at = self.clock()
+        if job.kind == "run":
+            self.say(f"{customer.email}: {job.workflow}: {job.why}")
+        self.fleet.submit(customer.id, WORKFLOWS[job.workflow])
+
+    def _take_in(self, result: JobResult) -> None:
+        self._results.put(result)
+        self.woken()
+
+    def _note_results(self) -> list[ProvisionerError]:
+        """Write down what has ended since the last round."""
+        problems = []
+        while not self._results.empty():
+            result = self._results.get()
+            customer_id = result.result.customer.id if result.result else result.who
+            job = self._running.pop(customer_id)
+            try:
+                self._note(customer_id, job, result)
+            except ProvisionerError as problem:
+                problems.append(problem)
+        return problems
+
+    def _note(self, customer_id: str, job: Job, result: JobResult) -> None:
+        outcome, seen = _outcome(result), self._of(customer_id)
+        self.ended(job.workflow, outcome)
+        if outcome == "busy":
+            seen.rest_until = self.clock() + BUSY_SECONDS
+        elif outcome == "failed":
+            self._note_failure(customer_id, job, result)
+        elif outcome in ("done", "waiting", "until"):
+            self._note_success(customer_id, job, is_done=outcome == "done")
+        if result.result is not None:
+            seen.as_of = len(self._store.read(customer_id).customer.timeline)
+        if outcome == "done" or (outcome == "waiting" and job.kind == "run"):
+            self.say(f"{result.who}: {job.workflow}: {outcome}")
+
+    def _note_success(self, customer_id: str, job: Job, *, is_done: bool) -> None:
+        """The request is done, and what had failed goes well again."""
+        customer = self._store.read(customer_id).customer
+        requests = [one for one in customer.requests if not is_done or one.workflow != job.workflow]
+        if customer.retry is not None or len(requests) < len(customer.requests):
+            failpoint("before note what went well")
+            with self._store.edit(customer_id, "note what went well") as record:
+                _note_success(record, job.workflow, is_done=is_done)
+            failpoint("after note what went well")
+        self.alerts.end(_key(customer_id, job.workflow))
+
+    def _note_failure(self, customer_id: str, job: Job, result: JobResult) -> None:
+        """The customer is left alone for a while; a person is told what they have to do, once."""
+        error = _error_of(result)
+        failpoint("before note the failure")
+        with self._store.edit(customer_id, "note the failure") as record:
+            before = record.customer.retry
+            failures = 1 + (before.failures if before and before.workflow == job.workflow else 0)
+            until = self.now() + backoff(failures)
+            retry = {
+                "workflow": job.workflow,
+                "failures": failures,
+                "notBefore": from_epoch(until.timestamp()),
+                "error": error.summary,
+            }
+            record.update(
+                {f"retry.{name}": value for name, value in retry.items()} if before else {"retry": retry}
+            )
+        failpoint("after note the failure")
+        email = record.customer.email
+        self.say(f"{email}: {job.workflow}: {error.summary}; tried again at {retry['notBefore']}")
+        if not error.retry or failures >= _PATIENT_FAILURES:
+            self._tell(_key(customer_id, job.workflow), email, _words(error, job.workflow, email))
+
+    def _do_at_once(self, customer: Customer, job: Job) -> list[ProvisionerError]:
+        """What is no run: the operator is told, or a request is written."""
+        try:
+            if job.kind == "tell":
+                key = f"{job.workflow} {customer.id} {job.since}"
+                self._tell(
+                    key, customer.email, f"{job.why}; {command('show', customer.email)}", can_end=False
+                )
+            elif job.kind == "leave":
+                self._have_leave(customer, job)
+            else:
+                self._request(customer, job)
+        except ProvisionerError as problem:
+            return [problem]
+        return []
+
+    def _request(self, customer: Customer, job: Job) -> None:
+        failpoint("before write the request")
+        with self._store.edit(customer.id, "write the request") as record:
+            there = list(record.get("requests") or [])
+            if any(one.get("workflow") == job.workflow for one in there):
+                return
+            asked = {
+                "workflow": job.workflow,
+                "at": from_epoch(self.now().timestamp()),
+                "by": WORKER,
+                "reason": job.why,
+            }
+            record.set("requests", [*there, asked])
+            record.add_event(f"{job.workflow}_requested", job.why, by=WORKER)
+        failpoint("after write the request")
+
+    def _have_leave(self, customer: Customer, job: Job) -> None:
+        """What was asked for becomes the customer's leave, and is no request any more."""
+        asked = next(one for one in customer.requests if one.workflow == job.workflow)
+        wish = Wish(asked.by, self.settings.cancel.grace_days, "now", asked.reason)
+        ask_to_leave(self._store, customer.id, wish)
+        failpoint("after a request has become a leave")
+        with self._store.edit(customer.id, "take the request out") as record:
+            _note_success(record, job.workflow, is_done=True)
+
+    def _tell_unreadable(self, name: str, problem: RecordError | None) -> None:
+        words = problem.summary if problem else "the record cannot be read"
+        self._tell(_record_key(name), None, f"{words}; {command('check')} shows what is wrong")
+
+    def _tell(self, key: str, whom: str | None, text: str, *, can_end: bool = True) -> None:
+        if self.alerts.tell(key, whom, text, can_end=can_end):
+            self.say(f"the operator is told: {whom}: {text}" if whom else f"the operator is told: {text}")
+
+    def _of(self, customer_id: str) -> _Seen:
+        return self._seen.setdefault(customer_id, _Seen())
+
+
+def _note_success(record: Record, workflow: str, *, is_done: bool) -> None:
+    customer = record.customer
+    if customer.retry is not None and customer.retry.workflow == workflow:
+        record.set("retry", None)
+    if is_done and any(one.workflow == workflow for one in customer.requests):
+        there = record.get("requests") or []
+        record.set("requests", [one for one in there if one.get("workflow") != workflow])
+
+
+def _outcome(result: JobResult) -> str:
+    """In one word, as metrics count them."""
+    if result.interrupted:
+        return "interrupted"
+    if isinstance(result.error, BusyError):
+        return "busy"
+    if result.error or result.bug:
+        return "failed"
+    if result.until is not None:
+        return "until"
+    return "waiting" if result.waiting else "done"
+
+
+def _error_of(result: JobResult) -> ProvisionerError:
+    if result.error is not None:
+        return result.error
+    return ProvisionerError("go on", cause=f"a bug: {result.bug!r}", hint="report it")
+
+
+def _words(error: ProvisionerError, workflow: str, email: str) -> str:
+    """What the operator reads: the error, what to do, and the command that goes on from there."""
+    lines = [error.summary, *([error.detail] if error.detail else []), *([error.hint] if error.hint else [])]
+    return "\n".join([*lines, f"then: {command(workflow, email)}"])
+
+
+def _key(customer_id: str, workflow: str) -> str:
+    return f"{workflow} of {customer_id}"
+
+
+def _record_key(name: str) -> str:
+    return f"record {name}"

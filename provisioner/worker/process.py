@@ -1,0 +1,117 @@
+"""Everything that goes on by itself in the one process of a workspace, each part in a thread of its own."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from provisioner.actor import act_as
+from provisioner.filesystem.locks import locked
+from provisioner.payments.apply import Applied
+from provisioner.services.factory import Services
+from provisioner.settings import Settings
+from provisioner.timestamps import present
+from provisioner.worker.alerts import Alerts
+from provisioner.worker.due import WORKER
+from provisioner.worker.loop import ROUND_SECONDS, Ended, Worker
+from provisioner.worker.manager_bot import manager_reader
+from provisioner.worker.operator import ways_to_operator
+from provisioner.worker.repeated import Repeated
+from provisioner.worker.stripe_events import EventHandler, applier_of, inbox_of
+from provisioner.workspace import Workspace
+
+_EVENTS_SECONDS = 30.0
+_ALERTS_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+_SILENT_SECONDS = 120.0
+"""A part of the process that has not come back for so long has a problem."""
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def alone(workspace: Workspace, doing: str) -> Iterator[None]:
+    """Be the one process that serves this workspace, or works for it; BusyError names the other one."""
+    with locked(workspace.locks_dir / "serve.lock", doing, "this workspace", 0.25):
+        yield
+
+
+class Parts:
+    """The worker, Stripe's events, the manager bot, and what the operator is told."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        say: Say,
+        *,
+        applied: Callable[[Applied], None] = lambda _: None,
+        ended: Ended = lambda _workflow, _outcome: None,
+    ) -> None:
+        """`applied` and `ended` are told what became of events and of runs, for figures."""
+        self._settings = settings
+        self._services = Services(settings, workspace.rates_dir)
+        self._say = say
+        self.inbox = inbox_of(workspace)
+        self.alerts = Alerts(workspace.state_dir / "worker")
+        self._told_applied = applied
+        self.worker = Worker(workspace, settings, self.alerts, say, ended)
+        applier = applier_of(workspace, settings, self._tell)
+        events = EventHandler(applier, self.inbox, say, self._applied)
+        self.events = Repeated("Stripe's events", events.look, _EVENTS_SECONDS, say)
+        self._rounds = Repeated("the worker", self.worker.round, ROUND_SECONDS, say)
+        self._telling = Repeated("alerts", self._send_alerts, _ALERTS_SECONDS, say)
+        self.worker.woken = self._rounds.wake
+        self._all = [self.events, self._rounds, self._telling]
+        reader = manager_reader(workspace, settings, self._services, self._rounds.wake)
+        if reader is not None:
+            self._all.append(Repeated("the manager bot", reader.look, 0.0, say))
+
+    def start(self) -> None:
+        """Begin; from here on the process acts as the worker."""
+        act_as(WORKER)
+        for part in self._all:
+            part.start()
+
+    def stop(self) -> None:
+        """Runs end after what they are just writing, and all parts after what is under way."""
+        self.worker.stop()
+        for part in self._all:
+            # A question to Telegram may be left unanswered: it comes again.
+            part.stop(0.0 if part.name == "the manager bot" else _STOP_SECONDS)
+
+    def problems(self) -> Sequence[str]:
+        """What does not go well, for who asks whether the process is ready."""
+        wrong = [f"{part.name}: {part.problem}" for part in self._all if part.problem]
+        silent = [part.name for part in self._all if part.idle_seconds > _SILENT_SECONDS]
+        return [*wrong, *(f"{name}: no sign of life" for name in silent)]
+
+    def _applied(self, applied: Applied) -> None:
+        self._told_applied(applied)
+        if applied.changed:
+            self._rounds.wake()
+
+    def _tell(self, key: str, whom: str | None, text: str) -> None:
+        if self.alerts.tell(key, whom, text):
+            self._telling.wake()
+
+    def _send_alerts(self) -> None:
+        self.alerts.summarize(self._settings.operator.summary_at, present())
+        problems = self.alerts.send(ways_to_operator(self._settings, self._services))
+        if problems:
+            raise problems[0]
+
+
+def work(workspace: Workspace, settings: Settings, say: Say) -> None:
+    """Work until SIGTERM or SIGINT, without anything that can be asked over a network."""
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
+    with alone(workspace, "work"):
+        parts = Parts(workspace, settings, say)
+        parts.start()
+        say("working")
+        stop.wait()
+        say("stopping")
+        parts.stop()
+        say("stopped")

@@ -1,0 +1,134 @@
+"""What is due, as a table: a record, the settings and the time in; jobs out."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from provisioner.customers.record import Record
+from provisioner.settings import BackupSettings, BillingSettings, Settings, WorkerSettings
+from provisioner.worker.due import backoff, due, is_quiet
+from tests.steps.support import new_record
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PAID = {"requests": [{"workflow": "provision", "at": "2026-02-28T00:00:00Z", "by": "Stripe"}]}
+BEGUN = {"status": "in_progress", "setup": {"status": "in_progress"}}
+WAITING: dict[str, Any] = {
+    "status": "in_progress",
+    "setup": {
+        "status": "in_progress",
+        "waiting": {"for": "to tap", "of": "@ada", "since": "2026-02-28T01:00:00Z"},
+    },
+}
+COMPLETE: dict[str, Any] = {
+    "status": "active",
+    "setup": {
+        "status": "complete",
+        "droplet": {"id": "1", "ip": "192.0.2.1"},
+        "moltbot": {"installed": True},
+        "messaging": {"connected": True},
+        "handoff": {"completed": True, "completedAt": "2026-02-20T00:00:00Z"},
+    },
+}
+UNPAID = {
+    "subscription": {
+        "stripeSubscriptionId": "sub_1",
+        "status": "past_due",
+        "changes": [
+            {"at": "2026-01-01T00:00:00Z", "kind": "created", "subscription": "sub_1", "status": "active"},
+            {"at": "2026-02-10T00:00:00Z", "kind": "updated", "subscription": "sub_1", "status": "past_due"},
+            {"at": "2026-02-12T00:00:00Z", "kind": "updated", "subscription": "sub_1", "status": "past_due"},
+        ],
+    }
+}
+ENDED = {"requests": [{"workflow": "cancel", "at": "2026-02-28T00:00:00Z", "by": "Stripe"}]}
+BACKED_UP = {"backups": [{"file": "a", "takenAt": "2026-02-28T13:00:00Z", "size": 1, "sha256": "0"}]}
+
+
+def put_off(until: str, workflow: str = "provision") -> dict[str, Any]:
+    return {"retry": {"workflow": workflow, "failures": 3, "notBefore": until, "error": "no"}}
+
+
+def leaving(**changes: Any) -> dict[str, Any]:
+    asked = {"requestedAt": "2026-02-01T00:00:00Z", "stopAt": "2026-02-01T00:00:00Z", "graceDays": 14}
+    return {"leaving": asked | changes}
+
+
+def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
+    found = due(record.customer, Settings(**settings), NOW)
+    return [(one.kind, one.workflow) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("document", "settings", "wanted"),
+    [
+        ({}, {}, []),
+        (PAID, {}, [("run", "provision")]),
+        (PAID | BEGUN, {}, [("run", "provision")]),
+        (BEGUN, {}, [("run", "provision")]),
+        (WAITING, {}, [("look", "provision")]),
+        (PAID | WAITING, {}, [("look", "provision")]),
+        (PAID | {"status": "cancelled"}, {}, []),
+        (BEGUN | {"status": "cancelled"}, {}, []),
+        ({"requests": [{"workflow": "juggle", "at": "2026-02-28T00:00:00Z", "by": "Ada"}]}, {}, []),
+        (PAID | put_off("2026-03-01T12:00:01Z"), {}, []),
+        (PAID | put_off("2026-03-01T12:00:00Z"), {}, [("run", "provision")]),
+        (PAID | put_off("2026-03-01T13:00:00Z", "backup"), {}, [("run", "provision")]),
+        (COMPLETE, {}, [("run", "backup")]),
+        (COMPLETE | BACKED_UP, {}, []),
+        (COMPLETE | BACKED_UP, {"backup": BackupSettings(every_hours=12)}, [("run", "backup")]),
+        (COMPLETE, {"backup": BackupSettings(every_hours=0)}, []),
+        (UNPAID, {}, [("tell", "payment")]),
+        (UNPAID, {"billing": BillingSettings(unpaid_days=30)}, []),
+        (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("request", "pause")]),
+        (UNPAID, {"billing": BillingSettings(when_unpaid="cancel")}, [("request", "cancel")]),
+        (
+            UNPAID | {"requests": [{"workflow": "pause", "at": "2026-02-28T00:00:00Z", "by": "Ada"}]},
+            {"billing": BillingSettings(when_unpaid="pause")},
+            [],
+        ),
+        (UNPAID | {"status": "cancelled"}, {}, []),
+        (ENDED, {}, [("leave", "cancel")]),
+        (COMPLETE | leaving(stopAt="2026-03-01T12:00:00Z"), {}, [("run", "cancel")]),
+        (COMPLETE | leaving(stopAt="2026-03-01T12:00:01Z"), {}, []),
+        (COMPLETE | leaving(endedAt="2026-02-01T00:00:00Z") | BACKED_UP, {}, []),
+        (PAID | leaving(stopAt="2026-03-02T00:00:00Z"), {}, []),
+        (WAITING, {"worker": WorkerSettings(quiet_hours="11:00-13:00")}, []),
+        (PAID, {"worker": WorkerSettings(quiet_hours="11:00-13:00")}, [("run", "provision")]),
+        (WAITING, {"worker": WorkerSettings(quiet_hours="12:01-11:59")}, [("look", "provision")]),
+    ],
+)
+def test_what_is_due(document: Any, settings: Any, wanted: list[tuple[str, str]]) -> None:
+    assert jobs(new_record(**document), **settings) == wanted
+
+
+def test_the_days_without_payment_are_counted_from_the_first() -> None:
+    record = new_record(**UNPAID)
+    for days, told in ((18, True), (20, False)):
+        policy = Settings(billing=BillingSettings(unpaid_days=days))
+        assert bool(due(record.customer, policy, NOW)) is told
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "quiet"),
+    [
+        ("", "03:00", False),
+        ("21:00-07:00", "20:59", False),
+        ("21:00-07:00", "21:00", True),
+        ("21:00-07:00", "00:00", True),
+        ("21:00-07:00", "06:59", True),
+        ("21:00-07:00", "07:00", False),
+        ("01:00-02:00", "01:30", True),
+        ("01:00-02:00", "02:00", False),
+    ],
+)
+def test_quiet_hours_may_go_over_midnight(hours: str, at: str, quiet: bool) -> None:
+    hour, minute = map(int, at.split(":"))
+    assert is_quiet(hours, NOW.replace(hour=hour, minute=minute)) is quiet
+
+
+def test_each_failure_doubles_the_pause_up_to_six_hours() -> None:
+    pauses = [backoff(failures) for failures in range(1, 2000)]
+    assert pauses[:4] == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8)]
+    assert pauses[-1] == timedelta(hours=6)
+    assert pauses == sorted(pauses)
