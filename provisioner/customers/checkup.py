@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from provisioner.customers.record import CLOCK_SET_BACK, Customer, Record
 from provisioner.customers.schema import HISTORY
 from provisioner.printable import command
 
-_MISSING_DAYS = frozenset({"02-29", "02-30", "02-31", "04-31", "06-31", "09-31", "11-31"})
+_MISSING_DAYS = frozenset({b"-02-29", b"-02-30", b"-02-31", b"-04-31", b"-06-31", b"-09-31", b"-11-31"})
 """The days that some year has not, or none has."""
 
 
@@ -43,12 +43,14 @@ class Checkup:
         return all(finding.fixed for finding in self.findings)
 
 
-def problems_in(record: Record) -> Iterator[tuple[str, str]]:
-    """What is wrong with a record that can be read: the kind of finding, and the problem."""
+def problems_in(record: Record, raw: bytes) -> Iterator[tuple[str, str]]:
+    """What is wrong with a record that can be read, whose text is `raw`: the kind of finding, the problem."""
     customer = record.customer
     yield from (("status", problem) for problem in contradictions(customer))
     yield from (("history", problem) for problem in _steps_back(customer))
-    yield from (("date", problem) for problem in _days_of_no_calendar(customer, record.data))
+    # Hardly a record has one, and there may be thousands.
+    if _may_have_a_missing_day(raw):
+        yield from (("date", problem) for problem in _days_of_no_calendar(customer, record.data))
 
 
 def contradictions(customer: Customer) -> Iterator[str]:
@@ -89,11 +91,11 @@ def _steps_back(customer: Customer) -> Iterator[str]:
         "notes": [note.timestamp for note in customer.notes],
         "timeline": [event.timestamp for event in customer.timeline],
     }
-    corrected = [event.timestamp for event in customer.timeline if event.event == CLOCK_SET_BACK]
     for name, moments in histories.items():
-        ordered = list(map(timestamps.order, moments))
+        ordered = [timestamps.order(moment) for moment in moments]
         if ordered == sorted(ordered):
             continue
+        corrected = [event.timestamp for event in customer.timeline if event.event == CLOCK_SET_BACK]
         for earlier, later in itertools.pairwise(ordered):
             explained = any(timestamps.order(moment) <= later for moment in corrected)
             if later < earlier and not explained:
@@ -102,9 +104,6 @@ def _steps_back(customer: Customer) -> Iterator[str]:
 
 def _days_of_no_calendar(customer: Customer, data: Mapping[str, Any]) -> Iterator[str]:
     """Times such as 2026-02-29T…, wherever they stand; they are read as so many days after the first."""
-    # Hardly a record has one, and there may be thousands.
-    if not _may_have_one(data.values()):
-        return
     for path, text in _texts_in(data):
         if not re.fullmatch(timestamps.PATTERN, text) or timestamps.exists(text):
             continue
@@ -115,17 +114,10 @@ def _days_of_no_calendar(customer: Customer, data: Mapping[str, Any]) -> Iterato
         yield f"{path} is {text}, a day that no calendar has{read}: {hint}"
 
 
-def _may_have_one(values: Iterable[Any]) -> bool:
-    """Whether any text inside could be a time on a day that no calendar has."""
-    for value in values:
-        if isinstance(value, str):
-            found = value[5:10] in _MISSING_DAYS or value.startswith("0000")
-        else:
-            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-            found = _may_have_one(inner)
-        if found:
-            return True
-    return False
+def _may_have_a_missing_day(raw: bytes) -> bool:
+    """Whether any text inside could be a time on a day that no calendar has; an escape could be anything."""
+    days = [before[-6:] for before in raw.split(b"T")]
+    return not _MISSING_DAYS.isdisjoint(days) or b'"0000-' in raw or b"\\u" in raw
 
 
 def _texts_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

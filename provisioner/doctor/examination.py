@@ -5,24 +5,23 @@ Read only. What cannot be checked without an effect, such as write access of the
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from provisioner.customers.record import Customer
 from provisioner.doctor.channels import look_at_channels
-from provisioner.doctor.cloud import CloudLook
 from provisioner.doctor.configuration import look_at_settings
-from provisioner.doctor.droplets import Fleet
 from provisioner.doctor.findings import Cost, Diagnosis, Findings
-from provisioner.doctor.images import ImageLook
 from provisioner.doctor.mail_server import look_at_mail_server
 from provisioner.doctor.model_keys import look_at_model
-from provisioner.doctor.pool import PoolCheck
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import Visit, look_at_servers
 from provisioner.errors import ProvisionerError
-from provisioner.services.digitalocean.client import DigitalOcean
-from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 from provisioner.workspace import MARK_FILE, Workspace
+
+if TYPE_CHECKING:
+    from provisioner.services.digitalocean.client import DigitalOcean
+    from provisioner.services.digitalocean.models import DropletInfo
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Doctor:
 
     workspace: Workspace
     settings: Settings
-    cloud: DigitalOcean | None
+    cloud: "DigitalOcean | None"
     visit: Visit
     say: Callable[[str], None] = lambda _: None
     """Is told what is being checked."""
@@ -59,6 +58,11 @@ class Doctor:
         """The cost of each droplet, and the customers whose servers are running, as far as is known."""
         if self.cloud is None:
             return [], []
+        from provisioner.doctor.cloud import CloudLook
+        from provisioner.doctor.droplets import Fleet
+        from provisioner.doctor.images import ImageLook
+        from provisioner.doctor.pool import PoolCheck
+
         look = CloudLook(self.cloud, self._found)
         if not look.account():
             return [], []
@@ -94,5 +98,5 @@ def _number(customers: list[Customer]) -> str:
     return "1 customer" if len(customers) == 1 else f"{len(customers)} customers"
 
 
-def _runs(droplet: DropletInfo | None) -> bool:
+def _runs(droplet: "DropletInfo | None") -> bool:
     return droplet is not None and droplet.status == "active"

@@ -7,9 +7,7 @@ from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError
-from provisioner.services.model_keys import ModelProvider, ModelUnknown
 from provisioner.settings import Settings
-from provisioner.steps.moltbot import PROVIDER
 
 _KEY = "ANTHROPIC_API_KEY"
 _MODEL = "[moltbot] model"
@@ -24,6 +22,9 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
     """Ask the provider once about the key and the model; nothing is generated, and nothing costs money."""
     if settings.anthropic_key is None:
         return
+    from provisioner.services.model_keys import ModelProvider, ModelUnknown
+    from provisioner.steps.moltbot import PROVIDER
+
     provider, _, model = settings.moltbot.model.partition("/")
     if provider == PROVIDER:
         found.looked.append("model key")

@@ -72,10 +72,11 @@ def _secrets(customer: Customer, settings: Settings) -> list[str]:
 
 def server_visitor(settings: Settings) -> Visit:
     """Visits over SSH."""
-    from provisioner.runs.customer_server import host_of
-    from provisioner.ssh.connection import connect
 
     def visit(customer: Customer) -> ServerReport | None:
+        from provisioner.runs.customer_server import host_of
+        from provisioner.ssh.connection import connect
+
         with connect(host_of(customer, settings), deadline=ANSWER_SECONDS) as connection:
             said = connection.run(PROGRAM, timeout=REPORT_SECONDS)
         if said.exit == _NOT_FOUND:

@@ -17,7 +17,7 @@ from provisioner.workspace import Workspace, init_workspace
 from tests.customers.examples import documented, write_old
 
 MANY, FEW, ROUNDS = 10_000, 10, 7
-START, NODE_ALL, NODE_CHECKED = 1.3, 1.0, 8.0
+START, NODE_ALL, NODE_CHECKED = 1.3, 1.0, 6.0
 """At most: a small list beside bare Typer; and beside Node what shows all records, and what checks them."""
 EMAIL = "customer5@example.com"
 

@@ -45,9 +45,14 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise BrokenDocument(_TOO_DEEP) from None
     if not isinstance(data, dict):
         raise BrokenDocument("not a JSON object")
-    if raw.count(b"{") + raw.count(b"[") > DEEPEST:
-        _refuse_depth(data)
+    if may_be_too_deep(raw):
+        refuse_depth(data)
     return data
+
+
+def may_be_too_deep(raw: bytes) -> bool:
+    """Whether this text has enough groups and lists for that, should all stand in each other."""
+    return raw.count(b"{") + raw.count(b"[") > DEEPEST
 
 
 def render(data: Mapping[str, Any]) -> bytes:
@@ -66,7 +71,7 @@ def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse_depth(data: dict[str, Any]) -> None:
+def refuse_depth(data: dict[str, Any]) -> None:
     """BrokenDocument for what could be read, but not copied, shown or written back."""
     level: list[Any] = [data]
     for _ in range(DEEPEST):

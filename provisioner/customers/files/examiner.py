@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioner.customers.addresses import fold
 from provisioner.customers.checkup import Checkup, Finding, problems_in
-from provisioner.customers.files import file_names
+from provisioner.customers.files import file_names, plain
 from provisioner.customers.files.folders import Folders, shown
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
@@ -58,13 +58,13 @@ class Examiner:
     def _look_at(self, path: Path) -> _Identity | None:
         self._look_at_mode(path, PRIVATE_FILE)
         try:
-            found = self._folders.load(path)
+            found = self._folders.load(path, plain.parse)
         except FileNotFoundError:
             return None
         except RecordError as broken:
             self._note(path, "broken", str(broken.cause))
             return None
-        for kind, problem in problems_in(found.record):
+        for kind, problem in problems_in(found.record, found.content.raw):
             self._note(path, kind, problem)
         customer = found.record.customer
         fits = file_names.fits(path.name, customer.email)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from provisioner.customers.files import document, file_names
 from provisioner.errors import InputError, RecordError
@@ -57,13 +57,13 @@ class Folders:
         """Where a file of this name may be."""
         return self.active / name, self.archive / name
 
-    def load(self, path: Path) -> Stored:
+    def load(self, path: Path, parse: Callable[[bytes], dict[str, Any]] = document.parse) -> Stored:
         """FileNotFoundError if nothing is there; RecordError if what is there is no record."""
         from provisioner.customers.record import Record
 
         content = self._read(path)
         try:
-            return Stored(path, Record(document.parse(content.raw)), content)
+            return Stored(path, Record(parse(content.raw)), content)
         except document.BrokenDocument as problem:
             raise _broken(path, problem, problem.hint) from None
         except InputError as problem:

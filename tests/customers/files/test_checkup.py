@@ -245,7 +245,7 @@ def test_an_active_customer_may_get_another_server(store: FileStore, active: Pat
 def test_a_day_is_missing_only_where_no_calendar_has_it(day: str, missing: bool) -> None:
     data = {**documented(), "unknown": [{"deep": [f"{day}T00:00:00Z"]}]}
     data["subscription"]["currentPeriodEnd"] = None
-    found = [problem for kind, problem in problems_in(Record(data)) if kind == "date"]
+    found = [problem for kind, problem in problems_in(Record(data), render(data)) if kind == "date"]
     assert [problem.split()[0] for problem in found] == ["unknown.0.deep.0"] * missing
 
 
