@@ -1,11 +1,14 @@
 """openclaw-answers: what it makes of what the gateway answers."""
 
 import json
+import subprocess
+import sys
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from provisioner.playbook.load import shipped_playbooks
 from tests.playbooks.programs import program
 
 # Seen from openclaw 2026.9.6 with a key that the provider refuses.
@@ -100,3 +103,17 @@ def test_one_that_goes_on_resting_is_not_asked_for_ever(
     monkeypatch.setattr(answers, "one_turn", lambda: RESTING)
 
     assert answers.turn() == RESTING
+
+
+def test_a_model_that_stands_in_says_one_word_in_the_providers_way() -> None:
+    program_file = shipped_playbooks() / "openclaw" / "files" / "stand-in-model"
+    ask = "curl --silent --data {} $STAND_IN_MODEL/v1/messages; exit 7"
+
+    ended = subprocess.run(
+        [sys.executable, program_file, "sh", "-c", ask], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 7
+    events = [json.loads(line[6:]) for line in ended.stdout.splitlines() if line.startswith("data: ")]
+    assert [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"] == ["READY"]
+    assert events[-1] == {"type": "message_stop"}

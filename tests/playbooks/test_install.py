@@ -417,6 +417,9 @@ def test_a_gateway_of_nobody_becomes_a_customers_without_a_restart(stage: Stage)
     stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY)
     assert stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY).changed == 0
     assert "Ada" not in shell(f"cat /home/openclaw/.openclaw/openclaw.json {ENV}")
+    assert (
+        shell("find /home/openclaw/.openclaw/workspace /home/openclaw/.openclaw/secrets -type f || :") == ""
+    )
     before = runs_since(stage)
 
     stage.apply("telegram", started=False)
