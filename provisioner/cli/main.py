@@ -35,6 +35,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.image": ("image",),
     "commands.pool": ("pool",),
     "commands.serve": ("serve", "worker"),
+    "commands.stripe": ("stripe",),
     "sandbox.machine": ("sandbox",),
     "sandbox.demo": ("demo",),
     "commands.completion": ("completion",),

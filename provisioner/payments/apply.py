@@ -85,6 +85,18 @@ class Applier:
                 waiting = [one for one in self._inbox.kept() if new & self._keys_in(one)] if new else []
         return applied
 
+    def take_state(self, customer: Customer, state: SubscriptionState, at: str) -> bool:
+        """Write how a subscription was at Stripe at this moment; False if the record says so already."""
+        if not decide.synced(customer, state, at, self._policy).fields:
+            return False
+        failpoint("before take over a state")
+        with self._store.edit(customer.id, _DOING) as record:
+            decision = decide.synced(record.customer, state, at, self._policy)
+            if decision.fields:
+                _write(decision, None, record)
+        failpoint("after take over a state")
+        return bool(decision.fields)
+
     def _deal_with(self, one: Received, applied: Applied) -> set[tuple[Key, str]]:
         """By what a customer is known from now on who was not before."""
         try:
@@ -236,7 +248,7 @@ def replaced_subscription(customer: Customer) -> Customer:
     return customer.model_copy(update={"subscription": blank})
 
 
-def _write(decision: Decision, event: StripeEvent, record: Record) -> None:
+def _write(decision: Decision, event: StripeEvent | None, record: Record) -> None:
     fields = dict(decision.fields)
     if "email" in fields:
         fields["email"] = checked_address(str(fields["email"]))
@@ -245,7 +257,8 @@ def _write(decision: Decision, event: StripeEvent, record: Record) -> None:
         fields[PAID_HISTORY] = with_change(there, decision.change)
     record.update(fields)
     if decision.told.event:
-        record.add_event(decision.told.event, decision.told.details, by=STRIPE, stripeEvent=event.envelope.id)
+        named = {"stripeEvent": event.envelope.id} if event else {}
+        record.add_event(decision.told.event, decision.told.details, by=STRIPE, **named)
 
 
 def _is_applied(event: StripeEvent, customer: Customer) -> bool:

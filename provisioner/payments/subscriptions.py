@@ -17,11 +17,11 @@ from provisioner.payments.events import Checkout, Envelope, SubscriptionState
 
 STRIPE = "Stripe"
 """By whom it is said in the records that an event has done something."""
-_LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "paused"})
+LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "paused"})
 _PAID = frozenset({"active", "trialing", "past_due"})
 _UNPAID = frozenset({"past_due", "unpaid"})
-_FINAL = frozenset({"canceled", "incomplete_expired"})
-_RANKS = {"created": 0, "updated": 1, "resumed": 2, "paused": 2, "deleted": 3, "synced": 4}
+FINAL = frozenset({"canceled", "incomplete_expired"})
+_RANKS = {"created": 0, "updated": 1, "resumed": 2, "paused": 2, "deleted": 3, "synced": -1}
 _SINCE_EVER = ""
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -126,7 +126,7 @@ def status_of(one: KnownSubscription) -> str:
 
 def is_live(one: KnownSubscription) -> bool:
     """Whether it has begun and has not ended, paid or not."""
-    return status_of(one) in _LIVE
+    return status_of(one) in LIVE
 
 
 def current(known: Iterable[KnownSubscription]) -> KnownSubscription | None:
@@ -135,7 +135,7 @@ def current(known: Iterable[KnownSubscription]) -> KnownSubscription | None:
     live = [one for one in everyone if is_live(one)]
     if live:
         return live[0]
-    open_ones = [one for one in everyone if status_of(one) not in _FINAL]
+    open_ones = [one for one in everyone if status_of(one) not in FINAL]
     if open_ones:
         return open_ones[-1]
     ended = sorted(everyone, key=lambda one: (one.ended_at or _SINCE_EVER, one.id))
@@ -238,7 +238,7 @@ def _version(status: str | None, at: str | None, kind: str | None, event: str | 
     """
     if at is None:
         return (-1,)
-    final = 2 if status in _FINAL else 0 if status == "incomplete" else 1
+    final = 2 if status in FINAL else 0 if status == "incomplete" else 1
     return final, at, _RANKS.get(kind or "", 0), event or ""
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from provisioner.actor import act_as
 from provisioner.filesystem.locks import locked
 from provisioner.payments.apply import Applied
+from provisioner.payments.sync import Finding
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.timestamps import present
@@ -17,14 +18,18 @@ from provisioner.worker.loop import ROUND_SECONDS, Ended, Worker
 from provisioner.worker.manager_bot import manager_reader
 from provisioner.worker.operator import ways_to_operator
 from provisioner.worker.repeated import Repeated
-from provisioner.worker.stripe_events import EventHandler, applier_of, inbox_of
+from provisioner.worker.stripe_events import EventHandler, SyncHandler, applier_of, inbox_of, sync_of
 from provisioner.workspace import Workspace
 
 _EVENTS_SECONDS = 30.0
 _ALERTS_SECONDS = 30.0
+_SYNC_SECONDS = 3600.0
 _STOP_SECONDS = 10.0
 _SILENT_SECONDS = 120.0
 """A part of the process that has not come back for so long has a problem."""
+
+_FINDING = "at Stripe: "
+"""How the keys of alerts begin that are about the comparison with Stripe."""
 
 Say = Callable[[str], None]
 
@@ -63,6 +68,10 @@ class Parts:
         self._telling = Repeated("alerts", self._send_alerts, _ALERTS_SECONDS, say)
         self.worker.woken = self._rounds.wake
         self._all = [self.events, self._rounds, self._telling]
+        sync = sync_of(workspace, settings, self._tell)
+        if sync is not None:
+            syncing = SyncHandler(sync, self._tell_findings, say)
+            self._all.append(Repeated("Stripe's side", syncing.look, _SYNC_SECONDS, say))
         reader = manager_reader(workspace, settings, self._services, self._rounds.wake)
         if reader is not None:
             self._all.append(Repeated("the manager bot", reader.look, 0.0, say))
@@ -83,7 +92,7 @@ class Parts:
     def problems(self) -> Sequence[str]:
         """What does not go well, for who asks whether the process is ready."""
         wrong = [f"{part.name}: {part.problem}" for part in self._all if part.problem]
-        silent = [part.name for part in self._all if part.idle_seconds > _SILENT_SECONDS]
+        silent = [part.name for part in self._all if part.idle_seconds > _SILENT_SECONDS + part.every]
         return [*wrong, *(f"{name}: no sign of life" for name in silent)]
 
     def _applied(self, applied: Applied) -> None:
@@ -94,6 +103,15 @@ class Parts:
     def _tell(self, key: str, whom: str | None, text: str) -> None:
         if self.alerts.tell(key, whom, text):
             self._telling.wake()
+
+    def _tell_findings(self, findings: list[Finding]) -> None:
+        """What does not fit is open until it is not found any more."""
+        there = {f"{_FINDING}{one.subscription} {one.text}": one for one in findings}
+        gone = [one.key for one in self.alerts.open if one.key.startswith(_FINDING) and one.key not in there]
+        self.alerts.end(*gone)
+        for key, one in there.items():
+            words = f"{one.subscription} {one.text}" + (f"; {one.command}" if one.command else "")
+            self.alerts.tell(key, one.email, words, can_end=True)
 
     def _send_alerts(self) -> None:
         self.alerts.summarize(self._settings.operator.summary_at, present())

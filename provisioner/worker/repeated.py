@@ -20,7 +20,7 @@ class Repeated:
     ) -> None:
         self.name = name
         self._do = do
-        self._every = every
+        self.every = every
         self._say = say
         self._clock = clock
         self._wake = threading.Event()
@@ -63,7 +63,7 @@ class Repeated:
             self._wake.clear()
             self._note(self._look())
             self._looked = self._clock.monotonic()
-            self._wake.wait(self._every)
+            self._wake.wait(self.every)
 
     def _look(self) -> str | None:
         try:

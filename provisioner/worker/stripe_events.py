@@ -6,6 +6,7 @@ from collections.abc import Callable
 from provisioner.payments.apply import Applied, Applier, Tell
 from provisioner.payments.decide import Policy
 from provisioner.payments.inbox import Inbox
+from provisioner.payments.sync import Finding, Sync
 from provisioner.services.stripe.errors import NothingThere
 from provisioner.settings import Settings
 from provisioner.workspace import Workspace
@@ -28,6 +29,19 @@ def applier_of(
     return Applier(
         workspace.store(), inbox_of(workspace), policy, tell=tell, customer_of_charge=_charges(settings)
     )
+
+
+def sync_of(
+    workspace: Workspace, settings: Settings, tell: Tell = lambda _key, _whom, _what: None
+) -> Sync | None:
+    """What compares this workspace with Stripe; None where no key is set."""
+    from provisioner.services.factory import connect_stripe
+
+    api = connect_stripe(settings)
+    if api is None:
+        return None
+    applier = applier_of(workspace, settings, tell)
+    return Sync(workspace.store(), inbox_of(workspace), applier, api, livemode=settings.is_live)
 
 
 class EventHandler:
@@ -60,6 +74,30 @@ class EventHandler:
             self._tidied_at = now
         if applied.problems:
             raise applied.problems[0]
+
+
+class SyncHandler:
+    """Fetches what was missed, each hour, and compares everything once a day."""
+
+    def __init__(self, sync: Sync, tell: Callable[[list[Finding]], None], say: Callable[[str], None]) -> None:
+        """`tell` is told all that only a person can put right, each time anew."""
+        self._sync = sync
+        self._tell = tell
+        self._say = say
+        self._compared_at: float | None = None
+
+    def look(self) -> None:
+        """Do what is due of it; the first problem is raised at the end."""
+        synced = self._sync.fetch_missed()
+        now = time.monotonic()
+        if self._compared_at is None or now - self._compared_at > _DAY:
+            self._sync.compare(synced)
+            self._tell(synced.findings)
+            self._compared_at = now
+        if synced.missed or synced.changed:
+            self._say(f"sync: {synced.missed} events were missed, {len(synced.changed)} records were behind")
+        if synced.problems:
+            raise synced.problems[0]
 
 
 def _charges(settings: Settings) -> Callable[[str], str | None]:

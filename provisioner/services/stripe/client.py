@@ -6,6 +6,7 @@ done here.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -128,8 +129,17 @@ class _TooMany(StripeBusy):
 
 
 def _plain(answer: Any) -> Json:
-    document: Json = answer.to_dict()
+    document: Json = _as_sent(answer.to_dict())
     return document
+
+
+def _as_sent(value: Any) -> Any:
+    """The library makes numbers of what Stripe sends as text: parts of a cent."""
+    if isinstance(value, dict):
+        return {key: _as_sent(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_sent(inner) for inner in value]
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _explained(doing: str, ask: Callable[[], _T]) -> _T:
