@@ -17,5 +17,14 @@ def shipped_script(name: str, *words: str) -> str:
     return as_user((_REMOTE / name).read_text("utf-8"), *words)
 
 
+def receive(size: int) -> str:
+    """The command that takes a backup of so many bytes from its standard input, and prints its digest."""
+    place = "~/.provisioner-restore"
+    return as_user(
+        f"set -euo pipefail; umask 077; rm -rf {place}; mkdir {place}; "
+        f"head --bytes {size} > {place}/backup; sha256sum {place}/backup"
+    )
+
+
 READ = as_user(f"exec cat {PLACE}/backup")
 FORGET = as_user(f"rm --recursive --force {PLACE}")

@@ -20,12 +20,22 @@ from provisioner.errors import ProvisionerError
 INTERRUPTED = 130
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
-    "commands.tracking": ("add", "list", "show", "update", "note", "timeline", "archive", "restore"),
+    "commands.tracking": (
+        "add",
+        "list",
+        "show",
+        "update",
+        "note",
+        "timeline",
+        "archive",
+        "restore",
+        "rename",
+    ),
     "commands.upkeep": ("init", "check", "schema"),
     "commands.plan": ("plan",),
     "commands.provision": ("provision", "resume"),
     "commands.rebuild": ("rebuild",),
-    "commands.backup": ("backup",),
+    "commands.backup": ("backup", "restore-backup"),
     "commands.leaving": ("cancel", "destroy"),
     "commands.status": ("status",),
     "commands.doctor": ("doctor", "adopt"),

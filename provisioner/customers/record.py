@@ -234,6 +234,17 @@ class WaitingFor(_Part):
         return schema.awaited(self.of, self.for_)
 
 
+class Restore(_Part):
+    """A backup that is to take the place of what the assistant knows now."""
+
+    file: Annotated[str, Field(description="where it is")]
+    sha256: str
+    requested_at: Moment
+    placed_at: (
+        Annotated[Moment, Field(description="when it took that place; the setup is to go over it")] | None
+    ) = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -242,6 +253,7 @@ class Setup(_Part):
     moltbot: Moltbot = Moltbot()
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
+    restore: Restore | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 

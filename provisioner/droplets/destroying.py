@@ -22,7 +22,7 @@ def destroy_droplet(
     if droplet is None:
         return None
     intend(droplet)
-    keeper.say(f"destroying {keeper.whom}")
+    keeper.say(f"destroying droplet {droplet.id} ({droplet.name})")
     failpoint("before a droplet is destroyed")
     keeper.cloud.delete_droplet(droplet.id)
     failpoint("after a droplet is destroyed")

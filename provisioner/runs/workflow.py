@@ -13,6 +13,7 @@ from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAss
 from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot
+from provisioner.steps.restore import CloseRestore, RestoreBackup
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ BACKUP = Workflow(
     allowed_statuses=("in_progress", "active", "cancelled"),
     doing="back the assistant up",
 )
+
+RESTORE = Workflow(
+    "restore-backup",
+    (RestoreBackup(), Moltbot(), Messaging(), Handoff(), CloseRestore()),
+    allowed_statuses=("in_progress", "active"),
+    doing="bring a backup back",
+)
+"""The setup goes over what was brought back: today's keys, playbooks and channel are on it then."""
 
 CANCEL = Workflow(
     "cancel",

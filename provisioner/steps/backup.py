@@ -1,6 +1,7 @@
 """The step backup: the assistant's state, taken beside its running gateway, fetched, compared and opened."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from provisioner.actor import actor
 from provisioner.backups.archive import Opened, open_backup
@@ -135,8 +136,13 @@ def _record(work: Work, folder: BackupFolder, name: str, made: _Made, opened: Op
 
 
 def protected(customer: Customer) -> list[str]:
-    """The names of the backups that stay whatever the policy says: the last one of who has left or leaves."""
-    return [customer.leaving.backup] if customer.leaving and customer.leaving.backup else []
+    """The names of the backups that stay whatever the policy says.
+
+    The last one of who has left or leaves, and the one that is being brought back.
+    """
+    leaving, restore = customer.leaving, customer.setup.restore
+    names = [leaving and leaving.backup, restore and Path(restore.file).name]
+    return [name for name in names if name]
 
 
 def _forget_there(work: Work) -> None:

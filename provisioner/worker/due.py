@@ -10,11 +10,11 @@ from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.payments.subscriptions import unpaid_since
-from provisioner.runs.workflow import BACKUP, CANCEL, PROVISION, Workflow
+from provisioner.runs.workflow import BACKUP, CANCEL, PROVISION, RESTORE, Workflow
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
 
-WORKFLOWS: Mapping[str, Workflow] = {one.name: one for one in (PROVISION, BACKUP, CANCEL)}
+WORKFLOWS: Mapping[str, Workflow] = {one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE)}
 """What the worker can do by itself; a request for anything else stays in the record."""
 WORKER = "the worker"
 """By whom it is said in the records that the worker has done something."""
@@ -78,7 +78,15 @@ def backoff(failures: int) -> timedelta:
 def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
     if is_leaving(customer):
         return _leave(customer, now)
-    return _requested(customer) or _begun(customer) or _backup(customer, settings, now)
+    return _restore(customer) or _requested(customer) or _begun(customer) or _backup(customer, settings, now)
+
+
+def _restore(customer: Customer) -> Job | None:
+    """A backup that is being brought back: until then their assistant may stand still."""
+    restore = customer.setup.restore
+    if restore is None or customer.status not in RESTORE.allowed_statuses:
+        return None
+    return Job("run", RESTORE.name, restore.requested_at, "a backup is being brought back")
 
 
 def _leave(customer: Customer, now: datetime) -> Job | None:

@@ -84,6 +84,7 @@ class Assistant:
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         self.state.mkdir()
+        (self.state / "openclaw.json").write_text("{}")
         self.memory.write_text(SAID)
         (self.home / "gateway").write_text("started\n")
 

@@ -44,6 +44,9 @@ UNPAID = {
 ENDED = {"requests": [{"workflow": "cancel", "at": "2026-02-28T00:00:00Z", "by": "Stripe"}]}
 BACKED_UP = {"backups": [{"file": "a", "takenAt": "2026-02-28T13:00:00Z", "size": 1, "sha256": "0"}]}
 
+RESTORE = {"file": "/b/a.tar.gz", "sha256": "0", "requestedAt": "2026-02-28T00:00:00Z"}
+RESTORING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "restore": RESTORE}}
+
 
 def put_off(until: str, workflow: str = "provision") -> dict[str, Any]:
     return {"retry": {"workflow": workflow, "failures": 3, "notBefore": until, "error": "no"}}
@@ -78,6 +81,8 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE | BACKED_UP, {}, []),
         (COMPLETE | BACKED_UP, {"backup": BackupSettings(every_hours=12)}, [("run", "backup")]),
         (COMPLETE, {"backup": BackupSettings(every_hours=0)}, []),
+        (COMPLETE | RESTORING, {}, [("run", "restore-backup")]),
+        (COMPLETE | RESTORING | {"status": "cancelled"}, {}, []),
         (UNPAID, {}, [("tell", "payment")]),
         (UNPAID, {"billing": BillingSettings(unpaid_days=30)}, []),
         (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("request", "pause")]),

@@ -1,11 +1,21 @@
-"""`backup`: what the assistants know, taken off their servers."""
+"""`backup` and `restore-backup`: what the assistants know, taken off their servers and brought back."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import JOBS, Jobs, Json, known_addresses, shown_fleet
+from provisioner.cli.commands.provision import (
+    JOBS,
+    Jobs,
+    Json,
+    OptionalPatience,
+    RunOptions,
+    Wait,
+    known_addresses,
+    shown_fleet,
+)
 from provisioner.cli.context import current_workspace
+from provisioner.cli.options import Who
 from provisioner.cli.output.result import Response
 from provisioner.errors import InputError
 
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command()(backup)
+    app.command("restore-backup", cls=OptionalPatience)(restore_backup)
 
 
 def backup(
@@ -50,6 +61,37 @@ def backup(
         results = [JobResult(who, interrupted=True) for who in chosen]
     number, size, folder = _kept(workspace)
     return Response(BackupsResult(tuple(results), tuple(broken), kept=(number, size), folder=folder), as_json)
+
+
+def restore_backup(
+    who: Who,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="A backup's name or path; default: the newest.")
+    ] = None,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> Response:
+    """Bring a backup back: what the assistant knew then is what it knows.
+
+    On the server that is there; for a lost one, rebuild comes first. The setup then goes over it, with
+    today's keys and settings. What was there before stays on the server, in ~openclaw/.openclaw.before-….
+
+    Run it again at any time to resume. Exit codes as for provision.
+    """
+    from provisioner.cli.output.job_results import RunsResult
+    from provisioner.runs.fleet import JobResult
+    from provisioner.runs.restore import ask_to_restore
+    from provisioner.runs.workflow import RESTORE
+
+    workspace, options = current_workspace(), RunOptions(1, None, wait)
+    email = ask_to_restore(workspace, who, file).email
+    try:
+        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
+            results = fleet.run_all([email], RESTORE, patience=options.patience)
+    except KeyboardInterrupt:
+        results = [JobResult(email, interrupted=True)]
+    result = RunsResult(tuple(results), kind="restore-backup", verb="restore-backup")
+    return Response(result, as_json)
 
 
 def _running(workspace: "Workspace", broken: "list[AnyListing]") -> list[str]:

@@ -48,3 +48,15 @@ def test_one_whose_setup_has_not_begun(invoke: Invoke, monkeypatch: pytest.Monke
     assert ended.code == 2
     assert "back the assistant up" in ended.err
     assert "the status is pending_setup" in ended.err
+
+
+def test_nothing_to_bring_back(invoke: Invoke) -> None:
+    invoke("add", EMAIL, "sub_1")
+    invoke("update", EMAIL, "status", "active")
+
+    none = invoke("restore-backup", EMAIL)
+    other = invoke("restore-backup", EMAIL, "nowhere")
+
+    assert none.code == other.code == 2
+    assert "there is no backup in" in none.err
+    assert "those that are kept: none" in other.err
