@@ -1,4 +1,4 @@
-"""The tracking commands: `add`, `list`, `show`, `update`, `note`, `timeline`, `archive`, `restore`."""
+"""The tracking commands: `add`, `list`, `show`, `update`, `note`, `timeline`, `archive`, `rename`, …"""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command("timeline", context_settings=_WORDS)(timeline)
     app.command("archive")(archive)
     app.command("restore")(restore)
+    app.command("rename")(rename)
 
 
 def add(
@@ -311,6 +312,21 @@ def restore(who: Who) -> Response:
     """Bring a customer back from the archive."""
     moved = current_workspace().store().restore(who)
     return done(f"Restored {who}." if moved else f"{who} was not in the archive.")
+
+
+def rename(
+    who: Annotated[str, typer.Argument(metavar="OLD", help="The address until now, or their id.")],
+    address: Annotated[str, typer.Argument(metavar="NEW", help="The address from now on.")],
+) -> Response:
+    """Change a customer's address.
+
+    Refused while a run is at work on them. Run it again after an interruption.
+    """
+    from provisioner.actor import actor
+    from provisioner.customers.renaming import rename
+
+    customer = rename(current_workspace().store(), who, address, actor())
+    return done(f"{who} is {customer.email} now.")
 
 
 def _joined(words: list[str], doing: str) -> str:

@@ -254,6 +254,7 @@ class FileStore:
 
         old = Record(document.parse(stored.content.raw))
         if old.data == stored.record.data:
+            self._demand_name(stored, doing)
             return
         # Validated as it is now, whatever was done to it meanwhile.
         new = Record(stored.record.data)
@@ -275,6 +276,19 @@ class FileStore:
             self._write(stored)
             move_durably(self._folders.files, stored.path, target)
 
+    def _demand_name(self, stored: Stored, doing: str) -> None:
+        """Give the file the name that its address gives, where a kill has kept it from that."""
+        email = stored.record.customer.email
+        if not file_names.fits(stored.path.name, email):
+            self._rename_file(stored.path, email, doing)
+
+    def _rename_file(self, path: Path, email: str, doing: str) -> Path:
+        """Give the file a free name of this address; where it is then."""
+        with self._naming(doing, email), explained(doing, email):
+            target = path.with_name(self._folders.free_name(email))
+            move_durably(self._folders.files, path, target)
+        return target
+
     def _move(self, who: str, folder: Path, doing: str) -> bool:
         with self._changing(who, doing) as stored:
             if stored.path.parent == folder:
@@ -290,11 +304,7 @@ class FileStore:
         doing = "rename the record"
         customer_id = self._folders.load(path).record.customer.id
         with locked(self._locks / f"{_safe(customer_id)}.write.lock", doing, path.name, self._wait_seconds):
-            email = self._folders.load(path).record.customer.email
-            with self._naming(doing, email), explained(doing, email):
-                target = path.with_name(self._folders.free_name(email))
-                move_durably(self._folders.files, path, target)
-        return target
+            return self._rename_file(path, self._folders.load(path).record.customer.email, doing)
 
     @contextmanager
     def _naming(self, doing: str, whom: str) -> Iterator[None]:

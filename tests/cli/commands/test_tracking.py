@@ -344,3 +344,14 @@ def test_what_no_list_shows_is_left_to_those_who_act_on_it(invoke: Invoke, works
         result = invoke(*words)
         assert result.code
         assert "timeline.0.timestamp" in result.out + result.err
+
+
+def test_another_address(invoke: Invoke) -> None:
+    invoke("add", "ada@example.com", "sub_1")
+
+    ended = invoke("rename", "ada@example.com", "ada@example.org")
+
+    assert ended.code == 0, ended.err
+    assert "ada@example.com is ada@example.org now" in ended.err
+    assert invoke("show", "ada@example.org").code == 0
+    assert invoke("show", "ada@example.com").code == 2
