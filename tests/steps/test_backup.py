@@ -195,3 +195,17 @@ def test_one_of_the_same_second_is_not_replaced_and_a_later_one_is_not_older(ada
     assert folder.next_name(moment) == "20261128T030001Z.tar.gz"
     assert folder.next_name(moment - timedelta(days=1)) == "20261128T030001Z.tar.gz"
     assert folder.next_name(moment + timedelta(days=1)) == "20261129T030000Z.tar.gz"
+
+
+def test_the_last_one_of_a_server_that_was_lost_stays(ada: Site) -> None:
+    ada.run()
+    ada.run()
+    [good] = ada.files
+    ada.set(setup__droplet__id="2", setup__moltbot__dropletId="2")
+
+    ada.run()
+    ada.run()
+
+    assert len(ada.files) == 2
+    assert ada.files[0] == good
+    assert [one.file for one in ada.customer.backups] == ada.files

@@ -282,6 +282,20 @@ def test_a_cloud_that_refuses_leaves_all_as_it_is(ada: Leaver) -> None:
     ada.demand_gone()
 
 
+def test_a_droplet_that_is_there_after_its_end_was_accepted_is_not_forgotten(
+    ada: Leaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada.ask("now", grace_days=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(ada.site.services.cloud, "delete_droplet", lambda _: None)
+        error = failure(ada)
+
+    assert "is still there" in str(error.cause)
+    assert not ada.archived
+    assert ada.run().outcome == Done()
+    ada.demand_gone()
+
+
 def test_a_status_that_was_set_back_by_hand_stops_the_destruction(ada: Leaver) -> None:
     ada.ask("now")
     ada.run()
