@@ -90,9 +90,10 @@ class Parts:
             part.stop(0.0 if part.name == "the manager bot" else _STOP_SECONDS)
 
     def problems(self) -> Sequence[str]:
-        """What does not go well, for who asks whether the process is ready."""
-        wrong = [f"{part.name}: {part.problem}" for part in self._all if part.problem]
-        silent = [part.name for part in self._all if part.idle_seconds > _SILENT_SECONDS + part.every]
+        """What keeps events from being written down, or work from being done; others' outages do not."""
+        essential = (self.events, self._rounds)
+        silent = [part.name for part in essential if part.idle_seconds > _SILENT_SECONDS + part.every]
+        wrong = [f"{self.events.name}: {self.events.problem}"] if self.events.problem else []
         return [*wrong, *(f"{name}: no sign of life" for name in silent)]
 
     def _applied(self, applied: Applied) -> None:

@@ -1,13 +1,16 @@
 """Promise I11: replayed, doubled, late and reordered events end in the same records as in order, once."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from provisioner.payments.events import SubscriptionState, envelope_of, understood
+from provisioner.payments.subscriptions import Source, with_state
 from tests.dying import killed_at
 from tests.payments.records import Place
-from tests.payments.stripe_events import life_of, older
+from tests.payments.stripe_events import Person, life_of, older
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -55,3 +58,16 @@ def test_killed_at_any_place_it_ends_in_the_same_record(tmp_path: Path, seed: in
 
         assert Place(folder).records() == in_order.records(), places[number]
         assert not [one for one in Place(folder).inbox.all() if one.place != "done"]
+
+
+def test_what_was_looked_at_gives_way_to_an_event_of_the_same_second() -> None:
+    _, _, active, _ = Person("ada", "ada@example.com").subscribe()
+    event = understood(envelope_of(active))
+    assert event is not None
+    assert isinstance(event.about, SubscriptionState)
+    looked_at = replace(event.about, kind="synced", status="past_due")
+    said = (event.about, Source.of(event.envelope)), (looked_at, Source(event.envelope.at, None))
+
+    for first, second in (said, said[::-1]):
+        known = with_state(with_state({}, *first), *second)
+        assert known["sub_ada_1"].status == "active"

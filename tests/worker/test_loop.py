@@ -208,10 +208,44 @@ def test_no_more_are_at_work_than_there_are_places(stage: Stage) -> None:
     worker.round()
     worker.round()
     assert worker.at_work == 2
+    assert len(stage.step.begun) <= 2
     let_go.set()
     stage.turn(worker, 4)
 
     assert sorted(stage.step.begun) == sorted(emails)
+
+
+def test_who_is_at_work_is_not_begun_again(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    let_go, ended = threading.Event(), list[str]()
+
+    def wait(work: Work) -> Outcome:
+        assert let_go.wait(60)
+        return finish(work)
+
+    stage.step.plans = {ada: wait}
+    worker = stage.worker()
+    worker.ended = lambda _workflow, outcome: ended.append(outcome)
+    worker.round()
+    worker.round()
+    let_go.set()
+    stage.turn(worker)
+
+    assert ended == ["done"]
+
+
+def test_of_many_who_are_waited_for_each_has_a_turn(stage: Stage) -> None:
+    stage.settings = Settings(worker=WorkerSettings(jobs=1))
+    waiting = {f"setup.{name}": value for name, value in WAITING["setup"].items()}
+    emails = stage.add("c1", "c2", "c3", status="in_progress", **waiting)
+    stage.step.plans = dict.fromkeys(emails, lambda _: Waiting("@ada", "to tap"))
+    worker = stage.worker()
+
+    for _ in range(6):
+        stage.turn(worker, 1)
+        stage.seconds += LOOK_SECONDS
+
+    assert {stage.step.begun.count(email) for email in emails} == {2}
 
 
 def test_without_places_nothing_is_done_by_itself(stage: Stage) -> None:
