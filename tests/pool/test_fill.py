@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner import failpoints
 from provisioner.errors import BusyError
+from provisioner.filesystem.locks import holder_of
 from provisioner.pool.droplet import pool_tag
 from provisioner.pool.listing import look
 from provisioner.pool.state import FRESH_DAYS
@@ -249,3 +251,18 @@ def test_one_that_is_not_known_everywhere_yet_is_not_forgotten(site: Site) -> No
 
     assert site.cloud.droplets == []
     site.demand_nothing_forgotten()
+
+
+def test_nobody_can_take_one_while_it_is_decided_that_it_leaves(site: Site) -> None:
+    site.keeper().fill()
+    held = []
+
+    def watch(place: str) -> None:
+        if place == "before rename":
+            held.append(holder_of(site.workspace.state_dir / "pool" / "choosing.lock") is not None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(failpoints, "watch", watch)
+        site.keeper().drain()
+
+    assert held == [True]
