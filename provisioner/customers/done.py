@@ -10,7 +10,7 @@ from provisioner.customers.lifecycle import has_left
 
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
-    from provisioner.customers.view import AnyCustomer
+    from provisioner.customers.view import AnyCustomer, AnyLeaving
 
 
 def is_done(customer: "AnyCustomer", step: str) -> bool:
@@ -33,6 +33,8 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
 
     `done` are the `steps_done`, for who has them already.
     """
+    if customer.leaving is not None and customer.leaving.ended_at is None:
+        return _leave(customer.leaving)
     if has_left(customer.status):
         return ""
     done = steps_done(customer) if done is None else done
@@ -41,6 +43,15 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
     if customer.setup.waiting is not None:
         return str(customer.setup.waiting)
     return next(f"step {step}" for step in STEPS if step not in done)
+
+
+def _leave(leaving: "AnyLeaving") -> str:
+    """What comes next of a customer's leave."""
+    if leaving.undo_at is not None:
+        return "their leave to be undone"
+    if leaving.stopped_at is None:
+        return f"the end of what is paid, {leaving.stop_at[:10]}"
+    return f"the droplet's end, {(leaving.destroy_at or leaving.stopped_at)[:10]}"
 
 
 def to_do_anew(customer: "Customer") -> dict[str, object]:

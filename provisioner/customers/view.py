@@ -13,7 +13,7 @@ from provisioner.customers import schema
 from provisioner.customers.lifecycle import SetupStatus, Status
 
 if TYPE_CHECKING:
-    from provisioner.customers.record import Customer
+    from provisioner.customers import record
 
 
 def _exactly(pattern: str) -> str:
@@ -68,6 +68,14 @@ class WaitingFor(_Part, frozen=True):
         return schema.awaited(self.of, self.for_)
 
 
+class Leaving(_Part, frozen=True):
+    stop_at: Moment
+    stopped_at: Moment | None = None
+    destroy_at: Moment | None = None
+    ended_at: Moment | None = None
+    undo_at: Moment | None = None
+
+
 class Setup(_Part, frozen=True):
     status: SetupStatus = "pending"
     droplet: Droplet = Droplet()
@@ -93,11 +101,13 @@ class CustomerView(_Part, frozen=True):
     name: str | None = None
     signup_date: Moment | None = None
     setup: Setup = Setup()
+    leaving: Leaving | None = None
     retry: Retry | None = None
 
 
-AnyCustomer: TypeAlias = "Customer | CustomerView"
+AnyCustomer: TypeAlias = "record.Customer | CustomerView"
 """For whom it makes no difference how the customer was read."""
+AnyLeaving: TypeAlias = "record.Leaving | Leaving"
 
 _DECODER = json.Decoder(CustomerView)
 

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.done import STEPS, is_complete, is_done, steps_done, to_do_anew
+from provisioner.customers.done import STEPS, is_complete, is_done, steps_done, to_do_anew, waits_for
+from provisioner.customers.files.document import render
 from provisioner.customers.record import Record
+from provisioner.customers.view import view_of
 from provisioner.runs.workflow import PROVISION
 from tests.customers.examples import documented, from_old_script
 from tests.steps.support import new_record
+
+LATER = "2026-12-26T00:00:00Z"
 
 
 def complete(**fields: Any) -> Record:
@@ -121,3 +125,31 @@ def test_for_another_server_all_is_to_do_and_what_is_the_customers_stays() -> No
     assert customer.setup.messaging.bot_token == "1:AA"
     assert customer.setup.handoff.onboarding_message_sent
     assert to_do_anew(customer) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "words"),
+    [
+        ("active", {}, "the end of what is paid, 2026-12-12"),
+        (
+            "cancelled",
+            {"stoppedAt": "2026-12-12T00:00:00Z", "destroyAt": LATER},
+            "the droplet's end, 2026-12-26",
+        ),
+        ("cancelled", {"stoppedAt": "2026-12-12T00:00:00Z", "undoAt": LATER}, "their leave to be undone"),
+        ("cancelled", {"endedAt": LATER}, ""),
+    ],
+)
+def test_what_who_leaves_waits_for(status: str, fields: dict[str, str], words: str) -> None:
+    leaving = {
+        "requestedAt": "2026-11-28T00:00:00Z",
+        "stopAt": "2026-12-12T00:00:00Z",
+        "graceDays": 14,
+        **fields,
+    }
+    record = new_record(status=status, leaving=leaving)
+    view = view_of(render(record.data))
+
+    assert waits_for(record.customer) == words
+    assert view is not None
+    assert waits_for(view) == words
