@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
+from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.new import SignUp
 from provisioner.customers.record import Customer
@@ -27,6 +28,7 @@ from provisioner.payments.events import (
 )
 from provisioner.payments.money import in_words
 from provisioner.payments.subscriptions import Known, Source
+from provisioner.printable import command
 
 
 @dataclass(frozen=True)
@@ -190,8 +192,10 @@ def _returned(customer: Customer, about: About) -> str | None:
     """What the operator is told when somebody pays who has left."""
     if not has_left(customer.status) or not isinstance(about, Checkout) or not about.paid:
         return None
+    undo = command("cancel", customer.email, options="--undo")
+    back = undo if is_leaving(customer) else command("restore", customer.email)
     return (
-        f"has paid for {about.subscription}, and the status is {customer.status}: nothing is set up by itself"
+        f"has paid for {about.subscription}, and the status is {customer.status}; if they come back: {back}"
     )
 
 

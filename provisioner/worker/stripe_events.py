@@ -90,7 +90,7 @@ class SyncHandler:
         """Do what is due of it; the first problem is raised at the end."""
         synced = self._sync.fetch_missed()
         now = time.monotonic()
-        if self._compared_at is None or now - self._compared_at > _DAY:
+        if self._compared_at is None or now - self._compared_at >= _DAY:
             self._sync.compare(synced)
             self._tell(synced.findings)
             self._compared_at = now

@@ -263,3 +263,75 @@ def test_what_was_paid_is_never_lost_from_the_record(place: Place, ada: Person) 
     place.take(*ada.subscribe())
     with pytest.raises(Exception, match="would lose an entry"), place.store.edit("ada@example.com") as record:
         record.set("subscription.changes", [])
+
+
+def test_who_has_left_and_pays_again_is_told_to_the_operator(place: Place, ada: Person) -> None:
+    place.take(*ada.subscribe())
+    with place.store.edit("ada@example.com") as record:
+        record.update({"status": "cancelled", "requests": []})
+    ada.pass_time(10)
+    place.take(*ada.end())
+    ada.pass_time(10)
+
+    place.take(*ada.subscribe())
+
+    assert requests_of(place) == []
+    (told,) = place.told.values()
+    assert "has paid for sub_ada_2, and the status is cancelled" in told[1]
+    assert "provisioner restore ada@example.com" in told[1]
+
+
+def test_a_changed_name_is_taken_and_an_older_one_is_not(place: Place, ada: Person) -> None:
+    place.take(*ada.subscribe())
+    (first,) = ada.call_themselves("Ada L")
+    ada.pass_time(10)
+    (second,) = ada.call_themselves("Ada Lovelace")
+
+    place.take(second, first)
+
+    assert record_of(place)["name"] == "Ada Lovelace"
+    details = [one["details"] for one in record_of(place)["timeline"] if one["event"] == "name_changed"]
+    assert details == ["At Stripe the name is Ada Lovelace now", "At Stripe the name is Ada L now"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("invoice.payment_action_required", "the customer has to confirm the payment"),
+        ("invoice.marked_uncollectible", "it was written off"),
+        ("invoice.finalization_failed", "Stripe could not finish the invoice"),
+    ],
+)
+def test_what_is_wrong_with_an_invoice_stands_in_the_timeline(
+    place: Place, ada: Person, kind: str, words: str
+) -> None:
+    place.take(*ada.subscribe())
+    _, failed = list(ada.fail())[::-1]
+
+    place.take(event(kind, failed["data"]["object"], ada.now))
+
+    entry = record_of(place)["timeline"][-1]
+    assert entry["event"] == "payment_problem"
+    assert words in entry["details"]
+    assert bool(place.told) is ("confirm" not in words)
+
+
+def test_an_address_at_which_nobody_can_have_mail_makes_no_record(place: Place, ada: Person) -> None:
+    *_, completed = Person("odd", "not an address").subscribe()
+    place.take(completed)
+    assert list(place.store.all()) == []
+    assert "has paid and has no record" in next(what for _, what in place.told.values())
+
+
+def test_what_is_old_is_forgotten_and_what_is_fresh_is_not(
+    place: Place, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.take(*ada.subscribe(), *Person("nobody", "x@example.com").refund())
+    place.inbox.forget_old()
+    assert len(place.inbox.all()) == 5
+    monkeypatch.setattr("provisioner.payments.inbox.KEPT_HOURS", -1)
+    place.inbox.forget_old()
+    assert {one.place for one in place.inbox.all()} == {"done"}
+    monkeypatch.setattr("provisioner.payments.inbox.DONE_HOURS", -1)
+    place.inbox.forget_old()
+    assert place.inbox.all() == []
