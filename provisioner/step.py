@@ -79,6 +79,12 @@ class Server(Protocol):
         Progress is said while it runs. RemoteError if it cannot be done.
         """
 
+    def apply_together(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        """The same for several, by their names with their variables, in one run and without secrets.
+
+        What one of them has in the background goes on beside the next.
+        """
+
     def plan(
         self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
     ) -> list[Planned]:

@@ -9,7 +9,7 @@ from provisioner.errors import RemoteError
 from provisioner.playbook.execute import Execution
 from provisioner.playbook.load import load
 from provisioner.playbook.narrator import Narrator
-from provisioner.playbook.script import render
+from provisioner.playbook.script import together
 from provisioner.secrets import Redactor
 from provisioner.ssh.connection import Connection, Host, connect
 
@@ -25,8 +25,8 @@ _SCRIPT = f"/run/{_UNIT}.bash"
 class Machine(Protocol):
     """What is done there."""
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
-        """Bring it to the state that the playbook describes."""
+    def apply(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        """Bring it to the state that these describe, by their names with their variables, in one run."""
 
     def run(self, script: str, *, timeout: float) -> None:
         """One script as root; RemoteError if it fails or lasts over `timeout` seconds."""
@@ -55,10 +55,13 @@ class SshMachine:
         self._patience = patience
         self._say = say
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
-        script = render(load(playbook, self._search), variables)
+    def apply(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        script = together((load(name, self._search), values) for name, values in playbooks.items())
         Execution(
-            self._connection, script, listen=Narrator(playbook, self._say), patience=self._patience
+            self._connection,
+            script,
+            listen=Narrator(script.playbook, self._say),
+            patience=self._patience,
         ).apply()
 
     def run(self, script: str, *, timeout: float) -> None:

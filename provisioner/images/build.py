@@ -19,7 +19,7 @@ from provisioner.images.builder import WHOM, BuildersDroplet
 from provisioner.images.building import BuildFile, Building
 from provisioner.images.choice import age_in_days, fitting_images
 from provisioner.images.naming import image_name, image_tag, own_images
-from provisioner.images.recipe import PLAYBOOKS, Recipe, read_recipe, server_script
+from provisioner.images.recipe import Recipe, read_recipe, server_script
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import CloudCallError, NotFound
 from provisioner.services.digitalocean.models import Snapshot
@@ -136,8 +136,7 @@ class ImageBuild:
             droplet = DropletRequest(keeper, lambda: wanted).active()
             keeper.write(address=droplet.public_ipv4)
             with self._open(keeper, self._settings.droplet.ssh_seconds) as machine:
-                for playbook in PLAYBOOKS:
-                    machine.apply(playbook, recipe.variables[playbook])
+                machine.apply(recipe.variables)
                 self._warm(machine)
                 self._say("installing what has been mended since the base image was made")
                 machine.run(server_script("refresh.bash"), timeout=_REFRESH_SECONDS)

@@ -34,7 +34,7 @@ def read_recipe(settings: Settings, search: Sequence[Path] = ()) -> Recipe:
 
     PlaybookError if a playbook is not there or cannot be read.
     """
-    variables = {"server": server_variables(settings), "openclaw": program_variables(settings)}
+    variables = playbook_variables(settings)
     texts = {name: texts_of(playbook_folder(name, search)) for name in PLAYBOOKS}
     scripts = {name: server_script(name).encode() for name in SCRIPTS}
     return Recipe(BASE_IMAGE, variables, digest_of(BASE_IMAGE, variables, {**texts, "scripts": scripts}))
@@ -56,6 +56,11 @@ def digest_of(
     }
     whole = json.dumps([_LAYOUT, base, counted, files], sort_keys=True)
     return sha256(whole.encode()).hexdigest()[:_DIGITS]
+
+
+def playbook_variables(settings: Settings) -> dict[str, dict[str, object]]:
+    """Those of each of the playbooks, in the order in which they are applied."""
+    return {"server": server_variables(settings), "openclaw": program_variables(settings)}
 
 
 def server_variables(settings: Settings) -> dict[str, object]:

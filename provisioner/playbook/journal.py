@@ -16,7 +16,7 @@ from provisioner.ssh.json_answers import Kinds, load_json, misfit, unfit
 Status = Literal["so", "ok", "planned", "failed"]
 
 _STATUSES: Final = get_args(Status)
-RUN_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+RUN_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.+-]{0,199}")
 """What the ids of runs look like, which are names of folders too."""
 
 _NUMBER: Final = (int, float)
@@ -266,4 +266,5 @@ class RunReader:
     def report(self, playbook: str) -> Report:
         """What the run came to; only once it has ended."""
         seconds = self.ending.seconds if self.ending else 0
-        return Report(self.run, playbook, tuple(self._tasks), dict(self._registered), seconds)
+        tasks = sorted(self._tasks, key=lambda task: task.number)
+        return Report(self.run, playbook, tuple(tasks), dict(self._registered), seconds)

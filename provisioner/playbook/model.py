@@ -116,6 +116,8 @@ class _Task(_Words):
     timeout: _Seconds = 300
     retries: _Count = 0
     delay: _Seconds = 5
+    background: _Truth = False
+    after_background: _Truth = False
     _place: Place = PrivateAttr()
 
     def model_post_init(self, context: Any) -> None:

@@ -3,9 +3,10 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 
 from provisioner.playbook.model import DirectoryTask, Playbook, RunTask, Task
@@ -53,14 +54,31 @@ def server_text(name: str) -> str:
     return (_REMOTE / name).read_text("utf-8")
 
 
-def render(playbook: Playbook, variables: Mapping[str, object]) -> Script:
-    """The script that applies this playbook with these values; PlaybookError if a value is unfit."""
+def together(playbooks: Iterable[tuple[Playbook, Mapping[str, object]]]) -> Script:
+    """One script that applies these, each with its values, in this order; PlaybookError."""
+    parts: list[Script] = []
+    for playbook, variables in playbooks:
+        parts.append(render(playbook, variables, first=1 + sum(len(part.tasks) for part in parts)))
+    return Script(
+        playbook="+".join(part.playbook for part in parts),
+        tasks=tuple(task for part in parts for task in part.tasks),
+        text="\n".join(part.text for part in parts),
+        files={number: content for part in parts for number, content in part.files.items()},
+        secrets=tuple(dict.fromkeys(name for part in parts for name in part.secrets)),
+        longest=sum(part.longest for part in parts),
+    )
+
+
+def render(playbook: Playbook, variables: Mapping[str, object], first: int = 1) -> Script:
+    """The script that applies this playbook with these values; PlaybookError if a value is unfit.
+
+    `first` is the number of its first task.
+    """
     rendered = with_values(playbook, variables)
-    numbered = list(enumerate(rendered.tasks, start=1))
+    numbered = list(enumerate(rendered.tasks, start=first))
     tasks = [one.task for one in rendered.tasks]
     values = [f"{name}={shlex.quote(value)}" for name, value in rendered.values.items()]
-    blocks = ["\n".join(_block(one, number)) for number, one in numbered]
-    text = "\n".join([*values, *blocks])
+    text = "\n".join([*values, *_blocks(numbered)])
     files = {
         str(number): one.content
         for number, one in numbered
@@ -87,6 +105,18 @@ def _longest(task: Task) -> float:
     return guard + (task.timeout + 5) * (task.retries + 1) + task.delay * task.retries
 
 
+def _blocks(numbered: Iterable[tuple[int, RenderedRun | RenderedFile]]) -> Iterator[str]:
+    """The tasks as they are done; neighbours that go into the background are a function of their own."""
+    for background, group in groupby(numbered, key=lambda pair: pair[1].task.background):
+        members = list(group)
+        if background:
+            yield f"beside_{members[0][0]}() {{"
+        for number, one in members:
+            yield from _block(one, number)
+        if background:
+            yield f"}}\nbackground beside_{members[0][0]}\n"
+
+
 def _block(one: RenderedRun | RenderedFile, number: int) -> Iterator[str]:
     """A call of `task`, one assignment for each word that is not at its default, a call of `perform`."""
     task = one.task
@@ -95,6 +125,8 @@ def _block(one: RenderedRun | RenderedFile, number: int) -> Iterator[str]:
         yield f"timeout={task.timeout:g}"
     if task.retries:
         yield f"retries={task.retries} delay={task.delay:g}"
+    if task.after_background:
+        yield "after_background=1"
     yield from _run(one) if isinstance(one, RenderedRun) else _file(one, number)
     yield "perform"
     yield ""

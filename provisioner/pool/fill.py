@@ -15,7 +15,6 @@ from provisioner.droplets.request import DropletRequest
 from provisioner.errors import CloudError, ProvisionerError, RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.images.current import current_image
-from provisioner.images.recipe import PLAYBOOKS
 from provisioner.pool.droplet import PoolDroplet
 from provisioner.pool.members import Member, Members, has_owner, new_member
 from provisioner.pool.recipe import GATEWAY, Kind, read_pool_recipe
@@ -176,9 +175,8 @@ class PoolKeeper:
         droplet = self._request(keeper).active()
         keeper.write(address=droplet.public_ipv4)
         with self._open(keeper.member, self._settings.droplet.ssh_seconds) as machine:
-            for playbook in PLAYBOOKS:
-                machine.apply(playbook, self._recipe.image.variables[playbook])
-            machine.apply(GATEWAY, self._recipe.gateway)
+            machine.apply(self._recipe.image.variables)
+            machine.apply({GATEWAY: self._recipe.gateway})
         failpoint("before a server of the pool is ready")
         keeper.write(ready_at=now())
         failpoint("after a server of the pool is ready")

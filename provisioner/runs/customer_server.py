@@ -7,8 +7,9 @@ from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.playbook.execute import Execution
 from provisioner.playbook.load import load
+from provisioner.playbook.model import Playbook
 from provisioner.playbook.narrator import Narrator
-from provisioner.playbook.script import render
+from provisioner.playbook.script import Script, render, together
 from provisioner.printable import command
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.secrets import Redactor
@@ -58,6 +59,10 @@ class CustomerServer:
         """Bring the server to the state that the playbook describes; its registered values."""
         return self._execution(playbook, variables, secrets).apply().registered
 
+    def apply_together(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        """Apply several, by their names with their variables, in one run."""
+        self._of(together((self._loaded(name), values) for name, values in playbooks.items())).apply()
+
     def plan(
         self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
     ) -> list[Planned]:
@@ -69,13 +74,18 @@ class CustomerServer:
     def _execution(
         self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None
     ) -> Execution:
-        script = render(load(playbook, [self._playbooks]), variables)
+        return self._of(render(self._loaded(playbook), variables), secrets)
+
+    def _loaded(self, playbook: str) -> Playbook:
+        return load(playbook, [self._playbooks])
+
+    def _of(self, script: Script, secrets: Mapping[str, str] | None = None) -> Execution:
         return Execution(
             self._connected(),
             script,
             secrets=secrets,
             redact=self._redact,
-            listen=Narrator(playbook, self._say),
+            listen=Narrator(script.playbook, self._say),
             patience=self._settings.droplet.ssh_seconds,
         )
 

@@ -5,7 +5,7 @@ import re
 from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
 from provisioner.errors import ModelError, RemoteError
-from provisioner.images.recipe import program_variables, server_variables
+from provisioner.images.recipe import playbook_variables, program_variables, server_variables
 from provisioner.messaging.registry import channel_of
 from provisioner.secrets import mark_of
 from provisioner.services.factory import Services
@@ -65,8 +65,7 @@ class Moltbot(Step):
         ]
 
     def run(self, work: Work) -> Outcome:
-        work.server.apply("server", server_variables(work.settings))
-        work.server.apply("openclaw", program_variables(work.settings))
+        work.server.apply_together(playbook_variables(work.settings))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
         channel_of(work.customer).preconfigure(work)

@@ -17,8 +17,8 @@ WAITING = 3
 KILLED_AT = (
     "asking DigitalOcean for a droplet",
     "droplet    done",
-    "server: ",
-    "openclaw: OpenClaw",
+    "server+openclaw: ",
+    "server+openclaw: OpenClaw",
     "moltbot: The gateway has started",
     "telegram: ",
 )

@@ -45,9 +45,9 @@ class _System:
     key: str
     address: str
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
-        assert variables
-        self.builders.done.append((self.key, playbook))
+    def apply(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        assert all(playbooks.values())
+        self.builders.done.extend((self.key, playbook) for playbook in playbooks)
 
     def run(self, script: str, *, timeout: float) -> None:
         what = "warm" if "gateway" in script else "refresh"

@@ -38,8 +38,9 @@ def test_every_word_is_read(tmp_path: Path) -> None:
     delay: 1
     register: value
     changes: false
+    background: true
   - {name: Two, content: text, dest: /f, owner: ann, group: ann, mode: "0640", keep: true}
-  - {name: Three, directory: /d}
+  - {name: Three, directory: /d, after_background: true}
 """,
     )
     one, two, three = playbook.tasks
@@ -49,6 +50,8 @@ def test_every_word_is_read(tmp_path: Path) -> None:
     assert (one.kind, one.source, one.unless, one.creates) == ("run", "echo", "true", "/x")
     assert (one.user, one.cwd, one.registered, one.changes) == ("ann", "/", "value", False)
     assert (one.env, one.timeout, one.retries, one.delay) == ({"A": "1"}, 2.5, 3, 1)
+    assert (one.background, one.after_background) == (True, False)
+    assert (three.background, three.after_background) == (False, True)
     assert (two.kind, two.dest, two.owner, two.group, two.mode, two.keep) == (
         "content",
         "/f",
@@ -102,7 +105,7 @@ def test_every_word_is_read(tmp_path: Path) -> None:
         (
             "  - name: T\n    run: x\n    place: here\n",
             7,
-            "unknown word “place”; “run” knows changes",
+            "unknown word “place”; “run” knows after_background",
         ),
         ("  - name: T\n    run: x\n    source: here\n", 7, "unknown word “source”"),
         ("  - name: T\n    run: x\n    cwd:\n      2024-13-45\n", 8, "month must be in 1..12"),

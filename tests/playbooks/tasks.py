@@ -62,6 +62,7 @@ class Bench:
 # In place of run.bash: the words of all tasks are read, and one of them is run.
 _STAND_IN = r"""
 task() { name=$2 values=() text='' unless=''; }
+background() { "$1"; }
 perform() {
   local pair
   [[ $name == "\"$wanted\"" ]] || return 0

@@ -50,11 +50,12 @@ class _System:
     servers: Servers
     key: str
 
-    def apply(self, playbook: str, variables: Mapping[str, object]) -> None:
-        if playbook in self.servers.failing:
-            raise RemoteError("apply the playbook", cause="exit code 1")
-        self.servers.done.append((self.key, playbook))
-        self.servers.given.append((playbook, dict(variables)))
+    def apply(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        for playbook, variables in playbooks.items():
+            if playbook in self.servers.failing:
+                raise RemoteError("apply the playbook", cause="exit code 1")
+            self.servers.done.append((self.key, playbook))
+            self.servers.given.append((playbook, dict(variables)))
 
     def run(self, script: str, *, timeout: float) -> None:
         assert "openclaw-gateway" in script

@@ -65,6 +65,10 @@ class MemoryServer:
         self.secrets.append(dict(secrets or {}))
         return self.registered.get(playbook, {})
 
+    def apply_together(self, playbooks: Mapping[str, Mapping[str, object]]) -> None:
+        for playbook, variables in playbooks.items():
+            self.apply(playbook, variables)
+
     def plan(
         self, playbook: str, variables: Mapping[str, object], secrets: Mapping[str, str] | None = None
     ) -> list[Planned]:

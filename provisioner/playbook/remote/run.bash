@@ -21,7 +21,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=${
 export HOME=/root USER=root LOGNAME=root SHELL=/bin/bash
 LC_ALL=C
 declare -A secrets=()
-ticket=0 changed_tasks=0
+ticket=0 changed_tasks=0 scratch=$folder beside=() rows=0 aside=0
 
 # What a task's own shell does first: take the values that came on descriptor 3, so that they are neither
 # arguments nor environment. Its arguments: the folder to be in, then the text.
@@ -88,8 +88,12 @@ fi'
 
 # --- the journal ---------------------------------------------------------------------------------------------
 
-note() {
-  printf '%s\n' "$1" >&"$book" && return
+note() { # LINE: whole, although two may write
+  local token written=1
+  read -r -u "$turn" token
+  printf '%s\n' "$1" >&"$book" || written=0
+  printf '\n' >&"$turn"
+  ((!written)) || return 0
   printf '%s\n' '{"event":"finished","ok":false,"cause":"the journal cannot be written: is the disk full?"}' \
     >>"/run/provisioner/unwritten-$run"
   exit 74
@@ -109,11 +113,49 @@ end_task() { # STATUS CHANGED
 }
 
 finish() { # OK
-  local seconds
+  local seconds ok=$1
+  join || ok=false
   seconds_since "$run_began"
-  note "{\"event\":\"finished\",\"at\":${EPOCHREALTIME/,/.},\"ok\":$1,\"changed\":$changed_tasks,\"seconds\":$seconds}"
-  [[ $1 == true ]]
+  note "{\"event\":\"finished\",\"at\":${EPOCHREALTIME/,/.},\"ok\":$ok,\"changed\":$changed_tasks,\"seconds\":$seconds}"
+  [[ $ok == true ]]
   exit
+}
+
+# --- what runs in the background -----------------------------------------------------------------------------
+
+background() { # FUNCTION: its tasks, one after another, beside those that follow
+  local row=background-$((++rows))
+  (
+    scratch=$folder/$row group=${group%/*}/$row beside=() changed_tasks=0 aside=1
+    exec {bell}>&- {bell}<> <(:)
+    mkdir -p -- "$scratch" "$group"
+    "$1"
+    leave 0
+  ) &
+  beside[rows]=$!
+}
+
+leave() { # STATUS: the last word of a row in the background
+  printf '%s\n' "$changed_tasks" >"$scratch/changed"
+  exit "$1"
+}
+
+join() { # waits for what is in the background; fails if any of it has failed
+  local row status failed=0 more
+  for row in "${!beside[@]}"; do
+    status=0 more=0
+    wait "${beside[row]}" || status=$?
+    read -r more <"$folder/background-$row/changed"
+    ((changed_tasks += more, failed |= status != 0))
+  done
+  beside=()
+  ((!failed))
+}
+
+fail() { # nothing more is begun, here or beside; what goes on there comes to its end
+  : >"$folder/failed"
+  ((!aside)) || leave 1
+  finish false
 }
 
 # --- one process tree at a time ------------------------------------------------------------------------------
@@ -166,7 +208,7 @@ launch() { # TEXT PAIR...: becomes the task's own shell
   umask 022
   become
   for pair in "${environment[@]}"; do export "${pair?}"; done
-  exec {book}>&- {bell}>&- {never}>&-
+  exec {book}>&- {bell}>&- {never}>&- {turn}>&-
   local text=$1
   shift
   if (($#)); then exec 3< <(printf '%s\0' "$@"); else exec 3</dev/null; fi
@@ -178,13 +220,13 @@ attempt() { # LIMIT KEEP TEXT PAIR...: runs the text; sets `code` (124: out of t
   shift 2
   ((++ticket))
   if ((keep)); then
-    exec {sink}> >(exec perl -e "$filter" -- "$ticket" "$log" "$folder/result" "$folder/secrets" $log_limit $tail_limit >&"$bell")
+    exec {sink}> >(exec perl -e "$filter" -- "$ticket" "$log" "$scratch/result" "$folder/secrets" $log_limit $tail_limit >&"$bell")
   else
     exec {sink}>/dev/null
   fi
   output=$sink
   if ((keep)) && [[ -n $register ]]; then
-    exec {output}> >(head -c 65536 >"$folder/value"; cat >/dev/null; printf '%s copied\n' "$ticket" >&"$bell")
+    exec {output}> >(head -c 65536 >"$scratch/value"; cat >/dev/null; printf '%s copied\n' "$ticket" >&"$bell")
   fi
   {
     (launch "$@") <"$input" >&"$output" 2>&"$sink"
@@ -200,11 +242,11 @@ collect() { # what the attempt has printed, now that nobody is left to print mor
   if ((output != sink)); then
     exec {output}>&-
     hear copied 20
-    cat -- "$folder/value" >&"$sink"
+    cat -- "$scratch/value" >&"$sink"
   fi
   exec {sink}>&-
   ((keep)) || return 0
-  hear filtered 20 && { read -r tail; read -r last; } <"$folder/result"
+  hear filtered 20 && { read -r tail; read -r last; } <"$scratch/result"
 }
 
 # --- tasks ---------------------------------------------------------------------------------------------------
@@ -212,7 +254,7 @@ collect() { # what the attempt has printed, now that nobody is left to print mor
 task() { # NUMBER NAME: a new task, everything else at its default; the name is a JSON string
   number=$1 name=$2
   user=root cwd='' timeout=300 retries=0 delay=5 creates='' unless='' plain=0 register='' changes=1 quiet=0
-  values=() environment=() text='' source='' dest='' owner='' group_name='' access='' keep_theirs='' folder_only=0 with_secrets=0 theirs=0
+  values=() environment=() text='' source='' dest='' owner='' group_name='' access='' keep_theirs='' folder_only=0 with_secrets=0 theirs=0 after_background=0
   input=/dev/null
 }
 
@@ -262,8 +304,8 @@ assemble() { # sets `input`: the file as sent, with the secrets between its NUL 
       printf '%s%s' "$part" "${secrets[$secret]}"
     done
     printf '%s' "$part"
-  } <"$input" >"$folder/assembled"
-  input=$folder/assembled
+  } <"$input" >"$scratch/assembled"
+  input=$scratch/assembled
 }
 
 body() { # what is to be attempted: `text` and `values`, for a file made from its words
@@ -280,6 +322,7 @@ body() { # what is to be attempted: `text` and `values`, for a file made from it
 }
 
 perform() {
+  [[ ! -e $folder/failed ]] || fail
   local code=0 attempts=0 tail='""' last='""' task_began=${EPOCHREALTIME/[.,]/} log=
   printf -v log '%s/runs/%s/%03d.log' "$state" "$run" "$number"
   ((!quiet)) || log=/dev/null
@@ -291,6 +334,7 @@ perform() {
     code=0
     if ((changes)); then end_task planned true; else end_task planned false; fi
   else
+    ((!after_background)) || join || fail
     body
     try
   fi
@@ -303,7 +347,7 @@ try() {
     ((code != 0)) || break
     if ((attempts > retries)); then
       end_task failed false
-      finish false
+      fail
     fi
     note "{\"event\":\"retry\",\"task\":$number,\"name\":$name,\"attempt\":$attempts,\"exit\":$code}"
     read -r -t "$delay" -u "$never"
@@ -315,8 +359,10 @@ start() {
   local boot secret value
   cd -- /root || cd /
   exec {book}>>"$state/runs/$run/journal.jsonl" || exit 74
-  # Two pipes without a process: one on which attempts report, one that nobody ever writes to (for pauses).
-  exec {bell}<> <(:) {never}<> <(:)
+  # Pipes without a process: one on which attempts report, one that nobody ever writes to (for pauses), and one
+  # with a line in it, which whoever writes to the journal takes out and puts back.
+  exec {bell}<> <(:) {never}<> <(:) {turn}<> <(:)
+  printf '\n' >&"$turn"
   find_group
   read -r boot </proc/sys/kernel/random/boot_id
   printf '%s %s %s %s\n' "$run" "$playbook" "$digest" "$boot" >"$state/current"
