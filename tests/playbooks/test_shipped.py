@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -34,6 +35,14 @@ def test_each_task_that_runs_something_knows_when_it_is_done(name: str) -> None:
     for task in load(name).tasks:
         if isinstance(task, RunTask):
             assert task.unless or task.creates or not task.changes, task.name
+
+
+def test_what_goes_on_beside_the_packages_needs_none_of_them() -> None:
+    tasks = [*(task for task in load("server").tasks if not task.background), *load("openclaw").tasks]
+    texts = [f"{task.unless} {task.source}" for task in tasks if isinstance(task, RunTask)]
+    assert texts
+    for program in ("git", "jq", "nft", "loginctl", "timedatectl", "systemctl --user"):
+        assert not [text for text in texts if re.search(rf"\b{program}\b", text)], program
 
 
 @pytest.mark.parametrize("name", ["openclaw", "moltbot", "telegram"])
