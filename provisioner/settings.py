@@ -47,7 +47,7 @@ size = 0                       # how many servers run before anybody needs them;
 [moltbot]
 version = "2026.9.6"           # of the npm package openclaw
 node = "24.19.0"
-# node_sha256 = "…"            # of node-v24.19.0-linux-x64.tar.xz; without it the mirror's list counts
+# node_sha256 = "…"            # of node-v24.19.0-linux-x64.tar.gz; without it the mirror's list counts
 model = "anthropic/claude-sonnet-5"
 
 [operator]

@@ -26,7 +26,7 @@ _LINKS: Final = {
     "bin/npm": "../lib/node_modules/npm/bin/npm-cli.js",
     "bin/npx": "../lib/node_modules/npm/bin/npx-cli.js",
 }
-_FASTEST: Final = 0
+_FASTEST: Final = 1
 _ARCHITECTURES: Final = {"x86_64": "x64", "aarch64": "arm64"}
 _DOWNLOAD_WITHIN: Final = 300.0
 
@@ -41,7 +41,7 @@ def ensure(cache: Path, version: str, say: Say) -> Path:
         raise SandboxError(
             "provide Node", whom=version, cause="this is no version", hint='write it like "24.19.0"'
         )
-    archive = cache / "node-archive"
+    archive = cache / "node-releases"
     build_once(
         archive / f"v{version}", lambda folder: _make(folder, version), f"the Node {version} archive", say
     )
@@ -57,7 +57,7 @@ def release_name(version: str, machine: str) -> str:
 
 def repack(wheel: Path, tarball: Path, name: str) -> None:
     """Write the program and npm out of `wheel` as a release's tarball, everything in a folder `name`."""
-    with zipfile.ZipFile(wheel) as source, tarfile.open(tarball, "w:xz", preset=_FASTEST) as target:
+    with zipfile.ZipFile(wheel) as source, tarfile.open(tarball, "w:gz", compresslevel=_FASTEST) as target:
         for entry in source.infolist():
             path = entry.filename.removeprefix(_INSIDE_WHEEL)
             if path.startswith(_PACKED) and not entry.is_dir():
@@ -75,7 +75,7 @@ def checksums(folder: Path) -> str:
 def _make(folder: Path, version: str) -> None:
     folder.mkdir()
     name = release_name(version, platform.machine())
-    repack(_download(folder.with_name("wheel"), version), folder / f"{name}.tar.xz", name)
+    repack(_download(folder.with_name("wheel"), version), folder / f"{name}.tar.gz", name)
     (folder / "SHASUMS256.txt").write_text(checksums(folder))
 
 

@@ -36,7 +36,7 @@ def wheel(tmp_path: Path) -> Path:
 
 
 def test_the_tarball_has_the_layout_of_a_release(wheel: Path, tmp_path: Path) -> None:
-    tarball = tmp_path / f"{NAME}.tar.xz"
+    tarball = tmp_path / f"{NAME}.tar.gz"
     node_archive.repack(wheel, tarball, NAME)
     with tarfile.open(tarball) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -50,10 +50,10 @@ def test_the_tarball_has_the_layout_of_a_release(wheel: Path, tmp_path: Path) ->
 
 
 def test_the_checksums_are_those_of_the_files(tmp_path: Path) -> None:
-    (tmp_path / f"{NAME}.tar.xz").write_bytes(b"packed")
+    (tmp_path / f"{NAME}.tar.gz").write_bytes(b"packed")
     (tmp_path / "notes").write_bytes(b"no tarball")
     digest = hashlib.sha256(b"packed").hexdigest()
-    assert node_archive.checksums(tmp_path) == f"{digest}  {NAME}.tar.xz\n"
+    assert node_archive.checksums(tmp_path) == f"{digest}  {NAME}.tar.gz\n"
 
 
 def test_a_machine_has_its_own_release() -> None:

@@ -200,10 +200,10 @@ def test_node_from_the_archive_runs(boot: Boot, machines: NspawnMachines) -> Non
     with _serving(folder.parent, machines.gateway) as address:
         name = node_archive.release_name(NODE, "x86_64")
         fetch = " && ".join(
-            f"curl -fsSO {address}/v{NODE}/{file}" for file in (f"{name}.tar.xz", "SHASUMS256.txt")
+            f"curl -fsSO {address}/v{NODE}/{file}" for file in (f"{name}.tar.gz", "SHASUMS256.txt")
         )
         droplet.run(f"{fetch} && sha256sum --check --ignore-missing SHASUMS256.txt")
-    droplet.run(f"tar -xJf {name}.tar.xz -C /usr/local --strip-components=1")
+    droplet.run(f"tar -xzf {name}.tar.gz -C /usr/local --strip-components=1")
     assert droplet.run("node --version") == f"v{NODE}"
     assert int(droplet.run("npm --version").split(".")[0]) >= 11
 
