@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from provisioner.actor import actor
 from provisioner.customers.fields import find_field
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.rules import check_id, check_move, check_setup_move
@@ -39,7 +40,7 @@ def change_field(record: Record, path: str, word: str, *, force: bool = False) -
         check_id(record.customer, str(new))
     record.set(path, new)
     change = Change(path, _shown(path, old), _shown(path, new))
-    record.add_event("field_updated", str(change))
+    record.add_event("field_updated", str(change), by=actor())
     return change
 
 

@@ -7,6 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, Str
 from pydantic.alias_generators import to_camel
 
 from provisioner import timestamps
+from provisioner.actor import actor
 from provisioner.customers import fields, schema
 from provisioner.customers.lifecycle import SetupStatus, Status
 from provisioner.customers.schema import OLDER_EMAILS
@@ -418,7 +419,7 @@ class Record:
     def add_note(self, text: str) -> None:
         """Append to the notes, and `note_added` to the timeline."""
         self._append("notes", {"note": text})
-        self.add_event("note_added", text)
+        self.add_event("note_added", text, by=actor())
 
     def _append(self, key: str, entry: Mapping[str, str]) -> None:
         customer = self.customer

@@ -6,6 +6,7 @@ would be lost with it.
 
 from dataclasses import dataclass
 
+from provisioner.actor import actor
 from provisioner.customers.done import is_complete
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
@@ -60,7 +61,9 @@ def clear_lost(
         with store.edit(customer.id, _DOING) as record:
             record.update(changed_by(record, without_droplet(record.customer)))
             where = f" ({lost.ip})" if lost.ip else ""
-            record.add_event("droplet_lost", f"DO droplet {lost.id}{where} is gone; another takes its place")
+            record.add_event(
+                "droplet_lost", f"DO droplet {lost.id}{where} is gone; another takes its place", by=actor()
+            )
     return lost
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.actor import actor
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.record import Customer, Record
@@ -87,7 +88,7 @@ class CustomerWork:
     def record(self, event: str, details: str, fields: Mapping[str, object] | None = None) -> None:
         def change(record: Record) -> None:
             record.update(fields or {})
-            record.add_event(event, self.redact(details))
+            record.add_event(event, self.redact(details), by=actor())
 
         self._commit(change)
 

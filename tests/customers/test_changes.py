@@ -2,6 +2,7 @@ import pytest
 
 from provisioner.customers.changes import change_field
 from provisioner.customers.fields import schema_fields
+from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import InputError
 from tests.customers.examples import documented, from_old_script
@@ -181,3 +182,12 @@ def test_what_an_old_record_has_is_read_and_can_be_cleared() -> None:
     assert record.get("setup.droplet.id") == "by hand"
     change_field(record, "setup.droplet.id", "null")
     assert record.get("setup.droplet.id") is None
+
+
+def test_a_change_and_a_note_say_whose_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provisioner.actor._program", None)
+    monkeypatch.setenv("SUDO_USER", "grace")
+    record = new_record(SignUp("ada@example.com", "sub_1"))
+    change_field(record, "name", "Ada")
+    record.add_note("likes cats")
+    assert [event.by for event in record.customer.timeline[1:]] == ["grace", "grace"]

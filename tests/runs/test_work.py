@@ -59,3 +59,13 @@ def test_what_cannot_be_written_is_an_error(
     with pytest.raises(RecordError, match="another program changed the file"):
         work.write({"setup.droplet.id": "1"})
     assert len(asked) == tries
+
+
+@pytest.mark.parametrize("program", [None, "the worker"])
+def test_an_event_says_whose_doing_it_was(
+    work: CustomerWork, monkeypatch: pytest.MonkeyPatch, program: str | None
+) -> None:
+    monkeypatch.setattr("provisioner.actor._program", program)
+    monkeypatch.setenv("SUDO_USER", "grace")
+    work.record("droplet_created", "it is there")
+    assert work.customer.timeline[-1].by == (program or "grace")

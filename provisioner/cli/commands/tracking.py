@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from provisioner.actor import actor
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Json, Who
 from provisioner.cli.output import render
@@ -247,7 +248,7 @@ def timeline(
         return Response(TimelineResult(current_workspace().store().read(who)), as_json)
     name = _joined([event], "add the event")
     with current_workspace().store().edit(who, "add an event") as record:
-        record.add_event(name, " ".join(details or []))
+        record.add_event(name, " ".join(details or []), by=actor())
     if as_json:
         return Response(TimelineResult(record), as_json)
     return done(f"Added {name} to the timeline of {record.customer.email}.")
@@ -283,7 +284,7 @@ def _look_for_droplet(store: "CustomerStore", customer: "Customer", *, force: bo
     if force:
         with store.edit(customer.email, "archive the customer") as record:
             told = f"Without looking whether droplet {droplet.id or droplet.name} still exists and costs"
-            record.add_event("archive_forced", told)
+            record.add_event("archive_forced", told, by=actor())
     elif settings.digitalocean_token is not None:
         from provisioner.services.digitalocean.client import DigitalOcean
 

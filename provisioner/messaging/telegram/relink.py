@@ -2,6 +2,7 @@
 
 import re
 
+from provisioner.actor import actor
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer, Record
 from provisioner.customers.store import CustomerStore
@@ -50,7 +51,7 @@ def relink(store: CustomerStore, who: str, *, username: str | None = None, force
             had = _user_of(before)
             record.update(_changes(record, stated, had))
             if record.customer != before:
-                record.add_event("link_renewed", _told(record.customer, before, had))
+                record.add_event("link_renewed", _told(record.customer, before, had), by=actor())
     return Reset(
         record.customer,
         before,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from provisioner.actor import actor
 from provisioner.customers.done import to_do_anew
 from provisioner.customers.record import Customer
 from provisioner.customers.stated import checked_value
@@ -34,7 +35,7 @@ def adopt(
         with store.edit(customer.id, "adopt the droplet") as record:
             record.update(_fields(customer, droplet, key))
             details = f"The operator says that DO droplet {droplet.id} is this customer's"
-            record.add_event("droplet_adopted", "; ".join([details, *against]))
+            record.add_event("droplet_adopted", "; ".join([details, *against]), by=actor())
     return droplet
 
 

@@ -1,5 +1,6 @@
 """The droplet of a customer who leaves: destroyed when nothing speaks against it, and never on less."""
 
+from provisioner.actor import actor
 from provisioner.backups.folder import digest_of
 from provisioner.customers.leaving import has_assistant, is_over, may_have_droplet
 from provisioner.customers.record import Customer, Leaving
@@ -147,7 +148,7 @@ def _record_destroyed(work: Work, details: str) -> None:
     with work.store.edit(work.customer.id, _DOING) as record:
         gone = {**without_droplet(record.customer), "setup.droplet.requestedAt": None}
         record.update({**changed_by(record, gone), "leaving.destroyedAt": now()})
-        record.add_event("droplet_destroyed", details)
+        record.add_event("droplet_destroyed", details, by=actor())
     work.refresh()
 
 
