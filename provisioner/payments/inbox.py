@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from provisioner.errors import RecordError
@@ -76,6 +77,8 @@ class Inbox:
     def __init__(self, folder: Path, files: Files | None = None) -> None:
         self._folder = folder
         self._files = files or Files()
+        # Threads of one process wait for one another here: the lock below is polled.
+        self._receiving = Lock()
 
     def receive(self, envelope: Envelope, document: Mapping[str, Any]) -> bool:
         """Have it on disk when this returns; False if it was there before.
@@ -84,7 +87,8 @@ class Inbox:
         """
         if self._place_of(envelope.id) is not None:
             return False
-        with locked(self._folder / "receiving.lock", "receive an event", _WHOM, _RECEIVING_SECONDS):
+        lock = self._folder / "receiving.lock"
+        with self._receiving, locked(lock, "receive an event", _WHOM, _RECEIVING_SECONDS):
             if self._place_of(envelope.id) is not None:
                 return False
             failpoint("before receive the event")

@@ -1,5 +1,6 @@
 """The one process of a workspace that goes on: webhooks, and whoever works while they are answered."""
 
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from provisioner.worker.process import Parts, alone
 from provisioner.workspace import Workspace
 
 Say = Callable[[str], None]
+_SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ def serve(workspace: Workspace, settings: Settings, at: Address, say: Say) -> No
         if receiver is None:
             say("STRIPE_WEBHOOK_SECRET is not set: no events of Stripe are taken")
         app = application(metrics, say, parts.problems, receiver, parts.events.wake)
+        # Who asks waits for less than who works in another thread would hold them up otherwise.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         parts.start()
         say(f"serving on {Address(at.host, listener.getsockname()[1])}")
         serve_until_stopped(app, listener, lambda: say("stopping"))
