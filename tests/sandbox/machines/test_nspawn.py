@@ -176,6 +176,22 @@ def test_a_resized_machine_has_the_memory_of_its_size(boot: Boot, machines: Nspa
     assert droplet.run("free --mebi | awk '/Mem/ {print $2}'") == "4096"
 
 
+def test_a_host_that_cannot_limit_memory_says_so_and_boots(
+    base_image: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroup, "_MEMORY", "no such controller")
+    said: list[str] = []
+    machines = nspawn.start(tmp_path, f"test-{uuid.uuid4()}", said.append)
+    try:
+        droplet = Droplet.planned(machines, keys, image.DEBIAN)
+        machines.create(droplet.spec)
+        assert droplet.run("free --mebi | awk '/Mem/ {print $2}'") == str(MEMORY)
+        assert machines.memory(droplet.spec.id) is None
+    finally:
+        machines.close()
+    assert [line for line in said if "cannot limit the memory" in line]
+
+
 _ALLOCATE = "python3 -c 'bytearray({mebibytes} << 20)'; exit $?"
 """What it allocates is written to as well: it is filled with zeros."""
 
