@@ -31,18 +31,23 @@ class ServingProcess:
         self.url = ""
 
     def start(self, *options: str) -> None:
+        self.begin("serve", "--port", "0", *options)
+        until(lambda: "serving on" in self.log)
+        found = re.search(r"serving on (\S+)", self.log)
+        assert found is not None
+        self.url = found[1]
+
+    def begin(self, *words: str) -> None:
+        """The command with these words, in this workspace."""
+        program = [sys.executable, "-m", "provisioner.cli.entry", "--workspace", str(self.workspace.root)]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "provisioner.cli.entry", *self._words(*options)],
+                [*program, *words],
                 env={**os.environ, **self._environment},
                 stderr=log,
                 stdout=subprocess.DEVNULL,
                 text=True,
             )
-        until(lambda: "serving on" in self.log)
-        found = re.search(r"serving on (\S+)", self.log)
-        assert found is not None
-        self.url = found[1]
 
     def run_another(self) -> subprocess.CompletedProcess[str]:
         """A second one on the same workspace."""

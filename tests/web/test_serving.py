@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.serving_process import ServingProcess
+from tests.web.serving_process import ServingProcess, until
 from tests.web.storm import storm
 
 
@@ -35,6 +35,18 @@ def test_a_second_one_is_told_who_serves(server: ServingProcess) -> None:
     assert "serve on http://127.0.0.1" in second.stderr
     server.kill()
     server.start()
+
+
+def test_the_worker_alone_works_and_ends_cleanly_and_keeps_the_server_away(tmp_path: Path) -> None:
+    process = ServingProcess(tmp_path / "workspace")
+    process.begin("worker")
+    until(lambda: "working" in process.log)
+    second = process.run_another()
+
+    assert second.returncode == 4
+    assert ": work" in second.stderr
+    assert process.end() == 0
+    assert process.log.splitlines() == ["working", "stopping", "stopped"]
 
 
 def test_it_listens_on_this_machine_alone(server: ServingProcess) -> None:

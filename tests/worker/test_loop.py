@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError
+from provisioner.runs.workflow import CANCEL
 from provisioner.settings import BillingSettings, Settings, WorkerSettings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.worker.alerts import Alerts
@@ -301,6 +302,19 @@ def test_nothing_paid_for_too_long_is_asked_for_once_and_by_the_worker(stage: St
     assert (asked["workflow"], asked["by"]) == ("pause", "the worker")
     entry = stage.document(ada)["timeline"][-1]
     assert (entry["event"], entry["by"]) == ("pause_requested", "the worker")
+
+
+def test_a_leave_that_is_not_at_its_end_goes_on_in_the_archive(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"requestedAt": "2026-02-01T00:00:00Z", "stopAt": "2026-02-01T00:00:00Z", "graceDays": 0}
+    (ada,) = stage.add("ada", status="cancelled", leaving=asked)
+    stage.workspace.store().archive(ada)
+    monkeypatch.setitem(WORKFLOWS, "cancel", replace(CANCEL, steps=(stage.step,)))
+
+    stage.turn(stage.worker())
+
+    assert stage.step.begun == [ada]
 
 
 @pytest.mark.parametrize("place", ["nowhere", "after a request has become a leave"])
