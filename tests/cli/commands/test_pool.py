@@ -133,5 +133,5 @@ def test_what_could_not_be_destroyed_is_a_failure(
     shown = invoke("pool", "drain", "--yes")
 
     assert shown.code == 1
-    assert "is not moltbot-pool-" in " ".join(shown.err.split())
+    assert "could not tell which droplet to use for moltbot-pool-" in " ".join(shown.err.split())
     assert len(account.droplets) == 2
