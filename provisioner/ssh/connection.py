@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -344,7 +344,9 @@ class Connection:
         try:
             yield Stream(channel, str(self.host), mark, most)
         finally:
-            channel.close()
+            # There is nothing to be closed over a link that was lost a moment ago.
+            with suppress(EOFError, OSError):
+                channel.close()
 
 
 class _Answer(threading.Event):

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner import failpoints
 from provisioner.backups.errors import BackupError
-from provisioner.backups.folder import BackupFolder, digest_of
+from provisioner.backups.folder import BackupFolder, Receiving, digest_of
 from provisioner.errors import ConnectionLost, ProvisionerError, RecordError, RemoteError
 from provisioner.filesystem.durable import Files
 from provisioner.step import Done, Failed
@@ -66,13 +66,20 @@ def test_a_connection_that_is_lost_while_it_comes_leaves_nothing(ada: Site) -> N
     # What cannot be packed smaller, so that it comes in many pieces.
     (ada.assistant.state / "media").write_bytes(os.urandom(30_000_000))
 
-    def watch(place: str) -> None:
-        if place == "before a backup is received":
+    came: list[int] = []
+    write = Receiving.write
+
+    def cut(receiving: Receiving, data: bytes) -> None:
+        write(receiving, data)
+        if not came:
             ada.cut_connections()
+        came.append(len(data))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(failpoints, "watch", watch)
+        patch.setattr(Receiving, "write", cut)
         error = failure(ada)
+
+    assert sum(came) < 30_000_000
 
     assert isinstance(error, ConnectionLost)
     assert error.retry
