@@ -71,7 +71,7 @@ def restore_backup(
     wait: Wait = None,
     as_json: Json = False,
 ) -> Response:
-    """Bring a backup back: what the assistant knew then is what it knows.
+    """Bring a backup back: the assistant knows what it knew.
 
     On the server that is there; for a lost one, rebuild comes first. The setup then goes over it, with
     today's keys and settings. What was there before stays on the server, in ~openclaw/.openclaw.before-….

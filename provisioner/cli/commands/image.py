@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.images.listing import Listed
 
 _image = typer.Typer(
-    help="Build, list and delete the images that new servers begin with.",
+    help="Build, list and delete images that servers begin with.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

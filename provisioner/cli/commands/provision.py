@@ -105,7 +105,7 @@ def resume(
     wait: Wait = None,
     as_json: Json = False,
 ) -> Response:
-    """Resume setups that were interrupted, failed or had to wait.
+    """Resume setups that were interrupted, failed or waited.
 
     Those still waiting for a person are only checked; new customers are left to `provision`.
     """

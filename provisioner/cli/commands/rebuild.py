@@ -36,7 +36,7 @@ def rebuild(
     ] = False,
     as_json: Json = False,
 ) -> Response:
-    """Set a customer up on a new server if their droplet is gone.
+    """Set a customer up anew if their droplet is gone.
 
     Refused unless DigitalOcean says that it is gone; an existing droplet is never touched. The customer keeps
     their bot and has nothing to do. Run it again at any time to resume. Exit codes as for provision.

@@ -90,7 +90,7 @@ def ssh(
         int, typer.Option(metavar="PORT", help="The port for --tunnel.", min=1, max=65535)
     ] = CONTROL_UI_PORT,
 ) -> None:
-    """Open the system's ssh to a server, with its pinned host key."""
+    """Open ssh to a server, with its pinned host key."""
     from provisioner.ssh.openssh import openssh_command
 
     forwards = [f"{port}:127.0.0.1:{CONTROL_UI_PORT}"] if tunnel else []

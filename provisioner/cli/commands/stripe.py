@@ -18,7 +18,7 @@ _MOST = 50
 _DOING = "sync with Stripe"
 
 _stripe = typer.Typer(
-    help="What Stripe has said, and whether the records agree with it.",
+    help="What Stripe has said, and whether the records agree.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
