@@ -39,8 +39,8 @@ def demand_answer(sandbox: Sandbox, phone: str, bot: str, text: str) -> None:
 def test_a_customers_assistant_remembers_on_a_new_server_and_leaves_nothing_behind(
     operator: Operator, sandbox: Sandbox
 ) -> None:
-    email, phone, bot = "ida@example.com", "ida", "ida_moltbot"
-    operator.sign_up(email, "Ida Rhodes", phone, bot)
+    email, phone, bot = "dora@example.com", "dora", "dora_moltbot"
+    operator.sign_up(email, "Dora Metcalf", phone, bot)
     sandbox.press_start(phone, bot)
     operator.done("provision", email)
     demand_answer(sandbox, phone, bot, TOLD)

@@ -26,10 +26,10 @@ def test_a_customer_gets_a_server_of_the_pool(operator: Operator, sandbox: Sandb
     assert (server["state"], filled.document["ready"]) == ("ready", 1)
     [droplet] = [one for one in sandbox.droplets() if one.name == server["name"]]
 
-    email, bot = "grace@example.com", "grace_moltbot"
-    operator.sign_up(email, "Grace Hopper", "grace", bot)
-    sandbox.press_start("grace", bot)
-    user = next(phone.id for phone in sandbox.phones() if phone.username == "grace")
+    email, bot = "kate@example.com", "kate_moltbot"
+    operator.sign_up(email, "Kate Johnson", "kate", bot)
+    sandbox.press_start("kate", bot)
+    user = next(phone.id for phone in sandbox.phones() if phone.username == "kate")
     operator.done("update", email, "setup.messaging.userId", str(user))
     planned = operator.done("plan", email)
     assert f"take {server['name']} from the pool" in planned.out
@@ -46,6 +46,6 @@ def test_a_customer_gets_a_server_of_the_pool(operator: Operator, sandbox: Sandb
     assert not any(tag.startswith("pool:") for tag in theirs.tags)
     # Nothing of all that made its gateway start again.
     assert int(operator.done("ssh", email, "--", SINCE).out) < before
-    said = sandbox.say("grace", bot, "hello")
-    assert sandbox.wait_for_reply("grace", bot, after=said.id, containing="You wrote", timeout=120)
+    said = sandbox.say("kate", bot, "hello")
+    assert sandbox.wait_for_reply("kate", bot, after=said.id, containing="You wrote", timeout=120)
     assert json.loads(operator.done("pool", "status", "--json").out)["servers"] == []

@@ -303,7 +303,7 @@ def test_the_key_of_an_older_setup_goes_and_one_that_is_refused_is_said(stage: S
     assert asked(stage) == {"answers": True, "text": "READY"}
     # The gateway that runs was started with it there.
     shell(
-        f"cp --preserve {ENV} /run/env; echo ANTHROPIC_API_KEY={KEY} >> {ENV};"
+        f"cp --preserve {ENV} /run/env; sed --quiet '1s/^/ANTHROPIC_API_KEY=/p' {PLANTED} >> {ENV};"
         f" touch --reference /run/env {ENV}"
     )
     before = runs_since(stage)
