@@ -106,8 +106,8 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "an event's details have secrets",
         "provisioner/runs/work.py",
-        "record.add_event(event, self.redact(details))",
-        "record.add_event(event, details)",
+        "record.add_event(event, self.redact(details), by=actor())",
+        "record.add_event(event, details, by=actor())",
         ("tests/runs/test_runner.py::test_what_env_holds_is_in_no_event_no_log_and_nothing_that_is_told",),
     ),
     Known(
