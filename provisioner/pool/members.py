@@ -15,6 +15,7 @@ from pathlib import Path
 
 from provisioner.customers.store import CustomerStore
 from provisioner.errors import InputError, RecordError
+from provisioner.failpoints import failpoint
 from provisioner.filesystem.durable import Files, explained, write_durably
 from provisioner.filesystem.locks import Holder, holder_of, locked
 from provisioner.pool.recipe import Kind
@@ -103,10 +104,15 @@ class Members:
             write_durably(self._files, path, text.encode(), self._files.stamp(path))
 
     def forget(self, name: str) -> None:
-        """It is somebody's now, or destroyed."""
-        with explained("write the pool", str(self._path(name))):
-            self._files.remove(self._path(name))
+        """It is somebody's now, or destroyed; nothing happens if it is not written down."""
+        path = self._path(name)
+        if self._files.stamp(path) is None:
+            return
+        failpoint("before a server leaves the pool")
+        with explained("write the pool", str(path)):
+            self._files.remove(path)
             self._files.sync_folder(self._folder)
+        failpoint("after a server leaves the pool")
 
     @contextmanager
     def choosing(self, doing: str) -> Iterator[None]:

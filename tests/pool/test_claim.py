@@ -1,5 +1,6 @@
 """Taking a server of the pool: one customer each, whoever is killed, whoever comes at the same moment."""
 
+import shutil
 import threading
 from itertools import count
 from pathlib import Path
@@ -186,6 +187,19 @@ def test_those_who_come_at_the_same_moment_get_one_each(site: Site) -> None:
     assert sum(site.customer(email).setup.droplet.pool is not None for email in people) == 3
     assert len(site.cloud.droplets) == 6
     site.demand_nothing_forgotten()
+
+
+def test_who_is_killed_goes_on_where_the_pools_folder_is_lost(site: Site) -> None:
+    """It is in no backup."""
+    site.keeper().fill()
+    site.add(ANNA)
+    with killed_at("after a server of the pool is taken"):
+        site.run(ANNA)
+    shutil.rmtree(site.workspace.state_dir / "pool")
+
+    site.run(ANNA)
+
+    site.demand_theirs(ANNA)
 
 
 def test_a_record_that_cannot_be_read_may_have_what_was_about_to_be_taken(site: Site) -> None:
