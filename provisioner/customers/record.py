@@ -47,6 +47,7 @@ class SubscriptionChange(_Part):
     at: Moment
     kind: Annotated[str, Field(description="created, updated, deleted, paused, resumed or synced")]
     event: Annotated[str | None, Field(description="Stripe's id of the event that said so")] = None
+    changed: Annotated[tuple[str, ...], Field(description="what the event said had changed")] = ()
     subscription: str
     status: str
     items: tuple[PaidItem, ...] = ()
@@ -78,6 +79,7 @@ class KnownSubscription(_Part):
     as_of: Annotated[Moment, Field(description="when Stripe said so")] | None = None
     as_of_event: str | None = None
     as_of_kind: str | None = None
+    as_of_changed: Annotated[tuple[str, ...], Field(description="what that event said had changed")] = ()
     checkout_session_id: str | None = None
     checkout_amount: StrictInt | None = None
     checkout_currency: str | None = None

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,14 @@ class Files:
     def rename(self, source: Path, target: Path) -> None:
         source.replace(target)
 
+    def link(self, source: Path, target: Path) -> bool:
+        """Give a file a second name; False if that is taken."""
+        try:
+            target.hardlink_to(source)
+        except FileExistsError:
+            return False
+        return True
+
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
@@ -122,6 +131,27 @@ def write_durably(files: Files, path: Path, data: bytes, expected: Stamp | None)
         raise
     files.sync_folder(path.parent)
     failpoint("after sync of the folder")
+
+
+def create_durably(files: Files, path: Path, data: bytes) -> bool:
+    """Have a file at `path` that would survive a power cut when this returns; False if one was there.
+
+    Whoever is at it at the same moment needs no lock: the file is another's as a whole, or ours. A kill may
+    leave a temporary file, which nobody else uses.
+    """
+    temporary = path.with_name(f"{secrets.token_hex(8)}{TEMPORARY}")
+    try:
+        _fill(files, temporary, data)
+        failpoint("before link")
+        is_ours = files.link(temporary, path)
+        failpoint("after link")
+    finally:
+        with contextlib.suppress(OSError):
+            files.remove(temporary)
+    # Also where it was there: whoever has made it may not have come so far.
+    files.sync_folder(path.parent)
+    failpoint("after sync of the folder")
+    return is_ours
 
 
 def move_durably(files: Files, source: Path, target: Path) -> None:

@@ -21,7 +21,7 @@ from provisioner.payments.decide import Decision, Policy
 from provisioner.payments.errors import StrangeEvent
 from provisioner.payments.events import Checkout, Contact, Dispute, StripeEvent, SubscriptionState, understood
 from provisioner.payments.inbox import Did, Inbox, Outcome, Received
-from provisioner.payments.subscriptions import STRIPE, with_change
+from provisioner.payments.subscriptions import STRIPE, known_of, with_change
 from provisioner.timestamps import hours_since, now
 
 _DOING = "write down what Stripe says"
@@ -59,13 +59,19 @@ class Applier:
         *,
         tell: Tell = lambda _key, _whom, _what: None,
         customer_of_charge: Callable[[str], str | None] = lambda _: None,
+        unsure: Callable[[], None] = lambda: None,
     ) -> None:
-        """`customer_of_charge` asks Stripe whose a charge is; None where it cannot be asked."""
+        """`customer_of_charge` asks Stripe whose a charge is; None where it cannot be asked.
+
+        `unsure` is called when the records should be compared with Stripe: only it knows which of two
+        changes within one second was the later one.
+        """
         self._store = store
         self._inbox = inbox
         self._policy = policy
         self._tell = tell
         self._customer_of_charge = customer_of_charge
+        self._unsure = unsure
 
     def apply_all(self, *, kept_too: bool = False) -> Applied:
         """Deal with what has come; what goes wrong with one event keeps no other one waiting.
@@ -85,17 +91,25 @@ class Applier:
                 waiting = [one for one in self._inbox.kept() if new & self._keys_in(one)] if new else []
         return applied
 
-    def take_state(self, customer: Customer, state: SubscriptionState, at: str) -> bool:
-        """Write how a subscription was at Stripe at this moment; False if the record says so already."""
-        if not decide.synced(customer, state, at, self._policy).fields:
-            return False
-        failpoint("before take over a state")
+    def is_news(self, customer: Customer, state: SubscriptionState) -> bool:
+        """Whether a subscription that was looked at is not as the record says."""
+        return bool(decide.synced(customer, state, now(), self._policy).fields)
+
+    def take_look(self, customer: Customer, state: SubscriptionState, at: str) -> bool:
+        """Write how a subscription is at Stripe, which no event has told.
+
+        `customer` was read before the look: False, and nothing is written, where an event has told of the
+        subscription since, which may be newer.
+        """
+        failpoint("before take over a look")
         with self._store.edit(customer.id, _DOING) as record:
+            before, there = (known_of(one).get(state.id) for one in (customer, record.customer))
             decision = decide.synced(record.customer, state, at, self._policy)
-            if decision.fields:
+            taken = before == there and bool(decision.fields)
+            if taken:
                 _write(decision, None, record)
-        failpoint("after take over a state")
-        return bool(decision.fields)
+        failpoint("after take over a look")
+        return taken
 
     def _deal_with(self, one: Received, applied: Applied) -> set[tuple[Key, str]]:
         """By what a customer is known from now on who was not before."""
@@ -178,6 +192,8 @@ class Applier:
                 decision = replace(decision, fields=rest)
             if not _is_applied(event, record.customer):
                 _write(decision, event, record)
+        if decision.unsure:
+            self._unsure()
         return decision, record.customer
 
     def _told(self, event: StripeEvent, decision: Decision, customer: Customer) -> Outcome:

@@ -55,6 +55,8 @@ class Decision:
     fields: Mapping[str, object] = field(default_factory=dict)
     change: Mapping[str, object] | None = None
     told: Told = Told()
+    unsure: bool = False
+    """Whether only Stripe knows how the subscription is now: two events of one second differ."""
 
 
 def begins(event: StripeEvent, policy: Policy) -> SignUp | None:
@@ -79,7 +81,10 @@ def decide(event: StripeEvent, customer: Customer, policy: Policy) -> Decision:
     before = subscriptions.known_of(customer)
     known = _known_after(before, event, policy)
     fields = _subscription_fields(customer, before, known)
-    change = subscriptions.change_of(about, source) if isinstance(about, SubscriptionState) else None
+    change, unsure = None, False
+    if isinstance(about, SubscriptionState):
+        change = subscriptions.change_of(about, source)
+        unsure = subscriptions.is_unsure(before, about, source)
     if isinstance(about, Checkout) and not about.failed:
         fields |= _sign_up(customer, known, about, event.envelope)
     if isinstance(about, Contact):
@@ -87,31 +92,24 @@ def decide(event: StripeEvent, customer: Customer, policy: Policy) -> Decision:
     fields |= _requests(customer, known, policy)
     told = told_of(event)
     odd = _returned(customer, about) or _second(about, known)
-    return Decision(fields, change, replace(told, operator=odd) if odd else told)
+    return Decision(fields, change, replace(told, operator=odd) if odd else told, unsure)
 
 
 def synced(customer: Customer, state: SubscriptionState, at: str, policy: Policy) -> Decision:
-    """What a subscription means that was looked at just now; nothing if it is as it is known."""
+    """What a subscription means that was looked at at this moment; nothing if it is as it is known."""
     before = subscriptions.known_of(customer)
-    source = Source(at, None)
-    known = subscriptions.with_state(before, state, source)
-    if _same(before.get(state.id), known.get(state.id)):
+    known = subscriptions.with_look(before, state)
+    if known == before:
         return Decision()
     fields = _subscription_fields(customer, before, known) | _requests(customer, known, policy)
     words = f"{state.id} is {state.status} at Stripe: {_in_words(state)}"
-    return Decision(fields, subscriptions.change_of(state, source), Told("subscription_synced", words))
+    change = subscriptions.change_of(state, Source(at, None))
+    return Decision(fields, change, Told("subscription_synced", words))
 
 
 def told_of(event: StripeEvent) -> Told:
     """What the event says by itself."""
     return _told(event.about)
-
-
-def _same(one: object, other: object) -> bool:
-    """Whether two states of a subscription differ in nothing but who has said so."""
-    unsaid = {"as_of": None, "as_of_event": None, "as_of_kind": None}
-    first, second = (None if x is None else x.model_copy(update=unsaid) for x in (one, other))  # type: ignore[attr-defined]
-    return bool(first == second)
 
 
 def _known_after(known: Known, event: StripeEvent, policy: Policy) -> Known:

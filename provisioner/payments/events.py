@@ -153,13 +153,13 @@ class StripeEvent:
     about: About
 
 
-def read_envelope(text: str) -> Envelope:
-    """StrangeEvent if the text is no event."""
+def read_event(text: str) -> tuple[Envelope, Json]:
+    """What it says about itself, and its document; StrangeEvent if the text is no event."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise StrangeEvent(_DOING, cause="it is not JSON") from None
-    return envelope_of(document)
+    return envelope_of(document), document
 
 
 def envelope_of(document: object) -> Envelope:

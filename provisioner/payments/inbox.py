@@ -6,16 +6,16 @@ where it was, so that a kill leaves it in one of them at least, and the later on
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 from provisioner.errors import RecordError
 from provisioner.failpoints import failpoint
-from provisioner.filesystem.durable import Files, explained, write_durably
+from provisioner.filesystem.durable import TEMPORARY, Files, create_durably, explained, write_durably
 from provisioner.filesystem.locks import locked
 from provisioner.payments.errors import StrangeEvent
 from provisioner.payments.events import Envelope, envelope_of
@@ -24,7 +24,8 @@ from provisioner.timestamps import hours_since, now
 KEPT_HOURS = 24 * 40
 """Stripe knows its events for 30 days; what nobody has claimed by then is nobody's."""
 DONE_HOURS = 24 * 90
-_RECEIVING_SECONDS = 5.0
+_HALF_WRITTEN_SECONDS = 600
+_FETCHED_SECONDS = 5.0
 _APPLYING_SECONDS = 30.0
 _SUFFIX = ".json"
 _WHOM = "Stripe's events"
@@ -77,24 +78,24 @@ class Inbox:
     def __init__(self, folder: Path, files: Files | None = None) -> None:
         self._folder = folder
         self._files = files or Files()
-        # Threads of one process wait for one another here: the lock below is polled.
-        self._receiving = Lock()
 
     def receive(self, envelope: Envelope, document: Mapping[str, Any]) -> bool:
         """Have it on disk when this returns; False if it was there before.
 
-        RecordError or BusyError if it cannot be, and then Stripe has to send it again.
+        RecordError if it cannot be, and then Stripe has to send it again.
         """
-        if self._place_of(envelope.id) is not None:
-            return False
-        lock = self._folder / "receiving.lock"
-        with self._receiving, locked(lock, "receive an event", _WHOM, _RECEIVING_SECONDS):
-            if self._place_of(envelope.id) is not None:
-                return False
-            failpoint("before receive the event")
-            self._write(Received("pending", now(), document))
-            failpoint("after receive the event")
-            return True
+        place, path = self._place_of(envelope.id), self._path("pending", envelope.id)
+        with explained("write the event", str(path)):
+            if place is None:
+                self._files.make_folder(path.parent)
+                failpoint("before receive the event")
+                is_new = create_durably(self._files, path, _text(Received("pending", now(), document)))
+                failpoint("after receive the event")
+                return is_new
+            if place == "pending":
+                # Whoever is receiving it may not have come so far that it would survive a power cut.
+                self._files.sync_folder(path.parent)
+        return False
 
     def applying(self) -> AbstractContextManager[None]:
         """Be the only one who deals with events while the block lasts; BusyError if another goes on to."""
@@ -117,6 +118,24 @@ class Inbox:
         if place != one.place:
             self._remove(self._path(one.place, one.id))
 
+    def fetched_until(self) -> float:
+        """Until when (epoch) all events were fetched from Stripe; 0 if that is not known."""
+        with explained("read the events", str(self._fetched)):
+            try:
+                return float(json.loads(self._files.read(self._fetched).raw)["until"])
+            except (FileNotFoundError, ValueError, TypeError, KeyError):
+                return 0.0
+
+    def note_fetched(self, until: float) -> None:
+        """All events until then are here; losing this costs a fetch of all that Stripe has."""
+        lock = self._folder / "fetched.lock"
+        with locked(lock, "note what was fetched", _WHOM, _FETCHED_SECONDS):
+            content = json.dumps({"until": max(until, self.fetched_until())}).encode()
+            failpoint("before note what was fetched")
+            with explained("write the event", str(self._fetched)):
+                write_durably(self._files, self._fetched, content, self._files.stamp(self._fetched))
+            failpoint("after note what was fetched")
+
     def clean_up(self) -> None:
         """Remove what a kill has left in two places."""
         for earlier, later in _MOVES:
@@ -125,7 +144,11 @@ class Inbox:
                     self._remove(path)
 
     def forget_old(self) -> None:
-        """Remove what is so old that it cannot come again."""
+        """Remove what is so old that it cannot come again, and what was left half written."""
+        for path in (self._folder / "pending").glob(f"*{TEMPORARY}"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _HALF_WRITTEN_SECONDS:
+                    self._remove(path)
         for one in self.all():
             if hours_since(one.received) > (DONE_HOURS if one.place == "done" else KEPT_HOURS):
                 self._remove(self._path(one.place, one.id))
@@ -134,6 +157,10 @@ class Inbox:
         """Everything that is there, the newest last."""
         found = {one.id: one for place in reversed(_PLACES) for one in self._all(place)}
         return sorted(found.values(), key=lambda one: (one.received, one.age))
+
+    @property
+    def _fetched(self) -> Path:
+        return self._folder / "fetched.json"
 
     def _place_of(self, event_id: str) -> Place | None:
         return next((place for place in _PLACES if self._path(place, event_id).exists()), None)
@@ -155,18 +182,21 @@ class Inbox:
 
     def _write(self, one: Received) -> None:
         path = self._path(one.place, one.id)
-        content: dict[str, Any] = {"received": one.received}
-        if one.outcome is not None:
-            content["outcome"] = asdict(one.outcome)
-        text = json.dumps({**content, "event": one.document}, ensure_ascii=False)
         with explained("write the event", str(path)):
             self._files.make_folder(path.parent)
-            write_durably(self._files, path, text.encode(), self._files.stamp(path))
+            write_durably(self._files, path, _text(one), self._files.stamp(path))
 
     def _remove(self, path: Path) -> None:
+        # Not synced: what is back after a power cut is cleaned up.
         with explained("write the event", str(path)):
             self._files.remove(path)
-            self._files.sync_folder(path.parent)
+
+
+def _text(one: Received) -> bytes:
+    content: dict[str, Any] = {"received": one.received}
+    if one.outcome is not None:
+        content["outcome"] = asdict(one.outcome)
+    return json.dumps({**content, "event": one.document}, ensure_ascii=False).encode()
 
 
 def _read(place: Place, path: Path, raw: bytes) -> Received:

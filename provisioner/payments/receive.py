@@ -1,14 +1,13 @@
 """What comes at the webhook: verified, of the right mode, and on disk, or refused."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioner.payments.events import TYPES, read_envelope
+from provisioner.payments.events import TYPES, read_event
 from provisioner.payments.inbox import Inbox
 from provisioner.services.stripe.errors import WebhookRefused
-from provisioner.services.stripe.webhook import verify
+from provisioner.services.stripe.webhook import prepare, verify
 
 _MODES = {True: "of the live mode", False: "of the test mode"}
 Receipt = Literal["new", "again", "unwanted"]
@@ -23,6 +22,9 @@ class Receiver:
     livemode: bool
     """Whether events are about real money; those of the other mode are refused."""
 
+    def __post_init__(self) -> None:
+        prepare()
+
     def receive(self, body: bytes, signature: str | None) -> Receipt:
         """Have the event on disk when this returns, unless it means nothing to us.
 
@@ -30,7 +32,7 @@ class Receiver:
         that Stripe has to send it again.
         """
         text = verify(body, signature, self.secrets)
-        envelope = read_envelope(text)
+        envelope, document = read_event(text)
         if envelope.livemode != self.livemode:
             raise WebhookRefused(
                 "take the event",
@@ -40,4 +42,4 @@ class Receiver:
             )
         if envelope.type not in TYPES:
             return "unwanted"
-        return "new" if self.inbox.receive(envelope, json.loads(text)) else "again"
+        return "new" if self.inbox.receive(envelope, document) else "again"

@@ -4,7 +4,7 @@ Each subscription is as the latest of the events says, by Stripe's own time and 
 of them is the customer's current one, and what follows from it, is reckoned from all of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -63,30 +63,38 @@ def known_of(customer: Customer) -> Known:
 def with_state(known: Known, state: SubscriptionState, source: Source) -> Known:
     """What is known after this; a state that is older than the one that is known changes nothing."""
     before = known.get(state.id) or _made(KnownSubscription, id=state.id)
-    if _version(before.status, before.as_of, before.as_of_kind, before.as_of_event) > _version(
-        state.status, source.at, state.kind, source.event
-    ):
+    if _version_known(before) > _version(state.status, source.at, state.kind, state.changed, source.event):
         return known
-    first = state.items[0] if state.items else None
-    after = before.model_copy(
-        update={
-            "stripe_customer_id": state.customer,
-            "status": state.status,
-            "price_id": first.price if first else None,
-            "plan": state.label or _plan(first.interval if first else None),
-            "amount": first.unit_amount * first.quantity if first and first.unit_amount is not None else None,
-            "currency": state.currency,
-            "interval": first.interval if first else None,
-            "current_period_end": state.period_end,
-            "cancel_at": state.cancel_at,
-            "start_date": state.start,
-            "ended_at": state.ended_at,
-            "as_of": source.at,
-            "as_of_kind": state.kind,
-            "as_of_event": source.event,
-        }
-    )
-    return {**known, state.id: after}
+    said = {
+        "as_of": source.at,
+        "as_of_kind": state.kind,
+        "as_of_changed": state.changed,
+        "as_of_event": source.event,
+    }
+    return {**known, state.id: before.model_copy(update={**_said(state), **said})}
+
+
+def is_unsure(known: Known, state: SubscriptionState, source: Source) -> bool:
+    """Whether Stripe's times do not tell which of two states is the later one, and it matters."""
+    before = known.get(state.id)
+    if before is None or before.as_of != source.at or before.as_of_event in (None, source.event):
+        return False
+    if not (before.as_of_changed and state.changed):
+        return False
+    theirs = _version(before.status, before.as_of, before.as_of_kind, (), None)
+    is_tie = theirs == _version(state.status, source.at, state.kind, (), None)
+    return is_tie and before != before.model_copy(update=_said(state))
+
+
+def with_look(known: Known, state: SubscriptionState) -> Known:
+    """What is known after a look at Stripe that found what no event has told; an end stays one.
+
+    It is as old as the last event: whatever event comes after that goes over it, whoever's clock is wrong.
+    """
+    before = known.get(state.id) or _made(KnownSubscription, id=state.id)
+    if before.status in FINAL and state.status not in FINAL:
+        return known
+    return {**known, state.id: before.model_copy(update=_said(state))}
 
 
 def with_checkout(known: Known, checkout: Checkout, at: str, messaging_name: str | None) -> Known:
@@ -178,6 +186,7 @@ def change_of(state: SubscriptionState, source: Source) -> dict[str, Any] | None
         at=at,
         kind=state.kind,
         event=source.event,
+        changed=state.changed,
         subscription=state.id,
         status=state.status,
         items=tuple(_made(PaidItem, **vars(item)) for item in state.items),
@@ -193,7 +202,8 @@ def change_of(state: SubscriptionState, source: Source) -> dict[str, Any] | None
 def with_change(changes: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The history with this entry at its place in time, once."""
     there = list(changes)
-    if any(one.get("event") == new.get("event") and one.get("at") == new["at"] for one in there):
+    names = ("event", "at", "subscription")
+    if any(all(one.get(name) == new.get(name) for name in names) for one in there):
         return there
     return sorted([*there, new], key=_order_of_change)
 
@@ -230,7 +240,31 @@ def _wanted(customer: Customer, one: KnownSubscription | None, *, at_payment: bo
     return None
 
 
-def _version(status: str | None, at: str | None, kind: str | None, event: str | None) -> tuple[Any, ...]:
+def _said(state: SubscriptionState) -> dict[str, Any]:
+    """The fields that a state tells."""
+    first = state.items[0] if state.items else None
+    return {
+        "stripe_customer_id": state.customer,
+        "status": state.status,
+        "price_id": first.price if first else None,
+        "plan": state.label or _plan(first.interval if first else None),
+        "amount": first.unit_amount * first.quantity if first and first.unit_amount is not None else None,
+        "currency": state.currency,
+        "interval": first.interval if first else None,
+        "current_period_end": state.period_end,
+        "cancel_at": state.cancel_at,
+        "start_date": state.start,
+        "ended_at": state.ended_at,
+    }
+
+
+def _version_known(one: KnownSubscription) -> tuple[Any, ...]:
+    return _version(one.status, one.as_of, one.as_of_kind, one.as_of_changed, one.as_of_event)
+
+
+def _version(
+    status: str | None, at: str | None, kind: str | None, changed: Sequence[str], event: str | None
+) -> tuple[Any, ...]:
     """What sorts the states of one subscription by age.
 
     Stripe's times are in whole seconds, so that they alone do not tell: nothing comes after an end, and
@@ -239,7 +273,16 @@ def _version(status: str | None, at: str | None, kind: str | None, event: str | 
     if at is None:
         return (-1,)
     final = 2 if status in FINAL else 0 if status == "incomplete" else 1
-    return final, at, _RANKS.get(kind or "", 0), event or ""
+    return final, at, _RANKS.get(kind or "", 0), _weight(changed), event or ""
+
+
+def _weight(changed: Sequence[str]) -> int:
+    """How much an event tells, beside another of its second.
+
+    What it did not change is as it was at the event's moment, which may have been before the other. One that
+    has changed nothing is never needed; another status counts for more than another price.
+    """
+    return 2 if "status" in changed else 1 if changed else 0
 
 
 def _made(model: type[_Model], **values: object) -> _Model:
@@ -262,5 +305,6 @@ def _plan(interval: str | None) -> str | None:
     return "stuffpress-" + {"day": "daily"}.get(interval, f"{interval}ly")
 
 
-def _order_of_change(change: Mapping[str, Any]) -> tuple[str, int, str]:
-    return str(change["at"]), _RANKS.get(str(change.get("kind")), 0), str(change.get("event") or "")
+def _order_of_change(change: Mapping[str, Any]) -> tuple[str, int, int, str]:
+    rank, weight = _RANKS.get(str(change.get("kind")), 0), _weight(change.get("changed") or ())
+    return str(change["at"]), rank, weight, str(change.get("event") or "")

@@ -19,7 +19,7 @@ from provisioner.timestamps import from_epoch
 KEPT_SECONDS = 30 * 86_400
 """For so long Stripe knows its events."""
 _OVERLAP_SECONDS = 86_400
-"""Events that are repeated for a day are looked for so far back."""
+"""So much of what was fetched before is asked for again: clocks differ, and Stripe may list an event late."""
 
 
 @dataclass(frozen=True)
@@ -65,27 +65,36 @@ class Sync:
         self._clock = clock
 
     def fetch_missed(self, since: float | None = None) -> Synced:
-        """Take in the events since that moment (epoch), or since the last that came."""
+        """Take in the events since that moment (epoch), or since the last time all were fetched."""
         synced = Synced()
+        self._fetch(synced, since)
+        return synced
+
+    def compare(self, since: float | None = None) -> Synced:
+        """Fetch what was missed, write what Stripe says of who is known, and note what does not fit.
+
+        First all subscriptions are looked at, then the events are fetched. What differs after that, and is
+        the same at a second look, no event has told; what has changed meanwhile will be told.
+        """
+        synced, at = Synced(), from_epoch(self._clock())
+        looked = [(state_of(one), one.get("livemode")) for one in self._api.subscriptions()]
+        self._fetch(synced, since)
+        for state, livemode in looked:
+            if bool(livemode) == self._livemode:
+                self._compare_one(state, at, synced)
+        synced.findings += self._unknown_to_stripe({state.id for state, _ in looked})
+        return synced
+
+    def _fetch(self, synced: Synced, since: float | None) -> None:
+        began = self._clock()
         for document in sorted(self._api.events(TYPES, int(self._since(since))), key=_created):
             envelope = envelope_of(document)
             if envelope.livemode == self._livemode:
                 synced.missed += self._inbox.receive(envelope, document)
+        if since is None:
+            self._inbox.note_fetched(began)
         synced.applied = self._applier.apply_all(kept_too=True)
         synced.problems += synced.applied.problems
-        return synced
-
-    def compare(self, synced: Synced) -> None:
-        """Write what Stripe says of the customers who are known, and note what does not fit."""
-        # What happens while the pages are read is newer than they are.
-        at = from_epoch(self._clock())
-        there: set[str] = set()
-        for document in self._api.subscriptions():
-            state = state_of(document)
-            there.add(state.id)
-            if bool(document.get("livemode")) == self._livemode:
-                self._compare_one(state, at, synced)
-        synced.findings += self._unknown_to_stripe(there)
 
     def _compare_one(self, state: SubscriptionState, at: str, synced: Synced) -> None:
         found = customers_having(self._store, "subscription", state.id)
@@ -98,10 +107,18 @@ class Sync:
             synced.findings.append(Finding(state.id, None, f"{holders} have the same subscription"))
         for customer in found:
             try:
-                if self._applier.take_state(customer, state, at):
+                if (
+                    self._applier.is_news(customer, state)
+                    and self._is_still(state)
+                    and self._applier.take_look(customer, state, at)
+                ):
                     synced.changed.append((customer.email, f"{state.id} is {state.status}"))
             except ProvisionerError as problem:
                 synced.problems.append(problem)
+
+    def _is_still(self, state: SubscriptionState) -> bool:
+        """Whether the subscription has not changed since it was looked at."""
+        return state_of(self._api.subscription(state.id)) == state
 
     def _in_no_record(self, state: SubscriptionState) -> Finding:
         try:
@@ -119,15 +136,21 @@ class Sync:
                     one.id not in there
                     and status_of(one) not in FINAL
                     and one.livemode in (None, self._livemode)
+                    and not self._is_there(one.id)
                 ):
                     yield _not_there(customer, one.id, status_of(one))
 
+    def _is_there(self, subscription: str) -> bool:
+        """Whether it has begun after all were looked at."""
+        try:
+            return bool(self._api.subscription(subscription))
+        except NothingThere:
+            return False
+
     def _since(self, since: float | None) -> float:
         oldest = self._clock() - KEPT_SECONDS
-        if since is not None:
-            return max(since, oldest)
-        last = max((one.age[0] for one in self._inbox.all()), default=0)
-        return max(last - _OVERLAP_SECONDS, oldest)
+        fetched = self._inbox.fetched_until() - _OVERLAP_SECONDS
+        return max(fetched if since is None else since, oldest)
 
 
 def _not_there(customer: Customer, subscription: str, status: str) -> Finding:

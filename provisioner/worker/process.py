@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ _EVENTS_SECONDS = 30.0
 _ALERTS_SECONDS = 30.0
 _SYNC_SECONDS = 3600.0
 _STOP_SECONDS = 10.0
+"""For all parts together: with what runs and requests take it is less than systemd waits (docs/serve.md)."""
 _SILENT_SECONDS = 120.0
 """A part of the process that has not come back for so long has a problem."""
 
@@ -61,17 +63,18 @@ class Parts:
         self.alerts = Alerts(workspace.state_dir / "worker")
         self._told_applied = applied
         self.worker = Worker(workspace, settings, self.alerts, say, ended)
-        applier = applier_of(workspace, settings, self._tell)
+        self._compare_next: Callable[[], None] = lambda: None
+        """Only Stripe knows how some subscription is: ask now, where it can be asked."""
+        applier = applier_of(workspace, settings, self._tell, self._be_unsure)
         events = EventHandler(applier, self.inbox, say, self._applied)
         self.events = Repeated("Stripe's events", events.look, _EVENTS_SECONDS, say)
         self._rounds = Repeated("the worker", self.worker.round, ROUND_SECONDS, say)
         self._telling = Repeated("alerts", self._send_alerts, _ALERTS_SECONDS, say)
         self.worker.woken = self._rounds.wake
         self._all = [self.events, self._rounds, self._telling]
-        sync = sync_of(workspace, settings, self._tell)
+        sync = sync_of(workspace, settings, self._tell, self._be_unsure)
         if sync is not None:
-            syncing = SyncHandler(sync, self._tell_findings, say)
-            self._all.append(Repeated("Stripe's side", syncing.look, _SYNC_SECONDS, say))
+            self._all.append(self._syncing(SyncHandler(sync, self._tell_findings, say)))
         reader = manager_reader(workspace, settings, self._services, self._rounds.wake)
         if reader is not None:
             self._all.append(Repeated("the manager bot", reader.look, 0.0, say))
@@ -83,11 +86,15 @@ class Parts:
             part.start()
 
     def stop(self) -> None:
-        """Runs end after what they are just writing, and all parts after what is under way."""
+        """Runs end after what they are just writing, all parts after what is under way if that is short."""
+        for part in self._all:
+            part.ask_to_stop()
         self.worker.stop()
+        deadline = time.monotonic() + _STOP_SECONDS
         for part in self._all:
             # A question to Telegram may be left unanswered: it comes again.
-            part.stop(0.0 if part.name == "the manager bot" else _STOP_SECONDS)
+            left = 0.0 if part.name == "the manager bot" else deadline - time.monotonic()
+            part.stop(max(0.0, left))
 
     def problems(self) -> Sequence[str]:
         """What keeps events from being written down, or work from being done; others' outages do not."""
@@ -95,6 +102,19 @@ class Parts:
         silent = [part.name for part in essential if part.idle_seconds > _SILENT_SECONDS + part.every]
         wrong = [f"{self.events.name}: {self.events.problem}"] if self.events.problem else []
         return [*wrong, *(f"{name}: no sign of life" for name in silent)]
+
+    def _syncing(self, handler: SyncHandler) -> Repeated:
+        part = Repeated("Stripe's side", handler.look, _SYNC_SECONDS, self._say)
+
+        def compare_next() -> None:
+            handler.compare_next()
+            part.wake()
+
+        self._compare_next = compare_next
+        return part
+
+    def _be_unsure(self) -> None:
+        self._compare_next()
 
     def _applied(self, applied: Applied) -> None:
         self._told_applied(applied)

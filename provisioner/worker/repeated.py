@@ -37,10 +37,14 @@ class Repeated:
         """Look at once, or once more after the look that is under way."""
         self._wake.set()
 
-    def stop(self, seconds: float) -> bool:
-        """End after what is under way; whether it has ended within so many seconds."""
+    def ask_to_stop(self) -> None:
+        """End after what is under way."""
         self._stopping.set()
         self._wake.set()
+
+    def stop(self, seconds: float) -> bool:
+        """The same; whether it has ended within so many seconds."""
+        self.ask_to_stop()
         self._thread.join(seconds)
         return not self._thread.is_alive()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from threading import Event
 
 from provisioner.payments.apply import Applied, Applier, Tell
 from provisioner.payments.decide import Policy
@@ -16,23 +17,36 @@ ALL_SECONDS = 600.0
 _DAY = 86_400.0
 
 
+def _tell_nobody(_key: str, _whom: str | None, _what: str) -> None:
+    """For who shows what has happened in another way."""
+
+
+def _let_be() -> None:
+    """For who compares everything anyway."""
+
+
 def inbox_of(workspace: Workspace) -> Inbox:
     """The events of this workspace."""
     return Inbox(workspace.state_dir / "stripe")
 
 
 def applier_of(
-    workspace: Workspace, settings: Settings, tell: Tell = lambda _key, _whom, _what: None
+    workspace: Workspace, settings: Settings, tell: Tell = _tell_nobody, unsure: Callable[[], None] = _let_be
 ) -> Applier:
     """Who writes what the events of this workspace mean."""
     policy = Policy(settings.stripe.provision == "at payment", settings.stripe.telegram_field)
     return Applier(
-        workspace.store(), inbox_of(workspace), policy, tell=tell, customer_of_charge=_charges(settings)
+        workspace.store(),
+        inbox_of(workspace),
+        policy,
+        tell=tell,
+        customer_of_charge=_charges(settings),
+        unsure=unsure,
     )
 
 
 def sync_of(
-    workspace: Workspace, settings: Settings, tell: Tell = lambda _key, _whom, _what: None
+    workspace: Workspace, settings: Settings, tell: Tell = _tell_nobody, unsure: Callable[[], None] = _let_be
 ) -> Sync | None:
     """What compares this workspace with Stripe; None where no key is set."""
     from provisioner.services.factory import connect_stripe
@@ -40,7 +54,7 @@ def sync_of(
     api = connect_stripe(settings)
     if api is None:
         return None
-    applier = applier_of(workspace, settings, tell)
+    applier = applier_of(workspace, settings, tell, unsure)
     return Sync(workspace.store(), inbox_of(workspace), applier, api, livemode=settings.is_live)
 
 
@@ -77,7 +91,7 @@ class EventHandler:
 
 
 class SyncHandler:
-    """Fetches what was missed, each hour, and compares everything once a day."""
+    """Fetches what was missed, each hour, and compares everything once a day, or when it is asked to."""
 
     def __init__(self, sync: Sync, tell: Callable[[list[Finding]], None], say: Callable[[str], None]) -> None:
         """`tell` is told all that only a person can put right, each time anew."""
@@ -85,15 +99,23 @@ class SyncHandler:
         self._tell = tell
         self._say = say
         self._compared_at: float | None = None
+        self._asked = Event()
+
+    def compare_next(self) -> None:
+        """Compare at the next look, whenever the last time was."""
+        self._asked.set()
 
     def look(self) -> None:
         """Do what is due of it; the first problem is raised at the end."""
-        synced = self._sync.fetch_missed()
         now = time.monotonic()
-        if self._compared_at is None or now - self._compared_at >= _DAY:
-            self._sync.compare(synced)
+        asked = self._asked.is_set()
+        self._asked.clear()
+        if asked or self._compared_at is None or now - self._compared_at >= _DAY:
+            synced = self._sync.compare()
             self._tell(synced.findings)
             self._compared_at = now
+        else:
+            synced = self._sync.fetch_missed()
         if synced.missed or synced.changed:
             self._say(f"sync: {synced.missed} events were missed, {len(synced.changed)} records were behind")
         if synced.problems:

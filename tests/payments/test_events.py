@@ -14,7 +14,7 @@ from provisioner.payments.events import (
     Invoice,
     SubscriptionState,
     envelope_of,
-    read_envelope,
+    read_event,
     understood,
 )
 from provisioner.payments.money import in_words
@@ -114,7 +114,7 @@ def test_the_checkouts_own_fields_are_read(events: dict[str, Document]) -> None:
 )
 def test_what_is_no_event_is_refused(text: str) -> None:
     with pytest.raises(StrangeEvent):
-        read_envelope(text)
+        read_event(text)
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 from stripe import WebhookSignature
 
+from provisioner.payments.inbox import Inbox
 from tests.payments.records import Place, comparable_records
 from tests.payments.stripe_events import Document, life_of
 from tests.web.serving_process import SECRET, ServingProcess, until
@@ -35,6 +36,8 @@ class Storm:
     kills: int
     customers: int
     seconds: float
+    done: int
+    """Events that were dealt with, each counted once."""
     different: list[str]
     answers: dict[int, int]
 
@@ -66,7 +69,8 @@ def storm(folder: Path, customers: int, kills: int, seed: int) -> Storm:
 
     there, wanted = comparable_records(server.workspace.customers_dir), in_order.records()
     different = [who for who in {*there, *wanted} if there.get(who) != wanted.get(who)]
-    return Storm(len(events), len(mixed), kills, customers, seconds, different, sender.answers)
+    done = sum(one.place == "done" for one in Inbox(server.workspace.state_dir / "stripe").all())
+    return Storm(len(events), len(mixed), kills, customers, seconds, done, different, sender.answers)
 
 
 class _Sender:
@@ -121,7 +125,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         result = storm(Path(folder), options.customers, options.kills, options.seed)
     print(result)
-    return 1 if result.different else 0
+    return 1 if result.different or result.done != result.events else 0
 
 
 if __name__ == "__main__":

@@ -57,4 +57,5 @@ def test_it_listens_on_this_machine_alone(server: ServingProcess) -> None:
 def test_killed_in_a_storm_of_events_the_records_are_as_in_order(tmp_path: Path) -> None:
     result = storm(tmp_path, customers=12, kills=3, seed=7)
     assert result.different == []
+    assert result.done == result.events
     assert result.events >= 120

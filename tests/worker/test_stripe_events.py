@@ -47,9 +47,9 @@ class Account:
         self.fetched += 1
         return Synced(missed=1, problems=self.problems)
 
-    def compare(self, synced: Synced) -> None:
+    def compare(self) -> Synced:
         self.compared += 1
-        synced.findings.append(Finding("sub_1", None, "is in no record"))
+        return Synced(missed=1, findings=[Finding("sub_1", None, "is in no record")])
 
 
 def test_missed_events_are_fetched_each_time_and_all_is_compared_once_a_day(
@@ -63,7 +63,11 @@ def test_missed_events_are_fetched_each_time_and_all_is_compared_once_a_day(
         handler.look()
         now += 3600
 
-    assert (account.fetched, account.compared, len(told)) == (25, 2, 2)
+    assert (account.fetched, account.compared, len(told)) == (23, 2, 2)
+    handler.compare_next()
+    handler.look()
+    handler.look()
+    assert (account.fetched, account.compared) == (24, 3)
     assert said[0] == "sync: 1 events were missed, 0 records were behind"
     account.problems = [StripeError("look", cause="no")]
     with pytest.raises(StripeError):

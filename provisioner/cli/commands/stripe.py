@@ -51,8 +51,7 @@ def sync(
     if comparison is None:
         hint = "set STRIPE_SECRET_KEY in the environment or in .env; a restricted key that may read is enough"
         raise SettingsError(_DOING, cause="no key is set", hint=hint)
-    synced = comparison.fetch_missed(_moment(since) if since else None)
-    comparison.compare(synced)
+    synced = comparison.compare(_moment(since) if since else None)
     return Response(SyncResult(synced), as_json)
 
 

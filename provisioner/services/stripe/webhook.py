@@ -16,6 +16,11 @@ _MOMENT = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
 _DOING = "take the event"
 
 
+def prepare() -> None:
+    """Load the library now: it takes longer than Stripe should wait for its first answer."""
+    import stripe  # noqa: F401
+
+
 def verify(body: bytes, header: str | None, secrets: Sequence[str], now: float | None = None) -> str:
     """The text of `body`; WebhookRefused unless one of the `secrets` has signed it within the tolerance."""
     text = _text(body)
