@@ -67,8 +67,10 @@ provision = "at payment"       # who has paid is set up; or "by hand"
 telegram_field = "telegram"    # the key of the checkout's field for the customer's Telegram username
 
 [billing]
-unpaid_days = 14               # this long after a payment has failed …
+reminder_days = [1, 3, 7]      # so long after a payment has failed the customer is reminded; [] for never
+unpaid_days = 14               # this long after it …
 when_unpaid = "tell"           # … you are told; or "pause", or "cancel"
+# portal = "https://billing.stripe.com/p/login/…"  # Stripe's customer portal, for e-mails about payment
 
 [mail]
 # sender = "StuffPress <support@example.com>"  # without it, the operator's name and contact
@@ -227,6 +229,10 @@ class StripeSettings(_Section):
 class BillingSettings(_Section):
     """What becomes of customers who do not pay."""
 
+    reminder_days: tuple[Annotated[float, Field(gt=0, le=365)], ...] = (1, 3, 7)
+    """How long after a failed payment they are reminded by e-mail; empty: never."""
+    portal: str = Field(default="", pattern=r"^(https://[^\s]{1,300})?$")
+    """Stripe's customer portal, where they pay and change their card; named in e-mails."""
     unpaid_days: float = Field(default=14, ge=0, le=365)
     when_unpaid: Literal["tell", "pause", "cancel"] = "tell"
 
@@ -304,6 +310,15 @@ class Settings(_Section):
         if self.smtp_url is not None and "@" not in parseaddr(self.sender)[1]:
             return ["set [mail] sender in provisioner.toml: the address that e-mails to customers are from"]
         return []
+
+    def known_to_texts(self) -> dict[str, str]:
+        """What every text to customers may say; what is not set is empty."""
+        operator = self.operator
+        return {
+            "operator_name": operator.name,
+            "operator_contact": operator.contact or "",
+            "portal_link": self.billing.portal,
+        }
 
     def secret_values(self) -> list[str]:
         """Every secret that is set, for a `Redactor`."""

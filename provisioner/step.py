@@ -159,7 +159,7 @@ class Work(Protocol):
     def text(self, name: str, variables: Mapping[str, object]) -> str:
         """A text for the customer ("onboarding.txt"), in the operator's words where they have changed it.
 
-        `operator_name` and `operator_contact` are known to every text.
+        What `Settings.known_to_texts` says is known to every text.
         """
 
     def say(self, text: str) -> None:

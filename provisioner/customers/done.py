@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.unpaid import is_unpaid
 
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
-    from provisioner.customers.view import AnyCustomer, AnyLeaving
+    from provisioner.customers.view import AnyCustomer, AnyLeaving, AnyPause
 
 
 def is_done(customer: "AnyCustomer", step: str) -> bool:
@@ -37,9 +38,11 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
         return _leave(customer.leaving)
     if has_left(customer.status):
         return ""
+    if customer.setup.pause is not None:
+        return _pause(customer.setup.pause)
     done = steps_done(customer) if done is None else done
     if len(done) == len(STEPS):
-        return ""
+        return f"a payment, which is {customer.subscription.status}" if is_unpaid(customer) else ""
     if customer.setup.waiting is not None:
         return str(customer.setup.waiting)
     return next(f"step {step}" for step in STEPS if step not in done)
@@ -52,6 +55,14 @@ def _leave(leaving: "AnyLeaving") -> str:
     if leaving.stopped_at is None:
         return f"the end of what is paid, {leaving.stop_at[:10]}"
     return f"the droplet's end, {(leaving.destroy_at or leaving.stopped_at)[:10]}"
+
+
+def _pause(pause: "AnyPause") -> str:
+    """What ends the pause of a customer's assistant."""
+    if pause.undo_at is not None:
+        return "their pause to end"
+    end = "a payment" if pause.until_paid else "the end of their pause"
+    return f"{end}, paused since {(pause.paused_at or pause.requested_at)[:10]}"
 
 
 def to_do_anew(customer: "Customer") -> dict[str, object]:

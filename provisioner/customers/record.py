@@ -88,6 +88,14 @@ class KnownSubscription(_Part):
     messaging_name: Annotated[str, Field(description="what the customer gave as theirs")] | None = None
 
 
+class AddressDue(_Part):
+    """The customer's new address, of which Stripe is still to be told."""
+
+    email: str
+    key: Annotated[str, Field(description="under which Stripe takes the change once")]
+    since: Moment
+
+
 class Subscription(_Part):
     """What the customer pays, as Stripe has it."""
 
@@ -108,6 +116,11 @@ class Subscription(_Part):
     cancel_at: Annotated[Moment, Field(description="when it is going to end")] | None = None
     ended_at: Moment | None = None
     livemode: StrictBool | None = None
+    unpaid_handled: (
+        Annotated[Moment, Field(description="since when it was unpaid, when the policy was last carried out")]
+        | None
+    ) = None
+    address_due: AddressDue | None = None
     contact_as_of: (
         Annotated[str, Field(description="when Stripe last said name and address, and in which event")] | None
     ) = None
@@ -248,6 +261,17 @@ class Restore(_Part):
     ) = None
 
 
+class Pause(_Part):
+    """That the customer's assistant stands still while their server stays, and until when."""
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    reason: str | None = None
+    until_paid: Annotated[StrictBool, Field(description="whether a payment ends it")] = False
+    paused_at: Annotated[Moment, Field(description="when the assistant was stopped")] | None = None
+    undo_at: Annotated[Moment, Field(description="when it was asked to be undone")] | None = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -257,6 +281,7 @@ class Setup(_Part):
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     restore: Restore | None = None
+    pause: Pause | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 

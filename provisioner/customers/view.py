@@ -76,13 +76,25 @@ class Leaving(_Part, frozen=True):
     undo_at: Moment | None = None
 
 
+class Pause(_Part, frozen=True):
+    requested_at: Moment
+    until_paid: bool = False
+    paused_at: Moment | None = None
+    undo_at: Moment | None = None
+
+
 class Setup(_Part, frozen=True):
     status: SetupStatus = "pending"
     droplet: Droplet = Droplet()
     moltbot: Moltbot = Moltbot()
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
+    pause: Pause | None = None
     waiting: WaitingFor | None = None
+
+
+class Subscription(_Part, frozen=True):
+    status: str | None = None
 
 
 class Retry(_Part, frozen=True):
@@ -100,6 +112,7 @@ class CustomerView(_Part, frozen=True):
     status: Status
     name: str | None = None
     signup_date: Moment | None = None
+    subscription: Subscription = Subscription()
     setup: Setup = Setup()
     leaving: Leaving | None = None
     retry: Retry | None = None
@@ -108,6 +121,7 @@ class CustomerView(_Part, frozen=True):
 AnyCustomer: TypeAlias = "record.Customer | CustomerView"
 """For whom it makes no difference how the customer was read."""
 AnyLeaving: TypeAlias = "record.Leaving | Leaving"
+AnyPause: TypeAlias = "record.Pause | Pause"
 
 _DECODER = json.Decoder(CustomerView)
 

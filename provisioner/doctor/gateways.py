@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Severity
 from provisioner.doctor.server_report import ServerReport
@@ -32,7 +33,7 @@ class Sign:
 
 def signs(customer: Customer, report: ServerReport, wanted: str) -> Iterator[Sign]:
     """All that is wrong; `wanted` is the version of the settings."""
-    yield from _of_gateway(customer, report)
+    yield from (_of_paused if is_paused(customer) else _of_gateway)(customer, report)
     yield from _of_version(customer, report, wanted)
     yield from _of_audit(customer)
     yield from _of_server(customer, report)
@@ -65,6 +66,19 @@ def there(customer: Customer, words: str) -> str:
     # An address that looks like an option could not stand before the command's own `--`.
     who = customer.id if customer.email.startswith("-") else shlex.quote(customer.email)
     return f"provisioner ssh {who} -- {words}"
+
+
+def _of_paused(customer: Customer, report: ServerReport) -> Iterator[Sign]:
+    """Of an assistant that is to stand still."""
+    undo = command("pause", customer.email, options="--undo")
+    if not report.active:
+        words = "the assistant is paused, and its server costs what it did"
+        yield Sign(words, f"to have it run again: {undo}", "advice")
+        return
+    pause = customer.setup.pause
+    again = command("pause", customer.email)
+    stop = again if pause is None or pause.paused_at is None else f"{undo}, then {again}"
+    yield Sign("the gateway runs although the assistant is paused", stop)
 
 
 def _of_gateway(customer: Customer, report: ServerReport) -> Iterator[Sign]:

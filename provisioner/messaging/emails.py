@@ -12,13 +12,25 @@ from typing import Any
 from provisioner import timestamps
 from provisioner.customers.addresses import fold
 from provisioner.customers.record import Customer, Leaving, SentEmail
+from provisioner.customers.unpaid import is_unpaid
 from provisioner.errors import InputError, MailError
 from provisioner.messaging.names import spoken_name
 from provisioner.services.mail import Email, MailUncertain
 from provisioner.step import Work
 from provisioner.templates import render_text
 
-EMAILS = ("contact", "ready", "reminder", "handover", "leaving", "cancelled")
+EMAILS = (
+    "contact",
+    "ready",
+    "reminder",
+    "handover",
+    "leaving",
+    "cancelled",
+    "staying",
+    "payment_reminder",
+    "paused",
+    "resumed",
+)
 _TOLD_BY = {"contact": "contact", "start": "ready"}
 """Which e-mail told the customer what they are reminded of."""
 
@@ -130,6 +142,7 @@ def particulars(customer: Customer) -> dict[str, object]:
         "server_address": customer.setup.droplet.ip or "",
         "ends_on": leaving.stop_at[:10] if leaving else "",
         "kept_until": _kept_until(leaving) if leaving else "",
+        "is_unpaid": is_unpaid(customer),
     }
 
 
@@ -154,6 +167,11 @@ def was_sent(customer: Customer, reason: str) -> bool:
     """Whether an e-mail for this reason is known to be sent to the customer's address of today."""
     known = known_email(customer, reason)
     return known is not None and known.sent_at is not None
+
+
+def was_told(customer: Customer, *reasons: str) -> bool:
+    """Whether an e-mail for one of these reasons went to the customer's address, or may have."""
+    return any(known_email(customer, reason) is not None for reason in reasons)
 
 
 def uncertain(customer: Customer, needless: Container[str] = ()) -> list[str]:

@@ -1,7 +1,12 @@
 """An e-mail that the operator looks at before the run sends it, or sends by hand."""
 
+from collections.abc import Callable, Mapping
+
+from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
+from provisioner.customers.unpaid import is_unpaid
 from provisioner.errors import InputError, SettingsError
 from provisioner.messaging.emails import EMAILS, Emails, known_email, particulars
 from provisioner.messaging.registry import channel_of
@@ -11,6 +16,19 @@ from provisioner.settings import Settings
 from provisioner.step import Work
 
 _ENDS = {"handover": "handed_over", "cancelled": "cancelled"}
+
+
+def _unless(true: bool, why: str) -> str:
+    return "" if true else why
+
+
+_LATER: Mapping[str, Callable[[Customer], str]] = {
+    "staying": lambda one: _unless(not is_leaving(one) and not has_left(one.status), "they are leaving"),
+    "payment_reminder": lambda one: _unless(is_unpaid(one), "all is paid"),
+    "paused": lambda one: _unless(is_paused(one), "their assistant is not paused"),
+    "resumed": lambda one: _unless(not is_paused(one), "their assistant is paused"),
+}
+"""Why an e-mail to who is a customer already would not be true; empty if it is."""
 
 
 def demand_email(name: str, doing: str) -> None:
@@ -61,6 +79,8 @@ def _demand_truth(name: str, customer: Customer) -> None:
 
 def _why_untrue(name: str, customer: Customer) -> str:
     """What the e-mail says that is not so; empty if it may be sent."""
+    if name in _LATER:
+        return _LATER[name](customer)
     if name in _ENDS:
         wanted = _ENDS[name]
         return "" if customer.status == wanted else f"the status is {customer.status}, not {wanted}"

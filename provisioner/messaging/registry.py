@@ -9,8 +9,10 @@ from collections.abc import Callable
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
 from provisioner.messaging.channel import Channel
+from provisioner.messaging.emails import Emails
 from provisioner.printable import command
 from provisioner.settings import Settings
+from provisioner.step import Work
 
 
 def _telegram() -> Channel:
@@ -39,6 +41,11 @@ def channel_of(customer: Customer) -> Channel:
         cause, hint = _missing(customer)
         raise InputError("reach the customer", whom=customer.email, cause=cause, hint=hint)
     return channel
+
+
+def emails_to(work: Work) -> Emails:
+    """The e-mails to the customer, with what they say about their channel; InputError as `channel_of`."""
+    return Emails(work, channel_of(work.customer).emails.variables)
 
 
 def known_channel(customer: Customer) -> Channel | None:

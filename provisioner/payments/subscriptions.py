@@ -19,7 +19,6 @@ STRIPE = "Stripe"
 """By whom it is said in the records that an event has done something."""
 LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "paused"})
 _PAID = frozenset({"active", "trialing", "past_due"})
-_UNPAID = frozenset({"past_due", "unpaid"})
 FINAL = frozenset({"canceled", "incomplete_expired"})
 _RANKS = {"created": 0, "updated": 1, "resumed": 2, "paused": 2, "deleted": 3, "synced": -1}
 _SINCE_EVER = ""
@@ -206,18 +205,6 @@ def with_change(changes: Iterable[Mapping[str, Any]], new: Mapping[str, Any]) ->
     if any(all(one.get(name) == new.get(name) for name in names) for one in there):
         return there
     return sorted([*there, new], key=_order_of_change)
-
-
-def unpaid_since(customer: Customer) -> str | None:
-    """Since when nothing was paid for the current subscription although it goes on; None if all is paid."""
-    held = customer.subscription
-    if held.status not in _UNPAID:
-        return None
-    since = None
-    for change in held.changes:
-        if change.subscription == held.stripe_subscription_id:
-            since = (since or change.at) if change.status in _UNPAID else None
-    return since
 
 
 def with_requests(customer: Customer, known: Known, *, at_payment: bool) -> list[dict[str, Any]]:

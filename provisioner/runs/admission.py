@@ -2,6 +2,7 @@
 
 from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Found
 from provisioner.errors import InputError, ProvisionerError
@@ -13,7 +14,7 @@ from provisioner.step import Step
 
 
 def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
-    """The customer; InputError for one who is archived or has another status, with what brings them back."""
+    """The customer; InputError for one who is archived, paused or has another status, with the way back."""
     customer = found.record.customer
     if found.archived and not workflow.of_archived:
         hint = command("restore", customer.email)
@@ -21,6 +22,9 @@ def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
     if customer.status not in workflow.allowed_statuses:
         cause = f"the status is {customer.status}"
         raise InputError(doing, whom=customer.email, cause=cause, hint=_what_may_start(workflow, customer))
+    if is_paused(customer) and not workflow.of_paused:
+        hint = f"to have it run again: {command('pause', customer.email, options='--undo')}"
+        raise InputError(doing, whom=customer.email, cause="their assistant is paused", hint=hint)
     return customer
 
 

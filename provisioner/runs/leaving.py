@@ -1,5 +1,7 @@
 """Writing down that a customer is to leave, or to stay, before anything is done about it."""
 
+from collections.abc import Mapping
+
 from provisioner.actor import actor
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.leaving import Wish, asked_to_leave, asked_to_stay, at, is_leaving
@@ -9,10 +11,17 @@ from provisioner.customers.store import CustomerStore
 _DOING = "have the customer leave"
 
 
-def ask_to_leave(store: CustomerStore, who: str, wish: Wish, clock: Clock = SYSTEM_CLOCK) -> Customer:
-    """The customer, in whose record it is; on disk when this returns. InputError where it cannot be.
+def ask_to_leave(
+    store: CustomerStore,
+    who: str,
+    wish: Wish,
+    clock: Clock = SYSTEM_CLOCK,
+    *,
+    also: Mapping[str, object] | None = None,
+) -> Customer:
+    """The customer, in whose record it is, with the fields `also`; on disk when this returns.
 
-    Of one who has left already nothing is changed.
+    InputError where it cannot be. Of one who has left already nothing is changed.
     """
     found = store.find(who)
     if found.archived and found.record.customer.leaving is not None:
@@ -20,7 +29,7 @@ def ask_to_leave(store: CustomerStore, who: str, wish: Wish, clock: Clock = SYST
     with store.edit(who, _DOING) as record:
         new = not is_leaving(record.customer)
         fields = asked_to_leave(record.customer, wish, at(clock.time()))
-        record.update(fields)
+        record.update({**fields, **(also or {})})
         leaving = record.customer.leaving
         if fields and leaving is not None:
             event = "cancellation_requested" if new else "cancellation_changed"

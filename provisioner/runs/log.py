@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ _TAILS = (8192, 1 << 20)
 _STEP = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
-_TOLD = ("who", "step", "kind", "text", "timestamp")
+_TOLD = ("who", "step", "kind", "text", "timestamp", "customer")
 
 
 class RunLog:
@@ -25,7 +25,9 @@ class RunLog:
     What the disk does not take is lost: the log only tells of the run, and must not end it.
     """
 
-    def __init__(self, folder: Path, run: str) -> None:
+    def __init__(self, folder: Path, run: str, customer: str) -> None:
+        """`customer` is their id, which stays when their address changes."""
+        self._customer = customer
         self.path = folder / f"{run}.jsonl"
         self._descriptor: int | None = None
         self._torn = False
@@ -36,7 +38,8 @@ class RunLog:
     def __call__(self, progress: Progress) -> None:
         if self._descriptor is None:
             return
-        line = progress_line(progress).encode("utf-8", "backslashreplace") + b"\n"
+        said = progress_line(progress, customer=self._customer)
+        line = said.encode("utf-8", "backslashreplace") + b"\n"
         if self._torn:
             line = b"\n" + line
         with suppress(OSError):
@@ -61,17 +64,22 @@ def new_run(folder: Path) -> str:
     return f"{moment:%Y-%m-%dT%H%M%S.%fZ}-{os.urandom(3).hex()}"
 
 
-def last_progress(folder: Path, customers: set[str]) -> dict[str, dict[str, Any]]:
-    """The last event of the newest run of each of these addresses; one without a run is left out."""
-    wanted = set(customers)
+def last_progress(folder: Path, customers: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The last event of the newest run of each of these, by their ids; one without a run is left out.
+
+    `customers` are addresses by ids. Older logs have the address alone.
+    """
+    wanted = dict(customers)
+    by_address = {email: identifier for identifier, email in customers.items()}
     found: dict[str, dict[str, Any]] = {}
     for path in _newest_first(folder):
         if not wanted:
             break
         event = _last_event(path)
-        if event.get("who") in wanted:
-            found[event["who"]] = event
-            wanted.discard(event["who"])
+        whose = event["customer"] if "customer" in event else by_address.get(event.get("who", ""))
+        if whose in wanted:
+            found[whose] = event
+            del wanted[whose]
     return found
 
 

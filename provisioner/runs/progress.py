@@ -30,9 +30,9 @@ def event_line(**event: object) -> str:
     return json.dumps({"timestamp": now(), **event}, ensure_ascii=False)
 
 
-def progress_line(progress: Progress) -> str:
-    """The line of this event."""
-    return event_line(**{**vars(progress), "seconds": round(progress.seconds, 3)})
+def progress_line(progress: Progress, **more: str) -> str:
+    """The line of this event, with `more` in it."""
+    return event_line(**{**vars(progress), "seconds": round(progress.seconds, 3), **more})
 
 
 class StepWatch:

@@ -80,7 +80,7 @@ class Runner:
             admitted(workflow, found, workflow.doing)
             run = new_run(self._workspace.runs_dir)
             work = CustomerWork(self._workspace, self._settings, self._services, found.record, self._clock)
-            log = RunLog(self._workspace.runs_dir, run)
+            log = RunLog(self._workspace.runs_dir, run, customer.id)
             listener = redacted(work.redact, tell_all(self._listener, log))
             with closing(log), closing(work), self._around(work):
                 walk = _Walk(work, listener, patience)

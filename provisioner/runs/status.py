@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.unpaid import is_unpaid
 from provisioner.printable import command
 from provisioner.runs.log import last_progress
 from provisioner.timestamps import moment, present
 
 if TYPE_CHECKING:
     from provisioner.customers.store import AnyListing, Holder
-    from provisioner.customers.view import AnyCustomer
+    from provisioner.customers.view import AnyCustomer, AnyPause
     from provisioner.workspace import Workspace
 
-State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "done"]
+State = Literal["running", "interrupted", "failed", "waiting", "paused", "new", "suspended", "unpaid", "done"]
+_COMPLETE = ("suspended", "unpaid", "done")
+"""The setup has ended with these."""
 
 _STATE_AFTER: Mapping[str, State] = {"failed": "failed", "done": "paused"}
 
@@ -27,7 +30,8 @@ class CustomerStatus:
 
     running: a live process works on it. interrupted: it was begun, and nobody works on it. failed: the same,
     and its last run ended with an error. waiting: for a person. paused: its last run was to go no further.
-    new: not begun. done: complete.
+    new: not begun. done: complete. unpaid: complete, and a payment has failed. suspended: the assistant is
+    paused.
     """
 
     customer: "AnyCustomer"
@@ -42,7 +46,9 @@ class CustomerStatus:
 
     @property
     def command(self) -> str | None:
-        if self.state in ("running", "done"):
+        if self.state == "suspended":
+            return command("pause", self.customer.email, options="--undo")
+        if self.state in ("running", *_COMPLETE):
             return None
         return command("provision", self.customer.email)
 
@@ -71,7 +77,7 @@ def statuses_of(workspace: "Workspace", customers: "Sequence[AnyCustomer]") -> I
     """Of each of these, whose records were read a moment ago; no file of anybody else is looked at."""
     store = workspace.store()
     known = [(customer, steps_done(customer)) for customer in customers]
-    begun = {customer.email for customer, done in known if is_under_way(customer, done)}
+    begun = {customer.id: customer.email for customer, done in known if is_under_way(customer, done)}
     last = last_progress(workspace.runs_dir, begun)
     for customer, done in known:
         holder = None if len(done) == len(STEPS) else store.holder_by_id(customer.id)
@@ -88,7 +94,7 @@ def is_under_way(customer: "AnyCustomer", done: tuple[str, ...]) -> bool:
 
 def unfinished(found: Iterable[CustomerStatus]) -> list[str]:
     """The addresses of those whose setup is not complete."""
-    return [status.customer.email for status in found if status.state != "done"]
+    return [status.customer.email for status in found if status.state not in _COMPLETE]
 
 
 def resumable(found: Iterable[CustomerStatus]) -> list[str]:
@@ -104,11 +110,15 @@ def _status_of(
     last: Mapping[str, Mapping[str, Any]],
 ) -> CustomerStatus:
     step = next((name for name in STEPS if name not in done), STEPS[-1])
-    said = last.get(customer.email, {})
-    if len(done) == len(STEPS):
-        return CustomerStatus(customer, "done", step)
+    said = last.get(customer.id, {})
     if holder is not None:
         return CustomerStatus(customer, "running", step, holder.since, said.get("text", ""), holder)
+    if customer.setup.pause is not None:
+        return _suspended(customer, customer.setup.pause, step)
+    if len(done) == len(STEPS):
+        unpaid = is_unpaid(customer)
+        text = f"Stripe says that the payment is {customer.subscription.status}" if unpaid else ""
+        return CustomerStatus(customer, "unpaid" if unpaid else "done", step, text=text)
     retry = customer.retry
     if retry is not None and retry.workflow == "provision":
         since, text = said.get("timestamp"), said.get("text") or retry.error or ""
@@ -123,6 +133,23 @@ def _status_of(
     state = _STATE_AFTER.get(said.get("kind", ""), "interrupted")
     return CustomerStatus(
         customer, state, said.get("step", step), said.get("timestamp"), said.get("text", "")
+    )
+
+
+def _suspended(customer: "AnyCustomer", pause: "AnyPause", step: str) -> CustomerStatus:
+    """Of who is paused; what has failed about it, the worker has noted."""
+    text = "until they have paid" if pause.until_paid else "until it is undone"
+    retry = customer.retry
+    if retry is None or retry.workflow != "pause":
+        return CustomerStatus(customer, "suspended", step, pause.paused_at or pause.requested_at, text)
+    return CustomerStatus(
+        customer,
+        "suspended",
+        step,
+        pause.requested_at,
+        f"{text}; {retry.error}" if retry.error else text,
+        failures=retry.failures,
+        not_before=retry.not_before,
     )
 
 

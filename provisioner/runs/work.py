@@ -134,9 +134,7 @@ class CustomerWork:
 
 def text_of(workspace: Workspace, settings: Settings, name: str, variables: Mapping[str, object]) -> str:
     """As `Work.text`, for who has no customer at hand."""
-    operator = settings.operator
-    known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
-    return render_text(name, {**known, **variables}, workspace.root / "texts")
+    return render_text(name, {**settings.known_to_texts(), **variables}, workspace.root / "texts")
 
 
 def note_waiting(work: Work, waiting: Waiting | None) -> None:

@@ -13,6 +13,8 @@ from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAss
 from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot
+from provisioner.steps.pausing import PauseAssistant, Resume
+from provisioner.steps.payment_reminder import RemindOfPayment
 from provisioner.steps.restore import CloseRestore, RestoreBackup
 
 
@@ -27,6 +29,8 @@ class Workflow:
     """What could not be done where it may not start; it ends the sentence "could not …"."""
     of_archived: bool = False
     """Whether it goes on for a customer who is in the archive."""
+    of_paused: bool = True
+    """Whether it may start where the assistant is paused: not if it starts it."""
 
     def until(self, last: str | None) -> "Workflow":
         """The same, but no further than this step; InputError if it has none of that name."""
@@ -47,6 +51,7 @@ PROVISION = Workflow(
     "provision",
     (CreateDroplet(), Moltbot(), Messaging(), Handoff()),
     allowed_statuses=("pending_setup", "in_progress", "active"),
+    of_paused=False,
 )
 
 BACKUP = Workflow(
@@ -61,6 +66,7 @@ RESTORE = Workflow(
     (RestoreBackup(), Moltbot(), Messaging(), Handoff(), CloseRestore()),
     allowed_statuses=("in_progress", "active"),
     doing="bring a backup back",
+    of_paused=False,
 )
 """The setup goes over what was brought back: today's keys, playbooks and channel are on it then."""
 
@@ -72,3 +78,18 @@ CANCEL = Workflow(
     of_archived=True,
 )
 """For who is leaving, as the record says, or is to stay after all; for all others there is nothing to do."""
+
+PAUSE = Workflow(
+    "pause",
+    (Resume(), PauseAssistant()),
+    allowed_statuses=("pending_setup", "in_progress", "active"),
+    doing="pause the assistant",
+)
+"""For who is paused, as the record says, or is to go on; for all others there is nothing to do."""
+
+REMIND = Workflow(
+    "remind",
+    (RemindOfPayment(),),
+    allowed_statuses=("pending_setup", "in_progress", "active"),
+    doing="remind the customer of a payment",
+)

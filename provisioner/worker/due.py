@@ -8,18 +8,24 @@ from typing import Literal
 from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.pausing import has_paid_again, is_paused, pause_goes_on
 from provisioner.customers.record import Customer
-from provisioner.payments.subscriptions import unpaid_since
-from provisioner.runs.workflow import BACKUP, CANCEL, PROVISION, RESTORE, Workflow
+from provisioner.customers.unpaid import due_reminder, unpaid_since
+from provisioner.messaging.emails import known_email
+from provisioner.runs.workflow import BACKUP, CANCEL, PAUSE, PROVISION, REMIND, RESTORE, Workflow
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
 
-WORKFLOWS: Mapping[str, Workflow] = {one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE)}
+WORKFLOWS: Mapping[str, Workflow] = {
+    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND)
+}
 """What the worker can do by itself; a request for anything else stays in the record."""
+GO_ON = "go on"
+"""Asked for in a workflow's place: that a pause ends."""
 WORKER = "the worker"
 """By whom it is said in the records that the worker has done something."""
 
-Kind = Literal["run", "look", "request", "leave", "tell"]
+Kind = Literal["run", "look", "ask", "tell"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class Job:
     """One thing to do for one customer.
 
     run: take them through the workflow. look: the same, for who is waited for: it changes nothing unless
-    they have done their part, and may remind them. request: write into their record that the workflow is
-    wanted. leave: write there that they leave, from now on. tell: the operator has to know.
+    they have done their part, and may remind them. ask: write into their record that they leave, are paused
+    or go on, from now on. tell: the operator has to know.
     """
 
     kind: Kind
@@ -36,22 +42,27 @@ class Job:
     since: str
     """Since when it is due, a moment."""
     why: str = ""
+    by: str = WORKER
+    """Who asks."""
+    unpaid_since: str | None = None
+    """For what the policy asks for where nothing is paid: the payment that failed."""
+    disturbs: bool = False
+    """Whether it takes from customers what they may be using."""
 
     @property
     def may_disturb(self) -> bool:
-        """Whether the customer may be written to without having done anything."""
-        return self.kind == "look"
+        """Whether the customer may be written to without having done anything, or misses something."""
+        return self.kind == "look" or self.disturbs
 
 
 def due(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
     """All that is to be done for a customer who is not archived; one run at most."""
-    jobs = [*_about_money(customer, settings, now), *_asked_to_leave(customer)]
-    run = _next_run(customer, settings, now)
-    if run is None or _is_put_off(customer, run, now):
-        return jobs
-    if run.may_disturb and is_quiet(settings.worker.quiet_hours, now):
-        return jobs
-    return [*jobs, run]
+    jobs = [*_about_money(customer, settings, now), *_asked(customer)]
+    quiet = is_quiet(settings.worker.quiet_hours, now)
+    for run in (_reminder(customer, settings, now), _next_run(customer, settings, now)):
+        if run is not None and not _is_put_off(customer, run, now) and not (run.may_disturb and quiet):
+            return [*jobs, run]
+    return jobs
 
 
 def due_of_archived(customer: Customer, now: datetime) -> list[Job]:
@@ -77,7 +88,9 @@ def backoff(failures: int) -> timedelta:
 
 def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
     if is_leaving(customer):
-        return _leave(customer, now)
+        return _leave(customer, now) or _pause(customer)
+    if is_paused(customer):
+        return _pause(customer)
     return _restore(customer) or _requested(customer) or _begun(customer) or _backup(customer, settings, now)
 
 
@@ -97,12 +110,38 @@ def _leave(customer: Customer, now: datetime) -> Job | None:
     return Job("run", CANCEL.name, from_epoch(at.timestamp()), "they leave")
 
 
-def _asked_to_leave(customer: Customer) -> list[Job]:
-    """That somebody is to leave is written down once more, as their leave needs it."""
+def _pause(customer: Customer) -> Job | None:
+    """The assistant of who is paused is to be stopped, or to be started again."""
+    pause = customer.setup.pause
+    if pause is None or not pause_goes_on(pause) or customer.status not in PAUSE.allowed_statuses:
+        return None
+    if pause.undo_at is not None:
+        return Job("run", PAUSE.name, pause.undo_at, "their pause ends")
+    return Job("run", PAUSE.name, pause.requested_at, "they are paused", disturbs=True)
+
+
+def _reminder(customer: Customer, settings: Settings, now: datetime) -> Job | None:
+    """An e-mail to who has not paid, on each day of the policy, while their assistant goes on."""
+    if settings.smtp_url is None or has_left(customer.status) or is_leaving(customer) or is_paused(customer):
+        return None
+    reason = due_reminder(customer, settings.billing.reminder_days, now)
+    if reason is None or known_email(customer, reason) is not None:
+        return None
+    return Job("look", REMIND.name, unpaid_since(customer) or "", reason)
+
+
+_ASKED_FOR = (CANCEL.name, PAUSE.name)
+"""The workflows that stand in the record in a form of their own, in which requests for them are put."""
+
+
+def _asked(customer: Customer) -> list[Job]:
+    """What was asked for is written down once more, as its workflow needs it."""
+    pause = customer.setup.pause
+    may_pause = customer.status in PAUSE.allowed_statuses and (pause is None or pause.undo_at is None)
     return [
-        Job("leave", one.workflow, one.at, one.reason or "")
+        Job("ask", one.workflow, one.at, one.reason or "", by=one.by)
         for one in customer.requests
-        if one.workflow == CANCEL.name
+        if one.workflow == CANCEL.name or (one.workflow == PAUSE.name and may_pause)
     ]
 
 
@@ -112,7 +151,7 @@ def _requested(customer: Customer) -> Job | None:
         workflow = WORKFLOWS.get(one.workflow)
         if (
             workflow is not None
-            and workflow.name != CANCEL.name
+            and workflow.name not in _ASKED_FOR
             and customer.status in workflow.allowed_statuses
         ):
             kind: Kind = (
@@ -146,20 +185,23 @@ def _backup(customer: Customer, settings: Settings, now: datetime) -> Job | None
 
 
 def _about_money(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
-    """What follows when nothing was paid for so many days."""
-    since = unpaid_since(customer)
-    began = moment(since) if since else None
-    policy = settings.billing
-    if since is None or began is None or has_left(customer.status):
+    """What follows when nothing was paid for so many days, once; and when it is paid again."""
+    since, policy = unpaid_since(customer), settings.billing
+    if has_left(customer.status):
         return []
-    if now - began < timedelta(days=policy.unpaid_days):
+    if has_paid_again(customer):
+        return [Job("ask", GO_ON, "", "it is paid again")]
+    began = moment(since) if since else None
+    if since is None or began is None or now - began < timedelta(days=policy.unpaid_days):
         return []
     why = f"nothing was paid since {since}"
     if policy.when_unpaid == "tell":
         return [Job("tell", "payment", since, why)]
-    if any(one.workflow == policy.when_unpaid for one in customer.requests):
+    handled = customer.subscription.unpaid_handled == since or is_leaving(customer)
+    handled = handled or (policy.when_unpaid == PAUSE.name and is_paused(customer))
+    if handled or any(one.workflow == policy.when_unpaid for one in customer.requests):
         return []
-    return [Job("request", policy.when_unpaid, since, why)]
+    return [Job("ask", policy.when_unpaid, since, why, unpaid_since=since)]
 
 
 def _is_put_off(customer: Customer, job: Job, now: datetime) -> bool:

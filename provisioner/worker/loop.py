@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from provisioner.customers.leaving import Wish
+from provisioner.customers.pausing import PauseWish
 from provisioner.customers.record import Customer, Record
 from provisioner.errors import BusyError, ProvisionerError, RecordError
 from provisioner.failpoints import failpoint
 from provisioner.printable import command
 from provisioner.runs.fleet import Fleet, JobResult
 from provisioner.runs.leaving import ask_to_leave
+from provisioner.runs.pausing import ask_to_go_on, ask_to_pause
+from provisioner.runs.workflow import PAUSE
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, present
 from provisioner.worker.alerts import Alerts
-from provisioner.worker.due import WORKER, WORKFLOWS, Job, backoff, due, due_of_archived
+from provisioner.worker.due import GO_ON, WORKFLOWS, Job, backoff, due, due_of_archived
 from provisioner.workspace import Workspace
 
 LOOK_SECONDS = 60.0
@@ -213,45 +216,35 @@ class Worker:
             self._tell(_key(customer_id, job.workflow), email, _words(error, job.workflow, email))
 
     def _do_at_once(self, customer: Customer, job: Job) -> list[ProvisionerError]:
-        """What is no run: the operator is told, or a request is written."""
+        """What is no run: the operator is told, or it is written down that a customer is to leave, …"""
         try:
             if job.kind == "tell":
                 key = f"{job.workflow} {customer.id} {job.since}"
                 self._tell(
                     key, customer.email, f"{job.why}; {command('show', customer.email)}", can_end=False
                 )
-            elif job.kind == "leave":
-                self._have_leave(customer, job)
+            elif job.workflow == GO_ON:
+                ask_to_go_on(self._store, customer.id, job.by, job.why)
             else:
-                self._request(customer, job)
+                self._ask(customer, job)
         except ProvisionerError as problem:
             return [problem]
         return []
 
-    def _request(self, customer: Customer, job: Job) -> None:
-        failpoint("before write the request")
-        with self._store.edit(customer.id, "write the request") as record:
-            there = list(record.get("requests") or [])
-            if any(one.get("workflow") == job.workflow for one in there):
-                return
-            asked = {
-                "workflow": job.workflow,
-                "at": from_epoch(self.now().timestamp()),
-                "by": WORKER,
-                "reason": job.why,
-            }
-            record.set("requests", [*there, asked])
-            record.add_event(f"{job.workflow}_requested", job.why, by=WORKER)
-        failpoint("after write the request")
-
-    def _have_leave(self, customer: Customer, job: Job) -> None:
-        """What was asked for becomes the customer's leave, and is no request any more."""
-        asked = next(one for one in customer.requests if one.workflow == job.workflow)
-        wish = Wish(asked.by, self.settings.cancel.grace_days, "now", asked.reason)
-        ask_to_leave(self._store, customer.id, wish)
-        failpoint("after a request has become a leave")
-        with self._store.edit(customer.id, "take the request out") as record:
-            _note_success(record, job.workflow, is_done=True)
+    def _ask(self, customer: Customer, job: Job) -> None:
+        """What is asked for becomes the customer's leave or pause, and is no request any more."""
+        handled = {"subscription.unpaidHandled": job.unpaid_since} if job.unpaid_since else {}
+        failpoint("before a request is taken up")
+        if job.workflow == PAUSE.name:
+            wish = PauseWish(job.by, job.why or None, until_paid=job.unpaid_since is not None)
+            ask_to_pause(self._store, customer.id, wish, also=handled)
+        else:
+            leave = Wish(job.by, self.settings.cancel.grace_days, "now", job.why or None)
+            ask_to_leave(self._store, customer.id, leave, also=handled)
+        failpoint("after a request is taken up")
+        if any(one.workflow == job.workflow for one in customer.requests):
+            with self._store.edit(customer.id, "take the request out") as record:
+                _note_success(record, job.workflow, is_done=True)
 
     def _tell_unreadable(self, name: str, problem: RecordError | None) -> None:
         words = problem.summary if problem else "the record cannot be read"

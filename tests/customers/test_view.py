@@ -23,6 +23,7 @@ WAITING = {"for": "tap Start", "of": "@ada", "since": "2026-01-29T06:00:00Z", "k
 def full() -> dict[str, Any]:
     data = documented()
     data["setup"]["waiting"] = dict(WAITING)
+    data["setup"]["pause"] = {"requestedAt": "2026-01-29T06:00:00Z", "untilPaid": True, "by": "bob"}
     return data
 
 

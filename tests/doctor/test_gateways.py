@@ -198,3 +198,26 @@ def test_what_runs_there_counts_and_not_what_the_record_says() -> None:
 
     words = "Moltbot 2026.9.5 runs there, new servers get 2026.9.6"
     assert (late.severity, late.problem) == ("advice", words)
+
+
+def paused(**fields: Any) -> Customer:
+    pause = {"requestedAt": "2026-01-29T05:54:00Z", **fields}
+    setup = {"moltbot": {"installed": True, "version": WANTED}, "pause": pause}
+    return new_record(setup=setup).customer
+
+
+def test_who_is_paused_is_no_trouble_and_costs_what_they_did() -> None:
+    who = paused(pausedAt="2026-01-29T05:55:00Z")
+
+    [sign] = of(replace(SILENT, active=False, state="inactive"), who)
+
+    assert (sign.severity, "costs what it did" in sign.problem) == ("advice", True)
+    assert check_hint(sign.hint) == [["pause", EMAIL, "--undo"]]
+
+
+@pytest.mark.parametrize("fields", [{}, {"pausedAt": "2026-01-29T05:55:00Z"}])
+def test_a_gateway_that_runs_although_it_is_paused(fields: dict[str, str]) -> None:
+    [sign] = of(WELL, paused(**fields))
+
+    assert "runs although" in sign.problem
+    assert check_hint(sign.hint)[-1] == ["pause", EMAIL]

@@ -7,11 +7,11 @@ import pytest
 from provisioner.runs.log import RunLog, last_progress, new_run
 from provisioner.runs.progress import Progress
 
-WHO = "customer@example.com"
+WHO, ID = "customer@example.com", "cust_1"
 
 
 def told(folder: Path, run: str, text: str) -> None:
-    log = RunLog(folder, run)
+    log = RunLog(folder, run, ID)
     log(Progress(WHO, "droplet", "said", text))
     log.close()
 
@@ -20,7 +20,7 @@ def test_of_many_runs_in_one_moment_the_last_one_is_the_last(tmp_path: Path) -> 
     for number in range(50):
         told(tmp_path, new_run(tmp_path), f"run {number}")
 
-    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "run 49"
+    assert last_progress(tmp_path, {ID: WHO})[ID]["text"] == "run 49"
 
 
 @pytest.mark.parametrize("ahead", ["2999-01-29T055400.123456Z-a1b2c3", "2999-01-29T055400Z-a1b2c3"])
@@ -31,9 +31,29 @@ def test_after_a_clock_that_was_ahead_the_last_run_is_still_the_last(tmp_path: P
         told(tmp_path, names[-1], f"run {number}")
         names.append(new_run(tmp_path))
 
-    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "run 2"
+    assert last_progress(tmp_path, {ID: WHO})[ID]["text"] == "run 2"
     assert names == sorted(names)
     assert len({len(name) for name in names}) == 1
+
+
+def test_a_run_is_found_after_the_address_has_changed_and_is_nobody_elses(tmp_path: Path) -> None:
+    told(tmp_path, new_run(tmp_path), "before the change")
+
+    assert last_progress(tmp_path, {ID: "new@example.com"})[ID]["text"] == "before the change"
+    assert last_progress(tmp_path, {"cust_2": WHO}) == {}
+
+
+def test_an_older_log_is_known_by_its_address(tmp_path: Path) -> None:
+    event = {
+        "who": WHO,
+        "step": "droplet",
+        "kind": "said",
+        "text": "older",
+        "timestamp": "2026-01-29T05:54:00Z",
+    }
+    (tmp_path / "2026-01-29T055400Z-a1b2c3.jsonl").write_text(json.dumps(event) + "\n")
+
+    assert last_progress(tmp_path, {ID: WHO})[ID]["text"] == "older"
 
 
 def test_a_name_that_is_no_moment_is_no_hindrance(tmp_path: Path) -> None:
@@ -47,7 +67,7 @@ def test_a_folder_that_cannot_be_made_does_not_end_the_run(tmp_path: Path) -> No
 
 
 def test_a_full_disk_does_not_end_the_run(tmp_path: Path) -> None:
-    log = RunLog(tmp_path, "run")
+    log = RunLog(tmp_path, "run", ID)
     assert log._descriptor is not None
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, log._descriptor)
@@ -68,14 +88,14 @@ def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
 def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = RunLog(tmp_path, "run")
+    log = RunLog(tmp_path, "run", ID)
     monkeypatch.setattr(os, "write", lambda handle, data: _write(handle, data[:20]))
     log(Progress(WHO, "droplet", "said", "torn"))
     monkeypatch.undo()
     log(Progress(WHO, "droplet", "failed", "whole"))
     log.close()
 
-    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "whole"
+    assert last_progress(tmp_path, {ID: WHO})[ID]["text"] == "whole"
 
 
 _write = os.write
@@ -83,12 +103,12 @@ _write = os.write
 
 def test_what_no_encoding_has_is_no_hindrance(tmp_path: Path) -> None:
     told(tmp_path, "run", "half of a pair: \ud800")
-    assert last_progress(tmp_path, {WHO})[WHO]["text"] == "half of a pair: \ud800"
+    assert last_progress(tmp_path, {ID: WHO})[ID]["text"] == "half of a pair: \ud800"
 
 
 def test_long_last_words_are_found(tmp_path: Path) -> None:
     told(tmp_path, "run", "x" * 100_000)
-    assert len(last_progress(tmp_path, {WHO})[WHO]["text"]) == 100_000
+    assert len(last_progress(tmp_path, {ID: WHO})[ID]["text"]) == 100_000
 
 
 @pytest.mark.parametrize("name", ["2026-01-29-aa", "9999-12-31T235959.999999Z-aa", "zzz"])
@@ -103,10 +123,10 @@ def test_no_name_of_a_log_hinders_the_next_run(tmp_path: Path, name: str) -> Non
 )
 def test_no_line_of_a_log_hinders_a_look(tmp_path: Path, line: str) -> None:
     (tmp_path / "run.jsonl").write_text(line + "\n")
-    assert last_progress(tmp_path, {WHO}) == {}
+    assert last_progress(tmp_path, {ID: WHO}) == {}
 
 
 def test_a_folder_that_nobody_may_read_has_no_runs(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
-    assert last_progress(tmp_path / "runs", {WHO}) == {}
+    assert last_progress(tmp_path / "runs", {ID: WHO}) == {}
     assert new_run(tmp_path / "runs")

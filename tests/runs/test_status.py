@@ -112,6 +112,22 @@ def test_a_complete_setup_is_done_and_not_to_be_run_again(workspace: Workspace) 
     assert unfinished([found]) == resumable([found]) == []
 
 
+def test_who_has_not_paid_and_who_is_paused_are_shown_and_not_run_again(workspace: Workspace) -> None:
+    put(workspace, {**COMPLETE, "subscription.status": "past_due"})
+    found = only(workspace)
+    assert (found.state, found.text) == ("unpaid", "Stripe says that the payment is past_due")
+    assert unfinished([found]) == resumable([found]) == []
+
+    put(workspace, {"setup.pause": {"requestedAt": "2026-01-29T05:54:00Z", "untilPaid": True}})
+    found = only(workspace)
+    assert (found.state, found.text) == ("suspended", "until they have paid")
+    assert found.command == f"provisioner pause {EMAIL} --undo"
+    assert unfinished([found]) == resumable([found]) == []
+
+    put(workspace, {"retry": {"workflow": "pause", "failures": 3, "error": "no answer"}})
+    assert (only(workspace).failures, "no answer" in only(workspace).text) == (3, True)
+
+
 def test_a_complete_setup_whose_server_was_lost_is_to_be_run_again(workspace: Workspace) -> None:
     put(workspace, {**COMPLETE, "setup.handoff.dropletId": "7"})
     put(workspace, {"setup.droplet.id": None})

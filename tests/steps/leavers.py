@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from provisioner.customers.leaving import Wish, at
+from provisioner.customers.pausing import PauseWish
 from provisioner.customers.record import Customer, Leaving
 from provisioner.droplets.identity import name_of, tag_of, tags_of
 from provisioner.runs.leaving import ask_to_leave, ask_to_stay
+from provisioner.runs.pausing import ask_to_go_on, ask_to_pause
 from provisioner.runs.runner import RunResult
-from provisioner.runs.workflow import CANCEL
+from provisioner.runs.workflow import CANCEL, Workflow
 from provisioner.services.digitalocean.models import DropletSpec
 from provisioner.services.factory import Services
 from provisioner.services.mail import Email
@@ -52,8 +54,14 @@ class Leaver:
     def stay(self) -> None:
         ask_to_stay(self.site.workspace.store(), EMAIL, self.cloud.clock)
 
-    def run(self) -> RunResult:
-        return self.site.run(CANCEL)
+    def run(self, workflow: Workflow = CANCEL) -> RunResult:
+        return self.site.run(workflow)
+
+    def pause(self, **wish: Any) -> None:
+        ask_to_pause(self.site.workspace.store(), EMAIL, PauseWish("bob", **wish), clock=self.cloud.clock)
+
+    def go_on(self) -> None:
+        ask_to_go_on(self.site.workspace.store(), EMAIL, "bob", clock=self.cloud.clock)
 
     def pass_days(self, days: float) -> None:
         self.cloud.clock.sleep(days * DAY)

@@ -153,9 +153,7 @@ class MemoryWork:
         self._commit("write", fields, None)
 
     def text(self, name: str, variables: Mapping[str, object]) -> str:
-        operator = self.settings.operator
-        known = {"operator_name": operator.name, "operator_contact": operator.contact or ""}
-        return render_text(name, {**known, **variables})
+        return render_text(name, {**self.settings.known_to_texts(), **variables})
 
     def say(self, text: str) -> None:
         self.said.append(text)

@@ -1,7 +1,8 @@
 """Leaving, from the request to the archive: what happens when, and what never destroys a droplet."""
 
+import tempfile
 from collections.abc import Iterator
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from provisioner.services.digitalocean.errors import DropletUnclear
 from provisioner.step import Done, Failed, Until
 from provisioner.timestamps import written
 from tests.backups.assistants import EMAIL
-from tests.clouds import CloudServer, FastCloud
+from tests.clouds import CloudServer, FastCloud, cloud_server
 from tests.dying import killed_at
 from tests.steps.leavers import Leaver, leaver, make_droplet
 
@@ -76,18 +77,33 @@ def test_when_it_is_due_is_when_it_goes_on(ada: Leaver) -> None:
     assert next_leaving_moment(ada.customer) is None
 
 
+def leave(ada: Leaver) -> None:
+    """From the request, or from where it stands, to the archive, with as much time as it takes."""
+    if ada.customer.leaving is None:
+        ada.ask("period end")
+    while not isinstance(outcome := ada.run().outcome, Done):
+        assert isinstance(outcome, Until), outcome
+        due = next_leaving_moment(ada.customer)
+        assert due is not None
+        ada.cloud.clock.sleep(max(0.0, due.timestamp() - ada.cloud.clock.time()) + 1)
+
+
+def killed_while_leaving(clouds: CloudServer, folder: Path, at: int) -> list[str]:
+    """A customer who leaves at the end of what is paid, and a death at that failpoint; what was passed."""
+    with clouds.cloud() as cloud, leaver(folder, cloud) as ada:
+        ada.period_ends_in(20)
+        with killed_at(at) as places:
+            leave(ada)
+        leave(ada)
+        ada.demand_gone()
+        for subject in ("Your assistant has ended", f"Your assistant stays until {ada.leaving.stop_at[:10]}"):
+            assert ada.mailbox.subjects.count(subject) <= 1
+    return places
+
+
 def test_killed_anywhere_it_ends_the_same(clouds: CloudServer, tmp_path: Path) -> None:
-    for at in chain(range(0, 30, 2), count(31, 5)):
-        with clouds.cloud() as cloud, leaver(tmp_path / str(at), cloud) as ada:
-            with killed_at(at) as places:
-                ada.ask("now", grace_days=0)
-                ada.run()
-            if ada.customer.leaving is None:
-                ada.ask("now", grace_days=0)
-            assert ada.run().outcome == Done()
-            ada.demand_gone()
-            assert ada.mailbox.subjects.count("Your assistant has ended") <= 1
-        if at >= len(places):
+    for at in count(0, 5):
+        if at >= len(killed_while_leaving(clouds, tmp_path / str(at), at)):
             break
     assert at > 50
 
@@ -113,9 +129,20 @@ def test_undone_in_the_grace_the_assistant_runs_again(ada: Leaver) -> None:
 
     assert (ada.customer.status, ada.site.assistant.gateway) == ("active", "started")
     assert ada.customer.leaving is None
+    assert ada.mailbox.subjects == ["Your assistant has ended", "Your assistant stays"]
     ada.pass_days(30)
     assert ada.run().outcome == Done()
     ada.demand_untouched()
+
+
+def test_who_was_never_told_that_they_leave_is_not_told_that_they_stay(ada: Leaver) -> None:
+    ada.period_ends_in(20)
+    ada.ask("period end")
+    ada.stay()
+
+    assert ada.run().outcome == Done()
+
+    assert ada.mailbox.got == []
 
 
 def test_an_undoing_that_is_killed_is_gone_on_with_and_destroys_nothing(ada: Leaver) -> None:
@@ -358,3 +385,18 @@ def test_the_last_backup_outlives_the_policy(ada: Leaver) -> None:
 
     assert ada.leaving.backup in ada.site.files
     assert isinstance(ada.run().outcome, Until)
+
+
+def main() -> None:
+    """A death at each failpoint of the whole course; says how many there were."""
+    with tempfile.TemporaryDirectory() as folder, cloud_server() as clouds:
+        for at in count():
+            places = killed_while_leaving(clouds, Path(folder) / str(at), at)
+            if at >= len(places):
+                break
+            print(at, places[-1], flush=True)
+    print(f"{at} deaths, each at another failpoint; gone, backed up and archived each time")
+
+
+if __name__ == "__main__":
+    main()

@@ -52,9 +52,27 @@ def put_off(until: str, workflow: str = "provision") -> dict[str, Any]:
     return {"retry": {"workflow": workflow, "failures": 3, "notBefore": until, "error": "no"}}
 
 
+def paused(document: dict[str, Any] = COMPLETE, **changes: Any) -> dict[str, Any]:
+    pause = {"requestedAt": "2026-02-27T00:00:00Z", "by": "Ada"} | changes
+    return {"setup": {**document["setup"], "pause": pause}}
+
+
+def handled(since: str = "2026-02-10T00:00:00Z") -> dict[str, Any]:
+    return {"subscription": {**UNPAID["subscription"], "unpaidHandled": since}}
+
+
 def leaving(**changes: Any) -> dict[str, Any]:
     asked = {"requestedAt": "2026-02-01T00:00:00Z", "stopAt": "2026-02-01T00:00:00Z", "graceDays": 14}
     return {"leaving": asked | changes}
+
+
+def sent(reason: str) -> dict[str, Any]:
+    return {"setup": {"status": "pending", "emails": [{"reason": reason, "begunAt": "2026-02-17T00:00:00Z"}]}}
+
+
+LEAVES = leaving(stopAt="2026-04-01T00:00:00Z")
+PAUSES = {"billing": BillingSettings(when_unpaid="pause")}
+QUIET = {"worker": WorkerSettings(quiet_hours="11:00-13:00")}
 
 
 def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
@@ -85,15 +103,38 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE | RESTORING | {"status": "cancelled"}, {}, []),
         (UNPAID, {}, [("tell", "payment")]),
         (UNPAID, {"billing": BillingSettings(unpaid_days=30)}, []),
-        (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("request", "pause")]),
-        (UNPAID, {"billing": BillingSettings(when_unpaid="cancel")}, [("request", "cancel")]),
+        (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("ask", "pause")]),
+        (UNPAID, {"billing": BillingSettings(when_unpaid="cancel")}, [("ask", "cancel")]),
         (
             UNPAID | {"requests": [{"workflow": "pause", "at": "2026-02-28T00:00:00Z", "by": "Ada"}]},
             {"billing": BillingSettings(when_unpaid="pause")},
-            [],
+            [("ask", "pause")],
         ),
+        # The policy is carried out once for each payment that failed.
+        (handled(), {"billing": BillingSettings(when_unpaid="pause")}, []),
+        (handled(), {"billing": BillingSettings(when_unpaid="cancel")}, []),
+        (
+            handled("2026-01-01T00:00:00Z"),
+            {"billing": BillingSettings(when_unpaid="pause")},
+            [("ask", "pause")],
+        ),
+        (UNPAID | LEAVES, {"billing": BillingSettings(when_unpaid="cancel")}, []),
+        (UNPAID | paused(pausedAt="2026-02-28T00:00:00Z"), PAUSES, []),
+        (COMPLETE | paused(), {}, [("run", "pause")]),
+        (COMPLETE | paused(), {"worker": WorkerSettings(quiet_hours="11:00-13:00")}, []),
+        # Who is paused is left as they are.
+        (COMPLETE | paused(pausedAt="2026-02-28T00:00:00Z"), {}, []),
+        (PAID | WAITING | paused(WAITING, pausedAt="2026-02-28T00:00:00Z"), {}, []),
+        (
+            COMPLETE | paused(pausedAt="2026-02-28T00:00:00Z", undoAt="2026-03-01T00:00:00Z"),
+            QUIET,
+            [("run", "pause")],
+        ),
+        (COMPLETE | paused(pausedAt="2026-02-28T00:00:00Z", untilPaid=True), {}, [("ask", "go on")]),
+        (UNPAID | paused(pausedAt="2026-02-28T00:00:00Z", untilPaid=True), {}, [("tell", "payment")]),
+        (COMPLETE | paused() | {"status": "cancelled"}, {}, []),
         (UNPAID | {"status": "cancelled"}, {}, []),
-        (ENDED, {}, [("leave", "cancel")]),
+        (ENDED, {}, [("ask", "cancel")]),
         (COMPLETE | leaving(stopAt="2026-03-01T12:00:00Z"), {}, [("run", "cancel")]),
         (COMPLETE | leaving(stopAt="2026-03-01T12:00:01Z"), {}, []),
         (COMPLETE | leaving(endedAt="2026-02-01T00:00:00Z") | BACKED_UP, {}, []),
@@ -105,6 +146,37 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
 )
 def test_what_is_due(document: Any, settings: Any, wanted: list[tuple[str, str]]) -> None:
     assert jobs(new_record(**document), **settings) == wanted
+
+
+REMINDS = {"smtp_url": "smtp://127.0.0.1:25"}
+FIRST = "payment since 2026-02-10T00:00:00Z after 7 d"
+
+
+@pytest.mark.parametrize(
+    ("document", "settings", "wanted"),
+    [
+        (UNPAID, REMINDS, [("look", "remind")]),
+        (UNPAID, {}, []),
+        (UNPAID, REMINDS | {"billing": BillingSettings(reminder_days=())}, []),
+        (UNPAID, REMINDS | {"billing": BillingSettings(reminder_days=(20,))}, []),
+        (UNPAID, REMINDS | QUIET, []),
+        (UNPAID | {"status": "cancelled"}, REMINDS, []),
+        (UNPAID | LEAVES, REMINDS, []),
+        (UNPAID | paused(pausedAt="2026-02-28T00:00:00Z"), REMINDS, []),
+        # The one that was sent is not sent again, and a later one comes when it is its day.
+        (UNPAID | sent(FIRST), REMINDS, []),
+        (
+            UNPAID | sent(FIRST),
+            REMINDS | {"billing": BillingSettings(reminder_days=(7, 19))},
+            [("look", "remind")],
+        ),
+        # One that fails keeps nothing else waiting.
+        (UNPAID | BEGUN | put_off("2026-03-01T12:30:00Z", "remind"), REMINDS, [("run", "provision")]),
+    ],
+)
+def test_who_has_not_paid_is_reminded(document: Any, settings: Any, wanted: list[tuple[str, str]]) -> None:
+    found = [one for one in jobs(new_record(**document), **settings) if one != ("tell", "payment")]
+    assert found == wanted
 
 
 def test_the_days_without_payment_are_counted_from_the_first() -> None:

@@ -289,19 +289,41 @@ def test_who_is_another_processs_is_left_to_it(stage: Stage) -> None:
     assert stage.step.begun == [ada]
 
 
-def test_nothing_paid_for_too_long_is_asked_for_once_and_by_the_worker(stage: Stage) -> None:
+def unpaid() -> dict[str, Any]:
+    return {f"subscription.{name}": value for name, value in UNPAID["subscription"].items()}
+
+
+@pytest.mark.parametrize("place", ["nowhere", "before a request is taken up", "after a request is taken up"])
+def test_who_has_not_paid_is_paused_once_and_goes_on_when_they_have(
+    stage: Stage, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage.settings = Settings(billing=BillingSettings(when_unpaid="pause"))
-    (ada,) = stage.add(
-        "ada", **{f"subscription.{name}": value for name, value in UNPAID["subscription"].items()}
-    )
-    worker = stage.worker()
+    (ada,) = stage.add("ada", status="active", **unpaid())
+    with killed_at(place):
+        stage.turn(stage.worker())
 
-    stage.turn(worker, 3)
+    stage.turn(stage.worker(), 3)
 
-    (asked,) = stage.document(ada)["requests"]
-    assert (asked["workflow"], asked["by"]) == ("pause", "the worker")
-    entry = stage.document(ada)["timeline"][-1]
-    assert (entry["event"], entry["by"]) == ("pause_requested", "the worker")
+    record = stage.document(ada)
+    pause = record["setup"]["pause"]
+    assert (pause["by"], pause["untilPaid"], record["status"]) == ("the worker", True, "active")
+    assert pause["pausedAt"]
+    assert "requests" not in record
+    events = [(one["event"], one.get("by")) for one in record["timeline"]]
+    assert events.count(("pause_requested", "the worker")) == 1
+
+    with stage.workspace.store().edit(ada) as edited:
+        edited.set("subscription.status", "active")
+    stage.turn(stage.worker(), 3)
+
+    record = stage.document(ada)
+    assert record["setup"]["pause"] is None
+    assert record["timeline"][-1]["event"] == "assistant_resumed"
+    # A person who ends the pause has decided: it is not asked for again because of the same payment.
+    with stage.workspace.store().edit(ada) as edited:
+        edited.set("subscription.status", "past_due")
+    stage.turn(stage.worker(), 3)
+    assert stage.document(ada)["setup"]["pause"] is None
 
 
 def test_a_leave_that_is_not_at_its_end_goes_on_in_the_archive(
@@ -317,7 +339,7 @@ def test_a_leave_that_is_not_at_its_end_goes_on_in_the_archive(
     assert stage.step.begun == [ada]
 
 
-@pytest.mark.parametrize("place", ["nowhere", "after a request has become a leave"])
+@pytest.mark.parametrize("place", ["nowhere", "after a request is taken up"])
 def test_a_request_to_leave_becomes_the_customers_leave(
     stage: Stage, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from provisioner.services.mail import Email
 
 _Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="contact, ready, reminder, handover, leaving or cancelled.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="contact, ready, reminder, handover, leaving, cancelled, staying, payment_reminder, paused or "
+        "resumed.",
+    ),
 ]
 
 _mail = typer.Typer(
@@ -124,10 +129,9 @@ def _composed(name: str, customer: "Customer") -> "tuple[Email, bool]":
 
     workspace = current_workspace()
     settings = load_settings(workspace.root)
-    operator = settings.operator
     variables, is_made = shown(customer, settings)
-    contact = operator.contact or "([operator] contact, which is not set)"
-    known = {"operator_name": operator.name, "operator_contact": contact}
+    known = settings.known_to_texts()
+    known["operator_contact"] = known["operator_contact"] or "([operator] contact, which is not set)"
     words = render_text(f"{name}.mail", {**known, **variables}, workspace.root / "texts")
     return compose(words), is_made
 

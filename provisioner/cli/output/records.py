@@ -10,6 +10,8 @@ from provisioner.cli.output.result import Block, Entry, Fields, Message, Result,
 from provisioner.cli.output.terminal import styled
 from provisioner.customers.done import STEPS, steps_done, waits_for
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.pausing import is_paused
+from provisioner.customers.unpaid import is_unpaid
 from provisioner.runs.status import has_begun, is_under_way, statuses_of
 from provisioner.secrets import Redactor, mask_record, secrets_in
 from provisioner.timestamps import hours_since
@@ -184,15 +186,17 @@ def _row(customer: "AnyCustomer", done: tuple[str, ...]) -> tuple[str, ...]:
 
 def _row_with_state(row: tuple[str, ...], state: str) -> tuple[str, ...]:
     """The last cell, with the state if it is not a person's turn."""
-    return row if state in ("waiting", "paused") else (*row[:-1], f"{row[-1]}: {state}")
+    return row if state in ("waiting", "paused", "suspended") else (*row[:-1], f"{row[-1]}: {state}")
 
 
 def _plain_state(customer: "AnyCustomer", done: tuple[str, ...]) -> str | None:
     """As far as the record alone tells; `status` knows more."""
     if has_left(customer.status):
         return None
+    if is_paused(customer):
+        return "suspended"
     if len(done) == len(STEPS):
-        return "done"
+        return "unpaid" if is_unpaid(customer) else "done"
     return None if has_begun(customer, done) else "new"
 
 

@@ -19,6 +19,8 @@ _STYLES = {
     "waiting": "yellow",
     "paused": "yellow",
     "new": "cyan",
+    "suspended": "yellow",
+    "unpaid": "yellow",
     "done": "dim",
     "broken": "red",
 }

@@ -1,23 +1,16 @@
 """The assistant of a customer who leaves: stopped in time, backed up, and started again if they stay."""
 
-from provisioner.backups.scripts import as_user
 from provisioner.customers.leaving import has_assistant, is_over, needs_backup, stays, stopped
+from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer, Leaving
 from provisioner.errors import CloudError, ProvisionerError, RemoteError
-from provisioner.failpoints import failpoint
-from provisioner.messaging.emails import Emails
-from provisioner.messaging.registry import channel_of
+from provisioner.messaging.emails import was_told
+from provisioner.messaging.registry import emails_to
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Until, Work
 from provisioner.steps.backup import take_backup
+from provisioner.steps.gateway import start_gateway, stop_gateway
 from provisioner.steps.leaving.step import LeavingStep, leaving_of, present_of
-
-_UNIT = "openclaw-gateway.service"
-_STOP = as_user(f"systemctl --user disable --now {_UNIT}")
-_START = as_user(f"systemctl --user enable --now {_UNIT}")
-_WAIT = "openclaw-gateway wait"
-_STOP_SECONDS = 150.0
-_START_SECONDS = 420.0
 
 
 class StopAssistant(LeavingStep):
@@ -53,11 +46,8 @@ def _stop(work: Work, leaving: Leaving) -> ProvisionerError | None:
     """Why it could not be stopped, which only who needs no backup may pass over."""
     if not has_assistant(work.customer):
         return None
-    work.say("stopping the assistant")
     try:
-        failpoint("before the assistant is stopped")
-        work.server.run(_STOP, timeout=_STOP_SECONDS)
-        failpoint("after the assistant is stopped")
+        stop_gateway(work)
     except (RemoteError, CloudError) as problem:
         if not leaving.without_backup:
             raise
@@ -97,16 +87,10 @@ class StartAgain(Step):
         return [Planned("have the assistant run again", needed=not self.done(work.customer))]
 
     def run(self, work: Work) -> Outcome:
-        if has_assistant(work.customer):
-            work.say("starting the assistant")
-            failpoint("before the assistant is started")
-            work.server.run(_START, timeout=_STOP_SECONDS)
-            work.server.run(_WAIT, timeout=_START_SECONDS)
-            failpoint("after the assistant is started")
+        leaving = leaving_of(work)
+        if has_assistant(work.customer) and not is_paused(work.customer):
+            start_gateway(work)
+        if was_told(work.customer, f"leaving {leaving.requested_at}", f"cancelled {leaving.requested_at}"):
+            emails_to(work).send("staying", f"staying {leaving.requested_at}")
         work.record("cancellation_undone", "The customer stays", stays(work.customer))
         return Done()
-
-
-def emails_to(work: Work) -> Emails:
-    """The e-mails to this customer."""
-    return Emails(work, channel_of(work.customer).emails.variables)

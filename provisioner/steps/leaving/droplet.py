@@ -3,12 +3,14 @@
 from provisioner.actor import actor
 from provisioner.backups.folder import digest_of
 from provisioner.customers.leaving import has_assistant, is_over, may_have_droplet
+from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer, Leaving
 from provisioner.droplets.destroying import destroy_droplet
 from provisioner.droplets.identity import HOST_KEY_TAG
 from provisioner.droplets.search import several
 from provisioner.errors import CloudError, InputError
 from provisioner.failpoints import failpoint
+from provisioner.messaging.registry import emails_to
 from provisioner.printable import command
 from provisioner.services.digitalocean.errors import DropletFailed, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
@@ -17,7 +19,6 @@ from provisioner.step import Done, Outcome, Planned, Until, Work
 from provisioner.steps.backup import backups_of, recorded
 from provisioner.steps.droplet.cleared import changed_by, without_droplet
 from provisioner.steps.droplet.customer import CustomersDroplet
-from provisioner.steps.leaving.assistant import emails_to
 from provisioner.steps.leaving.step import LeavingStep, leaving_of, present_of
 from provisioner.timestamps import now
 
@@ -146,7 +147,9 @@ def _demand_right_account(work: Work) -> None:
 
 def _record_destroyed(work: Work, details: str) -> None:
     with work.store.edit(work.customer.id, _DOING) as record:
-        gone = {**without_droplet(record.customer), "setup.droplet.requestedAt": None}
+        gone: dict[str, object] = {**without_droplet(record.customer), "setup.droplet.requestedAt": None}
+        if is_paused(record.customer):
+            gone["setup.pause"] = None
         record.update({**changed_by(record, gone), "leaving.destroyedAt": now()})
         record.add_event("droplet_destroyed", details, by=actor())
     work.refresh()
