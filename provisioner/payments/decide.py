@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
+from provisioner.customers.addresses import fold
 from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.new import SignUp
@@ -165,9 +166,17 @@ def _contact(
     version = contact_version(envelope)
     if version <= (customer.subscription.contact_as_of or ""):
         return {}
+    due = customer.subscription.address_due
+    if due is not None and email:
+        # Until Stripe has been told, the address that it knows is the old one.
+        settled = {"subscription.addressDue": None} if fold(email) == fold(due.email) else {}
+        return {**_contact_fields(name, None), **settled, "subscription.contactAsOf": version}
+    return {**_contact_fields(name, email), "subscription.contactAsOf": version}
+
+
+def _contact_fields(name: str | None, email: str | None) -> dict[str, object]:
     said = {"name": name, "email": email}
-    fields: dict[str, object] = {key: value for key, value in said.items() if value}
-    return {**fields, "subscription.contactAsOf": version}
+    return {key: value for key, value in said.items() if value}
 
 
 def contact_version(envelope: Envelope) -> str:

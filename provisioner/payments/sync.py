@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore, customers_having, everybody
 from provisioner.errors import ProvisionerError
+from provisioner.payments.addresses import tell_address
 from provisioner.payments.apply import Applied, Applier
 from provisioner.payments.events import TYPES, Json, SubscriptionState, envelope_of, state_of
 from provisioner.payments.inbox import Inbox
@@ -83,6 +84,7 @@ class Sync:
             if bool(livemode) == self._livemode:
                 self._compare_one(state, at, synced)
         synced.findings += self._unknown_to_stripe({state.id for state, _ in looked})
+        self._tell_addresses(synced)
         return synced
 
     def _fetch(self, synced: Synced, since: float | None) -> None:
@@ -95,6 +97,17 @@ class Sync:
             self._inbox.note_fetched(began)
         synced.applied = self._applier.apply_all(kept_too=True)
         synced.problems += synced.applied.problems
+
+    def _tell_addresses(self, synced: Synced) -> None:
+        """Have Stripe know the addresses that were changed here while it could not be reached."""
+        for customer in everybody(self._store):
+            if customer.subscription.address_due is None:
+                continue
+            try:
+                if tell_address(self._store, self._api, customer.id):
+                    synced.changed.append((customer.email, "Stripe knows the new address"))
+            except ProvisionerError as problem:
+                synced.problems.append(problem)
 
     def _compare_one(self, state: SubscriptionState, at: str, synced: Synced) -> None:
         found = customers_having(self._store, "subscription", state.id)

@@ -319,15 +319,24 @@ def rename(
     who: Annotated[str, typer.Argument(metavar="OLD", help="The address until now, or their id.")],
     address: Annotated[str, typer.Argument(metavar="NEW", help="The address from now on.")],
 ) -> Response:
-    """Change a customer's address.
+    """Change a customer's address, here and at Stripe.
 
-    Refused while a run is at work on them. Run it again after an interruption.
+    Refused while a run is at work on them. Run it again after an interruption, or if Stripe could not be
+    reached. Without STRIPE_SECRET_KEY it is changed here alone.
     """
-    from provisioner.actor import actor
     from provisioner.customers.renaming import rename
+    from provisioner.payments.addresses import tell_address
+    from provisioner.services.factory import connect_stripe
+    from provisioner.settings import load_settings
 
-    customer = rename(current_workspace().store(), who, address, actor())
-    return done(f"{who} is {customer.email} now.")
+    workspace = current_workspace()
+    store, stripe = workspace.store(), connect_stripe(load_settings(workspace.root))
+    customer = rename(store, who, address, actor(), stripe_too=stripe is not None)
+    # Said at once: what Stripe says comes after it.
+    render.say(f"{who} is {customer.email} now.")
+    if stripe is None or not tell_address(store, stripe, customer.id):
+        return done()
+    return done("Stripe knows it, too.")
 
 
 def _joined(words: list[str], doing: str) -> str:

@@ -1,4 +1,4 @@
-"""Stripe's API, as far as the product reads it. Answers are plain documents.
+"""Stripe's API, as far as the product uses it: it reads, and changes addresses. Answers are plain documents.
 
 Stripe's library repeats what fails for no fault of the request, but not what comes too often (429): that is
 done here.
@@ -33,7 +33,7 @@ _TYPES_MOST: Final = 20
 
 
 class Stripe:
-    """One account, by its secret key; a restricted one that may read is enough."""
+    """One account, by its secret key; a restricted one that may read is enough for all but `set_email`."""
 
     def __init__(
         self,
@@ -64,6 +64,16 @@ class Stripe:
     def customer(self, customer_id: str) -> Json:
         """As they are now; NothingThere if there is none, and only an id with `deleted` if there was."""
         return self._call("look at the customer", lambda api: api.v1.customers.retrieve(customer_id))
+
+    def set_email(self, customer_id: str, email: str, key: str) -> None:
+        """Give the customer this address; under the same `key` it is done once, however often it is asked.
+
+        NothingThere if there is no such customer.
+        """
+        self._call(
+            "change the address at Stripe",
+            lambda api: api.v1.customers.update(customer_id, {"email": email}, {"idempotency_key": key}),
+        )
 
     def charge(self, charge_id: str) -> Json:
         """One charge, which says whose it is."""
@@ -157,7 +167,7 @@ def _error(doing: str, problem: "stripe.StripeError") -> StripeError:
     if problem.request_id:
         cause = f"{cause} (request {problem.request_id})"
     if problem.http_status in (401, 403):
-        hint = "set STRIPE_SECRET_KEY to a key of the account that may read what is asked for"
+        hint = "set STRIPE_SECRET_KEY to a key of the account that may do what is asked for"
         return StripeKeyRefused(doing, cause=cause, hint=hint)
     if problem.http_status == 404:
         return NothingThere(doing, cause=cause)

@@ -67,3 +67,22 @@ def test_events_says_what_each_has_done(invoke: Invoke, workspace: Workspace) ->
     assert "4 pending" in shown.out
     assert [one["id"] for one in document["events"]] == [one["id"] for one in events]
     assert {one["did"] for one in document["events"]} == {"pending"}
+
+
+def test_another_address_here_and_there(
+    invoke: Invoke, workspace: Workspace, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.buy("ada@example.com")
+    invoke("stripe", "sync")
+    with monkeypatch.context() as away:
+        away.setenv("STRIPE_API_BASE", "http://127.0.0.1:9")
+        failed = invoke("rename", "ada@example.com", "ada@example.org")
+    assert failed.code == 1
+    assert "ada@example.com is ada@example.org now" in failed.err
+    assert "run the same command again" in failed.err
+
+    ended = invoke("rename", "ada@example.com", "ada@example.org")
+
+    assert ended.code == 0, ended.err
+    assert "Stripe knows it, too" in ended.err
+    assert [one["email"] for one in world.mode.account.all("customer")] == ["ada@example.org"]
