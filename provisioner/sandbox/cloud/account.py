@@ -1,6 +1,6 @@
 """The account, and the catalogues that no request changes: regions, sizes, 1-click applications."""
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -8,6 +8,11 @@ from provisioner.sandbox.cloud.call import Call, Endpoint, answer
 from provisioner.sandbox.cloud.catalog import REGIONS, SIZES, render_region, render_size
 from provisioner.sandbox.cloud.pagination import SinglePage, paginate
 
+OWNER: Final = {
+    "name": "Sandbox Owner",
+    "email": "owner@sandbox.invalid",
+    "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
+}
 _TEAM = {"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "Sandbox"}
 _STATUS_MESSAGES = {
     "active": "",
@@ -21,9 +26,7 @@ def show(call: Call) -> Response:
     account: dict[str, Any] = {
         "droplet_limit": options.droplet_limit,
         "floating_ip_limit": 3,
-        "email": "owner@sandbox.invalid",
-        "name": "Sandbox Owner",
-        "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
+        **OWNER,
         "email_verified": True,
         "status": options.account_status,
         "status_message": _STATUS_MESSAGES[options.account_status],

@@ -10,10 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from provisioner.sandbox.cloud import jobs
+from provisioner.sandbox.cloud import backups, images, jobs
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer
 from provisioner.sandbox.cloud.catalog import render_region, size_named
-from provisioner.sandbox.cloud.droplets import asked
 from provisioner.sandbox.cloud.errors import bad_request, not_found, unprocessable
 from provisioner.sandbox.cloud.names import DropletName
 from provisioner.sandbox.cloud.pagination import SinglePage, paginate
@@ -39,6 +38,14 @@ class NewSize(BaseModel):
     disk: bool = False
 
 
+class NewImage(BaseModel):
+    image: int | str
+
+
+class NewPolicy(BaseModel):
+    backup_policy: backups.Policy = backups.Policy()
+
+
 @dataclass(frozen=True)
 class _Kind:
     """How an action type is done: in which states it may be asked for, which state it leaves behind."""
@@ -49,7 +56,7 @@ class _Kind:
 
 
 def create(call: Call) -> Response:
-    action = _begin(call, asked(call), call.form(NewAction).type)
+    action = _begin(call, call.droplet(), call.form(NewAction).type)
     return answer({"action": render(call, action)}, 201)
 
 
@@ -78,13 +85,13 @@ def show(call: Call) -> Response:
 
 
 def index_of_droplet(call: Call) -> Response:
-    droplet = asked(call)
+    droplet = call.droplet()
     own = [action for action in reversed(call.cloud.actions.values()) if action.droplet_id == droplet.id]
     return paginate(call, "actions", own, lambda action: render(call, action), SinglePage.EMPTY_PAGES)
 
 
 def show_of_droplet(call: Call) -> Response:
-    droplet = asked(call)
+    droplet = call.droplet()
     action = call.cloud.actions.get(call.path["action"])
     if action is None or action.droplet_id != droplet.id:
         raise not_found()
@@ -163,8 +170,47 @@ def _resize(call: Call, droplet: Droplet) -> Callable[[], None]:
     def effect() -> None:
         call.cloud.machines.resize(droplet.id, size.memory)
         _set(call.cloud, droplet, "size", size)
+        with call.cloud.lock:
+            if droplet.id in call.cloud.droplets:
+                call.cloud.usage.begin_droplet(droplet.id, droplet.name, size)
 
     return effect
+
+
+def _rebuild(call: Call, droplet: Droplet) -> Callable[[], None]:
+    image = images.usable(call.cloud, call.form(NewImage).image, droplet.size.disk, "rebuild")
+    return lambda: jobs.rebuild(call.cloud, droplet, image)
+
+
+def _restore(call: Call, droplet: Droplet) -> Callable[[], None]:
+    """From a snapshot or a backup of the same droplet."""
+    image = images.usable(call.cloud, call.form(NewImage).image, droplet.size.disk, "restore")
+    if image.droplet_id != droplet.id:
+        raise unprocessable("You specified an invalid image for Droplet restore.")
+    return lambda: jobs.rebuild(call.cloud, droplet, image)
+
+
+def _switch_backups_on(call: Call, droplet: Droplet) -> Callable[[], None]:
+    if droplet.backup_policy is not None:
+        raise unprocessable("Backups are already enabled for this Droplet.")
+    return _new_policy(call, droplet)
+
+
+def _change_policy(call: Call, droplet: Droplet) -> Callable[[], None]:
+    if droplet.backup_policy is None:
+        raise unprocessable("Backups are not enabled for this Droplet.")
+    return _new_policy(call, droplet)
+
+
+def _new_policy(call: Call, droplet: Droplet) -> Callable[[], None]:
+    policy = call.form(NewPolicy).backup_policy.as_state()
+    return lambda: backups.switch_on(call.cloud, droplet, policy)
+
+
+def _switch_backups_off(call: Call, droplet: Droplet) -> Callable[[], None]:
+    if droplet.backup_policy is None:
+        raise unprocessable("Backups are not enabled for this Droplet.")
+    return lambda: backups.switch_off(call.cloud, droplet)
 
 
 def _set(cloud: Cloud, droplet: Droplet, field: str, value: object) -> None:
@@ -183,6 +229,11 @@ _KINDS = {
     "snapshot": _Kind(_snapshot, _ON | _OFF),
     "rename": _Kind(_rename, _ON | _OFF),
     "resize": _Kind(_resize, _OFF),
+    "rebuild": _Kind(_rebuild, _ON | _OFF, after="active"),
+    "restore": _Kind(_restore, _ON | _OFF, after="active"),
+    "enable_backups": _Kind(_switch_backups_on, _ON | _OFF),
+    "change_backup_policy": _Kind(_change_policy, _ON | _OFF),
+    "disable_backups": _Kind(_switch_backups_off, _ON | _OFF),
 }
 
 ENDPOINTS = (

@@ -15,7 +15,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from provisioner.sandbox.cloud import account, actions, droplets, firewalls, images, keys, tags
+from provisioner.sandbox.cloud import (
+    account,
+    actions,
+    backups,
+    billing,
+    droplets,
+    firewalls,
+    images,
+    keys,
+    projects,
+    tags,
+    vpcs,
+)
 from provisioner.sandbox.cloud.call import Call, Endpoint
 from provisioner.sandbox.cloud.errors import (
     CloudApiError,
@@ -39,7 +51,11 @@ ENDPOINTS = (
     *images.ENDPOINTS,
     *firewalls.ENDPOINTS,
     *actions.ENDPOINTS,
+    *backups.ENDPOINTS,
     *droplets.ENDPOINTS,
+    *projects.ENDPOINTS,
+    *vpcs.ENDPOINTS,
+    *billing.ENDPOINTS,
 )
 
 
@@ -88,6 +104,7 @@ class Admission:
             raise unauthorized()
         with self._cloud.lock:
             self._cloud.limits.take(options.hourly_limit, options.minute_limit)
+            backups.take_due(self._cloud)
         if options.token == "read" and request.method != "GET":
             raise forbidden()
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import URL
 from starlette.responses import JSONResponse, Response
 
-from provisioner.sandbox.cloud.errors import unprocessable
-from provisioner.sandbox.cloud.state import Cloud
+from provisioner.sandbox.cloud.errors import not_found, unprocessable
+from provisioner.sandbox.cloud.state import Cloud, Droplet
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -27,6 +27,14 @@ class Call:
     def link(self, path: str) -> str:
         """An absolute address of this API, on the host that the caller used."""
         return str(self.url.replace(path=f"/v2/{path}", query="", fragment=""))
+
+    def droplet(self) -> Droplet:
+        """The droplet that the path names, or a 404."""
+        droplet = self.cloud.droplets.get(self.path["droplet"])
+        if droplet is None:
+            raise not_found()
+        self.cloud.notice_halt(droplet)
+        return droplet
 
     def form(self, model: type[Form]) -> Form:
         """The body as a model, or the 422 that names the first thing wrong in it."""

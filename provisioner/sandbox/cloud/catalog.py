@@ -1,7 +1,7 @@
-"""What the cloud offers: regions, sizes with their prices, and the images of distributions."""
+"""What the cloud offers: regions, sizes and backups with their prices, and the images of distributions."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 REGION_FEATURES = ["backups", "ipv6", "metadata", "install_agent", "storage", "image_transfer"]
 
@@ -26,8 +26,19 @@ class Size:
 
 
 @dataclass(frozen=True)
+class BackupPlan:
+    """How often backups are taken; each costs `percent` of its droplet's monthly price, and `kept` stay."""
+
+    name: Literal["weekly", "daily"]
+    percent: int
+    kept: int
+    days: int
+    """How long each is kept."""
+
+
+@dataclass(frozen=True)
 class Image:
-    """A distribution's image, or a snapshot taken here (which has no slug)."""
+    """A distribution's image, or a copy of a droplet's disk taken here (which has no slug)."""
 
     id: int
     name: str
@@ -39,13 +50,15 @@ class Image:
     gigabytes: float = 0.5
     tags: tuple[str, ...] = ()
     droplet_id: int | None = None
-    """Of which droplet a snapshot was taken."""
+    """Of which droplet it is a copy."""
+    kind: Literal["base", "snapshot", "backup"] = "base"
     listed_at: float = 0
     """Before this moment of `Cloud.now`, lists do not show it."""
 
     @property
-    def is_snapshot(self) -> bool:
-        return self.slug is None
+    def is_copy(self) -> bool:
+        """Whether it is a snapshot or a backup."""
+        return self.kind != "base"
 
     @property
     def key(self) -> str:
@@ -91,6 +104,12 @@ IMAGES = (
         194_801_004, "22.04 (LTS) x64", "Ubuntu", "ubuntu-22-04-x64", 7, "2026-09-03T08:44:51Z", _ALL_REGIONS
     ),
 )
+
+# Four weekly backups are 20 % of the droplet's price, thirty daily ones 30 %.
+BACKUP_PLANS: Final = {
+    "weekly": BackupPlan("weekly", percent=5, kept=4, days=28),
+    "daily": BackupPlan("daily", percent=1, kept=7, days=7),
+}
 
 # The smallest size is sold in few places.
 _ONLY_IN = {"s-1vcpu-512mb-10gb": frozenset({"sfo3", "nyc1", "ams3", "sgp1", "lon1", "fra1", "syd1"})}
@@ -138,11 +157,11 @@ def render_image(image: Image) -> dict[str, Any]:
         "name": image.name,
         "distribution": image.distribution,
         "slug": image.slug,
-        "public": not image.is_snapshot,
+        "public": not image.is_copy,
         "regions": list(image.regions),
         "created_at": image.created_at,
         "min_disk_size": image.min_disk,
-        "type": "snapshot" if image.is_snapshot else "base",
+        "type": image.kind,
         "size_gigabytes": image.gigabytes,
         "description": f"{image.distribution} {image.name}",
         "tags": list(image.tags),

@@ -1,6 +1,5 @@
 """Droplets: create, read, list, delete. Creation is only accepted here; `work` does it afterwards."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from provisioner.sandbox.cloud import firewalls, images, jobs, keys
+from provisioner.sandbox.cloud import backups, firewalls, images, jobs, keys, vpcs
+from provisioner.sandbox.cloud.backups import Policy
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer, nothing
 from provisioner.sandbox.cloud.catalog import (
     REGIONS,
@@ -25,7 +25,8 @@ from provisioner.sandbox.cloud.catalog import (
 from provisioner.sandbox.cloud.errors import bad_request, forbidden, not_found, unprocessable
 from provisioner.sandbox.cloud.names import DropletName, TagName
 from provisioner.sandbox.cloud.pagination import paginate
-from provisioner.sandbox.cloud.state import Action, Cloud, Droplet, Fate
+from provisioner.sandbox.cloud.state import Action, BackupPolicy, Cloud, Droplet, Fate, Vpc
+from provisioner.sandbox.cloud.usage import urn_of
 
 MAX_NAMES = 10
 MAX_USER_DATA = 64 * 1024
@@ -44,6 +45,8 @@ class NewDroplets(BaseModel):
     tags: list[TagName] | None = None
     user_data: str | None = None
     backups: bool | None = False
+    backup_policy: Policy | None = None
+    vpc_uuid: str | None = None
     ipv6: bool | None = False
     monitoring: bool | None = False
 
@@ -60,6 +63,8 @@ class _Order:
     tags: list[str]
     features: list[str]
     user_data: str
+    vpc: Vpc
+    backup_policy: BackupPolicy | None
 
 
 def create(call: Call) -> Response:
@@ -91,11 +96,11 @@ def index(call: Call) -> Response:
 
 
 def show(call: Call) -> Response:
-    return answer({"droplet": render(call, asked(call))})
+    return answer({"droplet": render(call, call.droplet())})
 
 
 def delete(call: Call) -> Response:
-    _delete(call.cloud, asked(call))
+    _delete(call.cloud, call.droplet())
     return nothing()
 
 
@@ -111,24 +116,10 @@ def delete_tagged(call: Call) -> Response:
     return nothing()
 
 
-def asked(call: Call) -> Droplet:
-    droplet = call.cloud.droplets.get(call.path["droplet"])
-    if droplet is None:
-        raise not_found()
-    _notice_halt(call.cloud, droplet)
-    return droplet
-
-
-def _notice_halt(cloud: Cloud, droplet: Droplet) -> None:
-    """A system that has switched itself off leaves its droplet off."""
-    if droplet.status == "active" and droplet.pending is None and cloud.machines.halted(droplet.id):
-        droplet.status = "off"
-
-
 def render(call: Call, droplet: Droplet) -> dict[str, Any]:
     cloud = call.cloud
     sold_out = cloud.options.sold_out
-    _notice_halt(cloud, droplet)
+    cloud.notice_halt(droplet)
     return {
         "id": droplet.id,
         "name": droplet.name,
@@ -141,8 +132,8 @@ def render(call: Call, droplet: Droplet) -> dict[str, Any]:
         "kernel": None,
         "created_at": droplet.created_at,
         "features": droplet.features,
-        "backup_ids": [],
-        "next_backup_window": None,
+        "backup_ids": droplet.backup_ids,
+        "next_backup_window": backups.window_of(droplet),
         "snapshot_ids": droplet.snapshot_ids,
         "image": render_image(droplet.image),
         "volume_ids": [],
@@ -163,22 +154,15 @@ def _order(cloud: Cloud, form: NewDroplets) -> _Order:
     if size is None:
         raise unprocessable("You specified an invalid size for Droplet creation.")
     region = _region(cloud, form.region, size)
-    image = images.find(cloud, form.image)
-    if image is None:
-        raise unprocessable("You specified an invalid image for Droplet creation.")
-    if cloud.bootable is not None and image.slug and image.slug not in cloud.bootable:
-        raise unprocessable(f"The sandbox can boot only {', '.join(sorted(cloud.bootable))}.")
-    if image.min_disk > size.disk:
-        raise unprocessable("You specified an invalid size for the selected image.")
+    image = images.usable(cloud, form.image, size.disk, "creation")
     user_data = form.user_data or ""
     if len(user_data.encode()) > MAX_USER_DATA:
         raise unprocessable("User data is too long (maximum is 64 KiB)")
-    features = [
-        "private_networking",
-        *(name for name in ("backups", "ipv6", "monitoring") if getattr(form, name)),
-    ]
+    features = ["private_networking", *(name for name in ("ipv6", "monitoring") if getattr(form, name))]
     authorized = _authorized_keys(cloud, form.ssh_keys or [])
-    return _Order(names, size, region, image, authorized, form.tags or [], features, user_data)
+    policy = (form.backup_policy or Policy()).as_state() if form.backups else None
+    vpc = vpcs.joined(cloud, region, form.vpc_uuid)
+    return _Order(names, size, region, image, authorized, form.tags or [], features, user_data, vpc, policy)
 
 
 def _region(cloud: Cloud, wanted: str | None, size: Size) -> Region:
@@ -215,14 +199,16 @@ def _accept(call: Call, order: _Order, name: str) -> tuple[Droplet, Action]:
         user_data=order.user_data,
         authorized_keys=order.authorized_keys,
         tags=[cloud.ensure_tag(tag) for tag in order.tags],
-        features=order.features,
-        private_address=f"10.124.{droplet_id // 250 % 250}.{droplet_id % 250 + 2}",
-        vpc_uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, order.region.slug)),
+        features=list(order.features),
+        private_address=order.vpc.next_address(),
+        vpc_uuid=order.vpc.id,
         listed_at=cloud.now() + _lag(call.faults, "list_lag", cloud.options.list_lag),
         tagged_at=cloud.now() + _lag(call.faults, "tag_lag", cloud.options.tag_lag),
         fate=_fate(call, order),
     )
-    cloud.droplets[droplet.id] = droplet
+    cloud.add_droplet(droplet)
+    if order.backup_policy is not None:
+        backups.switch_on(cloud, droplet, order.backup_policy)
     action = cloud.begin(droplet, "create")
     cloud.executors.submit(droplet.id, lambda: jobs.create(cloud, droplet, action))
     return droplet, action
@@ -241,7 +227,10 @@ def _fate(call: Call, order: _Order) -> Fate | None:
 
 def _delete(cloud: Cloud, droplet: Droplet) -> None:
     """A droplet may be deleted while something is pending: its machine goes when that has ended."""
+    for backup_id in list(droplet.backup_ids):
+        images.remove(cloud, cloud.snapshots[backup_id])
     del cloud.droplets[droplet.id]
+    cloud.usage.end(urn_of(droplet.id))
     for firewall in cloud.firewalls.values():
         firewall.droplet_ids = [one for one in firewall.droplet_ids if one != droplet.id]
     action = cloud.begin(droplet, "destroy")

@@ -37,6 +37,10 @@ def conflict(message: str) -> CloudApiError:
     return CloudApiError(409, "conflict", message)
 
 
+def precondition_failed(message: str) -> CloudApiError:
+    return CloudApiError(412, "precondition_failed", message)
+
+
 def unsupported_media_type() -> CloudApiError:
     return CloudApiError(415, "unsupported_media_type", "Content-Type must be application/json")
 

@@ -1,4 +1,4 @@
-"""Images: the distributions that the cloud offers, and the snapshots that were taken of droplets."""
+"""Images: the distributions that the cloud offers, and the snapshots and backups of droplets."""
 
 import dataclasses
 from typing import Any
@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from provisioner.sandbox.cloud.call import Call, Endpoint, answer, nothing
 from provisioner.sandbox.cloud.catalog import IMAGES, Image, render_image
-from provisioner.sandbox.cloud.errors import forbidden, not_found
+from provisioner.sandbox.cloud.errors import forbidden, not_found, unprocessable
 from provisioner.sandbox.cloud.pagination import SinglePage, paginate
 from provisioner.sandbox.cloud.state import Cloud
+from provisioner.sandbox.cloud.usage import snapshot_urn
 
 
 class ImageName(BaseModel):
@@ -42,13 +43,14 @@ def rename(call: Call) -> Response:
 
 
 def delete(call: Call) -> Response:
-    _delete(call.cloud, _own(call))
+    remove(call.cloud, _own(call))
     return nothing()
 
 
 def index_of_snapshots(call: Call) -> Response:
     """Of droplets; this cloud has no volumes, and so no snapshots of any."""
-    shown = [] if call.query.get("resource_type") == "volume" else _listed(call.cloud)
+    snapshots = [image for image in _listed(call.cloud) if image.kind == "snapshot"]
+    shown = [] if call.query.get("resource_type") == "volume" else snapshots
     return paginate(call, "snapshots", shown, _render_as_resource, SinglePage.NO_LINKS)
 
 
@@ -57,16 +59,36 @@ def show_snapshot(call: Call) -> Response:
 
 
 def delete_snapshot(call: Call) -> Response:
-    _delete(call.cloud, _snapshot(call))
+    remove(call.cloud, _snapshot(call))
     return nothing()
 
 
 def snapshots_of_droplet(call: Call) -> Response:
-    droplet = call.cloud.droplets.get(call.path["droplet"])
-    if droplet is None:
-        raise not_found()
-    images = [call.cloud.snapshots[image_id] for image_id in droplet.snapshot_ids]
-    return paginate(call, "snapshots", images, _render_snapshot)
+    taken = [call.cloud.snapshots[image_id] for image_id in call.droplet().snapshot_ids]
+    return paginate(call, "snapshots", taken, render_image)
+
+
+def usable(cloud: Cloud, identifier: int | str, disk: int, what: str) -> Image:
+    """The image with this slug or id, for a disk of so many GiB; the 422 for `what` if it cannot be had."""
+    image = find(cloud, identifier)
+    if image is None:
+        raise unprocessable(f"You specified an invalid image for Droplet {what}.")
+    if cloud.bootable is not None and image.slug and image.slug not in cloud.bootable:
+        raise unprocessable(f"The sandbox can boot only {', '.join(sorted(cloud.bootable))}.")
+    if image.min_disk > disk:
+        raise unprocessable("You specified an invalid size for the selected image.")
+    return image
+
+
+def remove(cloud: Cloud, image: Image) -> None:
+    """Droplets that were made from it go on."""
+    del cloud.snapshots[image.id]
+    cloud.usage.end(snapshot_urn(image.id))
+    cloud.machines.forget_snapshot(str(image.id))
+    for droplet in cloud.droplets.values():
+        for ids in (droplet.snapshot_ids, droplet.backup_ids):
+            if image.id in ids:
+                ids.remove(image.id)
 
 
 def find(cloud: Cloud, identifier: int | str) -> Image | None:
@@ -74,10 +96,6 @@ def find(cloud: Cloud, identifier: int | str) -> Image | None:
     wanted = str(identifier)
     everything = (*IMAGES, *cloud.snapshots.values())
     return next((image for image in everything if wanted in (image.slug, str(image.id))), None)
-
-
-def _render_snapshot(image: Image) -> dict[str, Any]:
-    return {**render_image(image), "type": "snapshot"}
 
 
 def _render_as_resource(image: Image) -> dict[str, Any]:
@@ -99,18 +117,9 @@ def _listed(cloud: Cloud) -> list[Image]:
     return [image for image in cloud.snapshots.values() if cloud.now() >= image.listed_at]
 
 
-def _delete(cloud: Cloud, image: Image) -> None:
-    """Droplets that were made from it go on."""
-    del cloud.snapshots[image.id]
-    cloud.machines.forget_snapshot(str(image.id))
-    for droplet in cloud.droplets.values():
-        if image.id in droplet.snapshot_ids:
-            droplet.snapshot_ids.remove(image.id)
-
-
 def _snapshot(call: Call) -> Image:
     image = next((one for one in call.cloud.snapshots.values() if str(one.id) == call.path["snapshot"]), None)
-    if image is None:
+    if image is None or image.kind != "snapshot":
         raise not_found()
     return image
 
@@ -124,7 +133,7 @@ def _asked(call: Call) -> Image:
 
 def _own(call: Call) -> Image:
     image = _asked(call)
-    if not image.is_snapshot:
+    if not image.is_copy:
         raise forbidden()
     return image
 

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from typing import Literal
 
 from provisioner.errors import SandboxError
-from provisioner.sandbox.cloud import firewalls
-from provisioner.sandbox.cloud.catalog import Image
+from provisioner.sandbox.cloud import firewalls, images
+from provisioner.sandbox.cloud.catalog import BackupPlan, Image
 from provisioner.sandbox.cloud.state import Action, Cloud, Droplet, DropletStatus
 from provisioner.sandbox.machines.interface import MachineSpec
 
@@ -27,6 +28,8 @@ def create(cloud: Cloud, droplet: Droplet, action: Action) -> None:
     cloud.executors.sleep(ready_at - cloud.now())
     with cloud.lock:
         droplet.status = "active"
+        if droplet.id in cloud.droplets:
+            cloud.usage.begin_droplet(droplet.id, droplet.name, droplet.size)
         cloud.finish(droplet, action)
 
 
@@ -56,12 +59,39 @@ def act(
         cloud.finish(droplet, action)
 
 
+def rebuild(cloud: Cloud, droplet: Droplet, image: Image) -> None:
+    """Give it a new disk with this image on it; what was on the old one is gone."""
+    cloud.machines.rebuild(droplet.id, image.key)
+    with cloud.lock:
+        droplet.image = image
+
+
 def snapshot(cloud: Cloud, droplet: Droplet, name: str) -> None:
     """Keep a copy of the disk, and offer it as an image."""
+    image = _copy(cloud, droplet, name, "snapshot")
+    with cloud.lock:
+        droplet.snapshot_ids.append(image.id)
+        cloud.usage.begin_snapshot(image)
+
+
+def back_up(cloud: Cloud, droplet: Droplet, plan: BackupPlan) -> None:
+    """Take a backup; the oldest goes when there are more than the plan keeps."""
+    image = _copy(cloud, droplet, f"{droplet.name} {cloud.timestamp()[:10]}", "backup")
+    with cloud.lock:
+        if droplet.id not in cloud.droplets:
+            images.remove(cloud, image)
+            return
+        droplet.backup_ids.append(image.id)
+        cloud.usage.add_backup(droplet.id, droplet.name, droplet.size, plan)
+        for old in droplet.backup_ids[: -plan.kept]:
+            images.remove(cloud, cloud.snapshots[old])
+
+
+def _copy(cloud: Cloud, droplet: Droplet, name: str, kind: Literal["snapshot", "backup"]) -> Image:
     image_id = cloud.next_id()
     size = cloud.machines.snapshot(droplet.id, str(image_id))
     with cloud.lock:
-        cloud.snapshots[image_id] = Image(
+        cloud.snapshots[image_id] = image = Image(
             image_id,
             name,
             droplet.image.distribution,
@@ -71,9 +101,10 @@ def snapshot(cloud: Cloud, droplet: Droplet, name: str) -> None:
             (droplet.region.slug,),
             gigabytes=round(droplet.image.gigabytes + size / 1e9, 2),
             droplet_id=droplet.id,
+            kind=kind,
             listed_at=cloud.now() + cloud.options.list_lag,
         )
-        droplet.snapshot_ids.append(image_id)
+    return image
 
 
 def _boot(cloud: Cloud, droplet: Droplet) -> None:

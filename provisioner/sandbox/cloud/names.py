@@ -1,4 +1,4 @@
-"""What droplets, tags and firewalls may be called."""
+"""What droplets, tags, firewalls and private networks may be called."""
 
 import re
 from typing import Annotated
@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]")
 _TAG = re.compile(r"[a-zA-Z0-9_\-:]+")
 _FIREWALL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.\-]+")
+_VPC = re.compile(r"[a-zA-Z0-9.\-]+")
 MAX_LENGTH = 255
 
 
@@ -29,6 +30,13 @@ def _firewall(name: str) -> str:
     return name
 
 
+def _vpc(name: str) -> str:
+    if len(name) > MAX_LENGTH or not _VPC.fullmatch(name):
+        raise ValueError("name may only contain alphanumeric characters, dashes, and periods")
+    return name
+
+
 DropletName = Annotated[str, AfterValidator(_hostname)]
 TagName = Annotated[str, AfterValidator(_tag)]
 FirewallName = Annotated[str, AfterValidator(_firewall)]
+VpcName = Annotated[str, AfterValidator(_vpc)]

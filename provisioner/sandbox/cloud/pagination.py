@@ -6,8 +6,9 @@ last is empty: neither is specified. The option `page_size` makes the most fewer
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse
@@ -34,13 +35,22 @@ def paginate(
     items: Sequence[Item],
     render: Callable[[Item], Any],
     single: SinglePage = SinglePage.EMPTY_LINKS,
+    more: Mapping[str, Any] = MappingProxyType({}),
+    gather: Callable[[list[Any]], Any] = list,
 ) -> JSONResponse:
-    """The page of `items` that the call asks for, under `name`."""
+    """The page of `items` that the call asks for, under `name`; `more` stands beside it on every page.
+
+    `gather` makes something else of a page's items than a list.
+    """
     page = _positive(call, "page", 1)
     per_page = min(_positive(call, "per_page", DEFAULT_PER_PAGE), call.cloud.options.page_size)
     last = max(1, math.ceil(len(items) / per_page))
     shown = items[(page - 1) * per_page : page * per_page]
-    body: dict[str, Any] = {name: [render(item) for item in shown], "meta": {"total": len(items)}}
+    body: dict[str, Any] = {
+        name: gather([render(item) for item in shown]),
+        **more,
+        "meta": {"total": len(items)},
+    }
     links = _links(call, page, per_page, last, single)
     if links is not None:
         body["links"] = links

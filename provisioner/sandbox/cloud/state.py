@@ -3,15 +3,18 @@
 import itertools
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv4Network
 from typing import Any, Literal
 
-from provisioner.sandbox.cloud.catalog import Image, Region, Size
+from provisioner.sandbox.cloud.catalog import BackupPlan, Image, Region, Size
 from provisioner.sandbox.cloud.executors import MachineExecutors
 from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.cloud.ratelimit import RateLimits
+from provisioner.sandbox.cloud.usage import UsageLog, urn_of
 from provisioner.sandbox.machines.interface import Machines
 
 DropletStatus = Literal["new", "active", "off", "archive"]
@@ -28,6 +31,15 @@ class Action:
     started_at: str
     status: ActionStatus = "in-progress"
     completed_at: str | None = None
+
+
+@dataclass(frozen=True)
+class BackupPolicy:
+    """When backups are taken: every day, or on this `weekday`, from this `hour` on (UTC)."""
+
+    plan: BackupPlan
+    weekday: str
+    hour: int
 
 
 @dataclass
@@ -57,6 +69,11 @@ class Droplet:
     inbound: tuple[str, ...] | None = None
     """What its machine was last told to let in."""
     snapshot_ids: list[int] = field(default_factory=list)
+    backup_ids: list[int] = field(default_factory=list)
+    backup_policy: BackupPolicy | None = None
+    """None while backups are off."""
+    next_backup: float | None = None
+    """When the window of the next one begins, by `Cloud.now`."""
 
 
 @dataclass
@@ -76,6 +93,46 @@ class Firewall:
     outbound_rules: list[dict[str, Any]]
     droplet_ids: list[int]
     tags: list[str]
+
+
+@dataclass
+class Project:
+    id: str
+    name: str
+    description: str
+    purpose: str
+    environment: str
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """In which project a resource is, and since when."""
+
+    project_id: str
+    at: str
+
+
+@dataclass
+class Vpc:
+    """A private network; `default` says whether new droplets of its region are put into it."""
+
+    id: str
+    name: str
+    region: Region
+    ip_range: IPv4Network
+    description: str
+    default: bool
+    created_at: str
+    given: int = 0
+    """How many addresses it has given out."""
+
+    def next_address(self) -> str:
+        """Each in turn; the network's own, its router's and the broadcast address are never given."""
+        address = self.ip_range[2 + self.given % (self.ip_range.num_addresses - 3)]
+        self.given += 1
+        return str(address)
 
 
 class Cloud:
@@ -108,6 +165,14 @@ class Cloud:
         self.tags: dict[str, None] = {}
         self.firewalls: dict[str, Firewall] = {}
         self.snapshots: dict[int, Image] = {}
+        """Copies of droplets' disks by id: snapshots, and backups."""
+        self.vpcs: dict[str, Vpc] = {}
+        self.usage = UsageLog(now)
+        self.assignments: dict[str, Assignment] = {}
+        """By the name of the resource; that of a droplet outlives it, for the invoices."""
+        first = _first_project(self.timestamp())
+        self.projects: dict[str, Project] = {first.id: first}
+        self.default_project = first.id
         # Ids that no earlier life of this sandbox gave out: a record must not meet a stranger under its id.
         self._ids: Iterator[int] = itertools.count(int(time.time()))
 
@@ -124,6 +189,21 @@ class Cloud:
     def listed(self) -> list[Droplet]:
         """The droplets that lists show at this moment, newest last."""
         return [droplet for droplet in self.droplets.values() if self.now() >= droplet.listed_at]
+
+    def notice_halt(self, droplet: Droplet) -> None:
+        """A system that has switched itself off leaves its droplet off."""
+        if droplet.status == "active" and droplet.pending is None and self.machines.halted(droplet.id):
+            droplet.status = "off"
+
+    def project_name(self, resource: str) -> str:
+        """Of the project that a resource is or was in; empty for what is in none."""
+        assigned = self.assignments.get(resource)
+        project = self.projects.get(assigned.project_id) if assigned else None
+        return project.name if project else ""
+
+    def add_droplet(self, droplet: Droplet) -> None:
+        self.droplets[droplet.id] = droplet
+        self.assignments[urn_of(droplet.id)] = Assignment(self.default_project, self.timestamp())
 
     def canonical_tag(self, name: str) -> str | None:
         """The spelling under which a tag was first made."""
@@ -151,3 +231,16 @@ class Cloud:
     def close(self) -> None:
         """Wait for running work; the machines themselves are closed by whoever made them."""
         self.executors.close()
+
+
+def _first_project(now: str) -> Project:
+    """The one that every account begins with."""
+    return Project(
+        id=str(uuid.uuid4()),
+        name="first-project",
+        description="Update your project information under Settings",
+        purpose="Just trying out DigitalOcean",
+        environment="Development",
+        created_at=now,
+        updated_at=now,
+    )

@@ -64,6 +64,9 @@ class Machines(Protocol):
     def resize(self, machine_id: int, memory: int) -> None:
         """Give it so many MiB of memory, from when it is switched on the next time."""
 
+    def rebuild(self, machine_id: int, image: str) -> None:
+        """Give it a new disk from this image, as in `MachineSpec`, and switch it on; its address stays."""
+
     def memory(self, machine_id: int) -> MemoryUse | None:
         """What it uses; None while it is off or not there, and where nothing limits it."""
 

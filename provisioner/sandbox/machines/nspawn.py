@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from threading import Lock
@@ -135,6 +135,19 @@ class NspawnMachines:
 
     def resize(self, machine_id: int, memory: int) -> None:
         self._of(machine_id).container.memory = memory
+
+    def rebuild(self, machine_id: int, image: str) -> None:
+        old = self._of(machine_id)
+        new = self._plan(replace(old.spec, image=image, memory=old.container.memory))
+        old.container.kill()
+        with _explained("make a machine's disk anew", old.spec.name):
+            old.disk.unmount()
+            self._trash.throw(old.disk.folder)
+            with self._lock:
+                self._machines[machine_id] = new
+            new.disk.mount()
+            _personalise(new.disk.root, new.spec)
+            new.container.start()
 
     def memory(self, machine_id: int) -> MemoryUse | None:
         with self._lock:

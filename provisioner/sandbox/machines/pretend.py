@@ -45,8 +45,7 @@ class PretendMachines:
                 raise SandboxError(
                     "create a machine", whom=spec.name, cause="its id or its address is not free"
                 )
-            if spec.image.isdecimal() and spec.image not in self._snapshots:
-                raise SandboxError("create a machine", whom=spec.name, cause=f"no snapshot {spec.image}")
+            self._demand_image(spec.name, spec.image)
             self.specs[spec.id] = spec
             self.running[spec.id] = True
             self.inbound[spec.id] = None
@@ -79,6 +78,14 @@ class PretendMachines:
             self._demand(machine_id)
             self.specs[machine_id] = replace(self.specs[machine_id], memory=memory)
 
+    def rebuild(self, machine_id: int, image: str) -> None:
+        with self._lock:
+            self._demand(machine_id)
+            self._demand_image(str(machine_id), image)
+            self.specs[machine_id] = replace(self.specs[machine_id], image=image)
+            self.running[machine_id] = True
+            self.self_halted.discard(machine_id)
+
     def memory(self, machine_id: int) -> MemoryUse | None:
         """Nothing: no process is behind one."""
 
@@ -110,6 +117,10 @@ class PretendMachines:
             self._demand(machine_id)
             self.running[machine_id] = on
             self.self_halted.discard(machine_id)
+
+    def _demand_image(self, whom: str, image: str) -> None:
+        if image.isdecimal() and image not in self._snapshots:
+            raise SandboxError("make a machine's disk", whom=whom, cause=f"no snapshot {image}")
 
     def _demand(self, machine_id: int) -> None:
         if machine_id not in self.specs:

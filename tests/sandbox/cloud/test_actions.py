@@ -81,6 +81,27 @@ def test_rename_and_resize(api: Api) -> None:
     assert api.machines.specs[droplet["id"]].memory == changed["memory"] == 4096
 
 
+def test_a_rebuilt_droplet_has_another_disk_and_the_same_address(api: Api) -> None:
+    droplet = api.created()
+    api.act(droplet["id"], "snapshot", name="ready")
+    [image] = api.http.get("images?private=true").json()["images"]
+    api.act(droplet["id"], "power_off")
+
+    assert api.act(droplet["id"], "rebuild", image=image["id"])["status"] == "completed"
+
+    rebuilt = api.droplet(droplet["id"])
+    assert (rebuilt["image"]["id"], rebuilt["status"]) == (image["id"], "active")
+    assert rebuilt["networks"] == droplet["networks"]
+    assert (api.machines.specs[droplet["id"]].image, api.machines.running[droplet["id"]]) == (
+        str(image["id"]),
+        True,
+    )
+    assert api.act(droplet["id"], "rebuild", image="debian-12-x64")["status"] == "completed"
+    assert api.droplet(droplet["id"])["image"]["slug"] == "debian-12-x64"
+    unknown = {"type": "rebuild", "image": "haiku-1"}
+    assert api.http.post(f"droplets/{droplet['id']}/actions", json=unknown).status_code == 422
+
+
 def test_an_effect_that_fails_is_an_errored_action(api: Api) -> None:
     droplet = api.created()
     api.machines.destroy(droplet["id"])

@@ -83,3 +83,24 @@ def test_a_second_registration_of_a_key_is_an_error(api: Api, manager: digitaloc
     register()
     with pytest.raises(digitalocean.DataReadError, match="already in use"):
         register()
+
+
+def test_copies_projects_networks_and_the_balance(api: Api, manager: digitalocean.Manager) -> None:
+    made = api.created("lib-2")
+    droplet = manager.get_droplet(made["id"])
+    droplet.take_snapshot("kept")
+    eventually(lambda: api.droplet(made["id"])["locked"] is False)
+    droplet.enable_backups()
+    eventually(lambda: "backups" in manager.get_droplet(made["id"]).features)
+    droplet.rebuild("debian-12-x64")
+    eventually(lambda: api.droplet(made["id"])["locked"] is False)
+    [snapshot] = manager.get_droplet_snapshots()
+    assert (snapshot.name, snapshot.resource_id) == ("kept", str(droplet.id))
+    assert manager.get_volume_snapshots() == []
+    default = manager.get_default_project()
+    assert default.get_all_resources() == [f"do:droplet:{droplet.id}"]
+    [vpc] = manager.get_all_vpcs()
+    assert vpc.id == made["vpc_uuid"]
+    api.clock.pass_(3600)
+    assert float(manager.get_balance().month_to_date_usage) > 0
+    assert snapshot.destroy() is True

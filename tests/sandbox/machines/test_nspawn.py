@@ -196,7 +196,9 @@ _ALLOCATE = "python3 -c 'bytearray({mebibytes} << 20)'; exit $?"
 """What it allocates is written to as well: it is filled with zeros."""
 
 
-def test_a_snapshot_boots_as_somebody_else(boot: Boot, machines: NspawnMachines) -> None:
+def test_a_snapshot_boots_as_somebody_else_and_on_a_rebuilt_machine(
+    boot: Boot, machines: NspawnMachines
+) -> None:
     first = boot()
     first.run("cloud-init status --wait && echo one > /root/layer && rm /usr/bin/xz && sync")
     machines.snapshot(first.spec.id, "1001")
@@ -208,6 +210,8 @@ def test_a_snapshot_boots_as_somebody_else(boot: Boot, machines: NspawnMachines)
     machines.snapshot(second.spec.id, "1002")
     assert boot(image="1002").run("cat /root/layer") == "two"
     assert first.run("cat /root/layer") == "one"
+    machines.rebuild(first.spec.id, "1002")
+    assert first.run("hostname; cat /root/layer") == f"{first.spec.name}\ntwo"
 
 
 def test_node_from_the_archive_runs(boot: Boot, machines: NspawnMachines) -> None:
