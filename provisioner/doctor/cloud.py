@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Severity
-from provisioner.droplets.identity import FLEET_TAG
+from provisioner.droplets.identity import FLEET_TAG, tag_of
 from provisioner.errors import CloudError, SettingsError
+from provisioner.images.listing import MONTHLY_PER_GIGABYTE
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound, ScopeMissing
 from provisioner.services.digitalocean.firewalls import FIREWALL_NAME
@@ -58,6 +61,23 @@ class CloudLook:
         self.found.looked.append("droplets")
         return droplets
 
+    def snapshots(self, customers: Sequence[Customer], settings: Settings) -> None:
+        """Note those with the tag of a customer who has left, unless they are to stay."""
+        left = {tag_of(one.id): one for one in customers if has_left(one.status) and not is_leaving(one)}
+        if settings.cancel.keep_snapshots or not left:
+            return
+        try:
+            snapshots = self.cloud.offer.snapshots()
+        except CloudError as error:
+            self._note_refusal(error)
+            return
+        for snapshot in snapshots:
+            owner = next((left[tag] for tag in snapshot.tags if tag in left), None)
+            if owner is not None:
+                costs = f"${snapshot.gigabytes * MONTHLY_PER_GIGABYTE:.2f} a month"
+                problem = f"has left, and snapshot {snapshot.id} ({snapshot.name}) still costs {costs}"
+                self.found.note("droplet", owner.email, problem, _SNAPSHOT_LEFT)
+
     def firewalls(self, droplets: Mapping[str, DropletInfo], port: int) -> None:
         """Check that they allow nothing but SSH, on this port."""
         if not droplets:
@@ -106,6 +126,11 @@ class CloudLook:
         # What the token may not read, `offer` says in one line.
         if not isinstance(error, ScopeMissing):
             self.found.note("token", "DigitalOcean", str(error.cause), error.hint or "")
+
+
+_SNAPSHOT_LEFT: Final = (
+    "delete it in the control panel; [cancel] keep_snapshots = true in provisioner.toml has such ones stay"
+)
 
 
 def _one(cloud: DigitalOcean, droplet_id: str) -> dict[str, DropletInfo]:

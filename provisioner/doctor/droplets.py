@@ -60,6 +60,7 @@ class Fleet:
                 for problem, hint in _differences(customer, droplet):
                     found.note("droplet", customer.email, problem, hint)
         self._look_for_unknown(owners, found)
+        self._look_for_backups(owners, found)
 
     def costs(self) -> list[Cost]:
         """What each droplet costs, and whose it is."""
@@ -122,6 +123,23 @@ class Fleet:
                 "nothing: they are looked after from there (customers/.workspace-id has a workspace's mark)"
             )
             found.advise("droplet", f"workspace {mark}", problem, hint)
+
+    def _look_for_backups(self, owners: Mapping[str, Customer], found: Findings) -> None:
+        """DigitalOcean's own, which nothing of ours switches on or reads."""
+        for droplet in self.droplets.values():
+            if droplet.backed_up and self._stranger(droplet) is None:
+                whom = owners[droplet.id].email if droplet.id in owners else droplet.id
+                problem = (
+                    f"DigitalOcean backs droplet {droplet.id} up itself, which {self._backups_cost(droplet)}"
+                )
+                found.advise("droplet", whom, problem, _BACKUPS_OFF)
+
+    def _backups_cost(self, droplet: DropletInfo) -> str:
+        price = self.prices.get(droplet.size)
+        if price is None:
+            return "costs 20 to 30 % of its price more"
+        weekly, daily = (f"${price * share:.2f}" for share in _BACKUP_SHARES)
+        return f"costs {weekly} (weekly) or {daily} (daily) a month more"
 
     def _tell_of_grace(self, customer: Customer, droplet: DropletInfo, found: Findings) -> None:
         """A droplet whose end is decided costs until then; it is nobody's trouble unless that has passed."""
@@ -189,6 +207,12 @@ def _differences(customer: Customer, droplet: DropletInfo) -> Iterator[tuple[str
 
 
 _SWITCH_ON: Final = "switch it on in the control panel"
+_BACKUP_SHARES: Final = (0.2, 0.3)
+"""Of a droplet's price: what its weekly and its daily backups cost."""
+_BACKUPS_OFF: Final = (
+    "switch them off in the control panel unless you want them: restore-backup knows only those that backup "
+    "and the worker take"
+)
 
 
 def _unknown(droplet: DropletInfo, owner: Customer | None, mark: str | None) -> tuple[str, str]:

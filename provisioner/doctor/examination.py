@@ -73,6 +73,7 @@ class Doctor:
         prices, mark = look.prices(), self._mark()
         fleet = Fleet(here, archived, droplets, prices, mark)
         fleet.compare(self._found)
+        look.snapshots((*here, *archived), self.settings)
         if mark is not None:
             images = ImageLook(self.workspace, self.settings, self.cloud, mark, self._found)
             images.left_behind(droplets, prices)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,7 @@ class Stage:
     cloud: DigitalOcean
     wrong_keys: set[str] = field(default_factory=set)
     reports: dict[str, ServerReport | None] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def customer(self, email: str = EMAIL) -> Customer:
         return self.workspace.store().read(email).customer
@@ -97,7 +99,7 @@ class Stage:
     def examine(self) -> Diagnosis:
         key = self.workspace.ssh_dir / "id_ed25519"
         model = {"anthropic_key": "sk-ant-12345678", "anthropic_base_url": self.model_root}
-        settings = settings_for(self.fast, ssh={"key": key}, **model)
+        settings = settings_for(self.fast, ssh={"key": key}, **model, **self.settings)
         return Doctor(self.workspace, settings, self.cloud, self._visit).examine()
 
     def troubles(self) -> list[tuple[str, str]]:
@@ -266,6 +268,44 @@ def test_a_droplet_in_its_grace_is_no_trouble_until_that_is_over(
     assert "$12.00 a month" in found.problem
     assert (ends[:10] in found.problem) == (days > 0)
     assert check_hint(found.hint)[0] == ["cancel", EMAIL]
+
+
+def test_backups_of_digitalocean_are_named_with_what_they_cost(stage: Stage) -> None:
+    droplet, other = stage.provisioned(), stage.provisioned(OTHER)
+    for one in (droplet, stage.create(tags=(FLEET_TAG, "workspace:w3f9a1c2"))):
+        stage.droplet(one).features.append("backups")
+
+    diagnosis = stage.examine()
+
+    [found] = [one for one in diagnosis.advice if "backs droplet" in one.problem]
+    assert (found.whom, found.severity) == (EMAIL, "advice")
+    assert found.problem == (
+        f"DigitalOcean backs droplet {droplet.id} up itself, which costs $2.40 (weekly) or $3.60 (daily) a "
+        "month more"
+    )
+    assert other.id not in str(diagnosis.advice)
+
+
+def test_a_snapshot_of_somebody_who_has_left_is_named_with_what_it_costs(stage: Stage) -> None:
+    droplet, other = stage.provisioned(), stage.provisioned(OTHER)
+    for info, email in ((droplet, EMAIL), (other, OTHER)):
+        stage.cloud.take_snapshot(info.id, f"of {email}")
+        while len(stage.droplet(info).snapshot_ids) == 0:
+            stage.fast.clock.sleep(1)
+        snapshot = str(stage.droplet(info).snapshot_ids[0])
+        stage.cloud.tag_snapshot(snapshot, tag_of(stage.customer(email).id))
+    [theirs, _] = stage.cloud.snapshots()
+    stage.cloud.delete_droplet(droplet.id)
+    stage.set(status="cancelled", setup__droplet__id=None)
+    stage.workspace.store().archive(EMAIL)
+
+    [trouble] = [one for one in stage.examine().troubles if one.kind == "droplet"]
+
+    problem = f"has left, and snapshot {theirs.id} (of {EMAIL}) still costs $0.15 a month"
+    assert (trouble.whom, trouble.problem) == (EMAIL, problem)
+    check_hint(trouble.hint)
+    stage.settings["cancel"] = {"keep_snapshots": True}
+    assert "snapshot" not in str(stage.examine().troubles)
 
 
 def test_a_droplet_of_another_workspace_is_left_alone_whatever_it_says(stage: Stage) -> None:

@@ -9,7 +9,10 @@ ActionStatus = Literal["in-progress", "completed", "errored"]
 
 @dataclass(frozen=True)
 class DropletInfo:
-    """A droplet; `status` is new, active, off or archive, `created_at` a moment in UTC as text."""
+    """A droplet; `status` is new, active, off or archive, `created_at` a moment in UTC as text.
+
+    `backed_up` says whether DigitalOcean takes backups of its own, which cost extra.
+    """
 
     id: str
     name: str
@@ -19,6 +22,7 @@ class DropletInfo:
     created_at: str
     region: str
     size: str
+    backed_up: bool = False
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> "DropletInfo":
@@ -32,6 +36,7 @@ class DropletInfo:
             created_at=raw["created_at"],
             region=raw["region"]["slug"],
             size=raw["size_slug"],
+            backed_up="backups" in (raw.get("features") or ()),
         )
 
 
