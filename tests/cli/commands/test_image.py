@@ -33,8 +33,9 @@ def add_image(account: FastCloud, workspace: Workspace, *, days: int, digest: st
     recipe, mark = read_recipe(load_settings(workspace.root)), workspace.mark()
     number, made = account.cloud.next_id(), present() - timedelta(days=days)
     name = image_name(recipe.base, digest or recipe.digest, made, mark)
+    at, tags = f"{made:%Y-%m-%dT%H:%M:%SZ}", (image_tag(mark),)
     account.cloud.snapshots[number] = Image(
-        number, name, "Debian", None, 50, f"{made:%Y-%m-%dT%H:%M:%SZ}", ("sfo3",), 2.5, (image_tag(mark),)
+        number, name, "Debian", None, 50, at, ("sfo3",), 2.5, tags, kind="snapshot"
     )
     return str(number)
 

@@ -23,7 +23,9 @@ def add_image(cloud: FastCloud, *, digest: str | None = None, min_disk: int = 50
     cloud.machines._snapshots.add(str(number))
     name = image_name(recipe.base, digest or recipe.digest, present(), MARK)
     tags = (image_tag(MARK),)
-    cloud.cloud.snapshots[number] = Image(number, name, "Debian", None, min_disk, now(), ("sfo3",), 3.0, tags)
+    cloud.cloud.snapshots[number] = Image(
+        number, name, "Debian", None, min_disk, now(), ("sfo3",), 3.0, tags, kind="snapshot"
+    )
     return str(number)
 
 
