@@ -17,12 +17,14 @@ _CONNECTIONS = 200
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at this address; InputError if it cannot be had."""
+    """A socket that listens at this address; InputError if it cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # From here on who connects waits, until somebody answers.
+        listener.listen(_CONNECTIONS)
     except OSError as problem:
         hint = "name another one: --host and --port"
         cause = problem.strerror or str(problem)

@@ -1,12 +1,15 @@
 """The process that goes on: it ends cleanly, may be killed, and is alone."""
 
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.web.serving_process import ServingProcess, until
+from provisioner.web.server import listen
+from tests.web.serving_process import WAIT_SECONDS, ServingProcess, until
 from tests.web.storm import storm
 
 
@@ -47,6 +50,12 @@ def test_the_worker_alone_works_and_ends_cleanly_and_keeps_the_server_away(tmp_p
     assert ": work" in second.stderr
     assert process.end() == 0
     assert process.log.splitlines() == ["working", "stopping", "stopped"]
+
+
+def test_who_connects_before_anybody_answers_is_not_refused() -> None:
+    """From the moment at which it says that it serves."""
+    with closing(listen("127.0.0.1", 0)) as listener:
+        socket.create_connection(listener.getsockname(), WAIT_SECONDS).close()
 
 
 def test_it_listens_on_this_machine_alone(server: ServingProcess) -> None:

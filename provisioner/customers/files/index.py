@@ -1,9 +1,9 @@
 """Which files may hold whom, without reading every file each time.
 
 A file is read again when anything about it has changed: its number, its size, or one of its times. Times are
-only as fine as the system's tick, so that a file which changed a moment before it was read is read once more
-later on; and after the clock was set, all of them are. What is found is where to look: the caller reads that
-record, and believes nothing else.
+only as fine as the system's tick (some milliseconds) or the file system's (up to two seconds), so that a file
+which changed a moment before it was read is read once more later on; and after the clock was set, all of
+them are. What is found is where to look: the caller reads that record, and believes nothing else.
 """
 
 import os
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 MOST_FILES: Final = 100_000
 """How many files are remembered; what is beyond them is read each time."""
-_UNSETTLED_NS: Final = 2_000_000_000
+_UNSETTLED_NS: Final = 200_000_000
+_UNSETTLED_COARSE_NS: Final = 2_000_000_000
+_SECOND_NS: Final = 1_000_000_000
 _CLOCK_WAS_SET_SECONDS: Final = 0.5
 
 
@@ -99,7 +101,7 @@ class Index:
 
     def _read(self, path: str, version: _Version) -> _Known:
         # What was there may be newer than `version` by now: then that is found to differ the next time.
-        settled = abs(time.time_ns() - version[-1]) > _UNSETTLED_NS
+        settled = abs(time.time_ns() - version[-1]) > _unsettled_ns(version[-1])
         customer = self._folders.load_customer(path)
         return _Known(version, settled, customer.email, frozenset(_hashes(customer)))
 
@@ -125,6 +127,11 @@ def _files_in(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         except FileNotFoundError:
             continue
         yield entry.path, status
+
+
+def _unsettled_ns(changed_ns: int) -> int:
+    """For how long a file that changed then may have changed once more without its times telling so."""
+    return _UNSETTLED_NS if changed_ns % _SECOND_NS else _UNSETTLED_COARSE_NS
 
 
 def _clocks_apart() -> float:

@@ -2,7 +2,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -113,12 +115,36 @@ def test_a_file_that_changed_a_moment_before_it_was_read_is_read_once_more(
     for _ in range(2):
         names(known, "101")
         assert counting.since() == [path.name]
-    # Two seconds later.
+    # A while later.
     monkeypatch.setattr(index, "_UNSETTLED_NS", -1)
     names(known, "101")
     assert counting.since() == [path.name]
     names(known, "101")
     assert counting.since() == []
+
+
+@pytest.mark.usefixtures("settled")
+def test_where_times_are_whole_seconds_a_file_is_read_once_more_for_longer(
+    folders: Folders, counting: CountingFiles, active: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(active, 1, "101")
+    seconds = path.stat().st_ctime_ns // 1_000_000_000 * 1_000_000_000
+    monkeypatch.setattr(index, "_files_in", lambda folder: coarse(folder, seconds))
+    known = Index(folders)
+    for _ in range(2):
+        names(known, "101")
+        assert counting.since() == [path.name]
+
+
+def coarse(folder: Path, changed_ns: int) -> Iterator[tuple[str, SimpleNamespace]]:
+    for path in sorted(folder.glob("*.json")):
+        status = path.stat()
+        yield (
+            str(path),
+            SimpleNamespace(
+                st_ino=status.st_ino, st_size=status.st_size, st_mtime_ns=changed_ns, st_ctime_ns=changed_ns
+            ),
+        )
 
 
 @pytest.mark.usefixtures("settled")
@@ -189,7 +215,9 @@ def test_another_process_that_writes_all_the_time_is_followed(
     put(active, 1, "1000")
     known = Index(folders)
     work = f"""
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from provisioner.customers.files.file_store import FileStore
 store = FileStore(Path({str(tmp_path / "customers")!r}), Path({str(tmp_path / "locks")!r}))
 for number in range(1001, 1101):
