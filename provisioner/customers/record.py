@@ -171,6 +171,9 @@ class Moltbot(_Part):
     installed_at: Moment | None = None
     version: str | None = None
     droplet_id: Annotated[str, Field(description="the droplet that it was installed on")] | None = None
+    applied: (
+        Annotated[dict[str, str], Field(description="what the server was brought to, in parts")] | None
+    ) = None
     audit: Audit | None = None
 
 

@@ -104,6 +104,10 @@ class Channel(ABC):
         """
 
     @abstractmethod
+    def playbooks(self, settings: Settings) -> Mapping[str, Mapping[str, object]]:
+        """Those that configure a gateway for it, by name, with the variables that all customers share."""
+
+    @abstractmethod
     def connect(self, work: Work) -> Outcome:
         """Connect the customer to their Moltbot.
 

@@ -12,7 +12,7 @@ from provisioner.steps.handoff import Handoff
 from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAssistant
 from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
 from provisioner.steps.messaging import Messaging
-from provisioner.steps.moltbot import Moltbot
+from provisioner.steps.moltbot import Apply, Moltbot
 from provisioner.steps.pausing import PauseAssistant, Resume
 from provisioner.steps.payment_reminder import RemindOfPayment
 from provisioner.steps.restore import CloseRestore, RestoreBackup
@@ -51,6 +51,14 @@ PROVISION = Workflow(
     "provision",
     (CreateDroplet(), Moltbot(), Messaging(), Handoff()),
     allowed_statuses=("pending_setup", "in_progress", "active"),
+    of_paused=False,
+)
+
+APPLY = Workflow(
+    "apply",
+    (Apply(),),
+    allowed_statuses=("in_progress", "active"),
+    doing="bring the server up to date",
     of_paused=False,
 )
 

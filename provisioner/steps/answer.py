@@ -35,7 +35,7 @@ def demand_answer(work: Work) -> None:
     if has_answered(work):
         return
     work.say("having the assistant answer once")
-    reason = _refusal(work)
+    reason = refusal(work)
     if reason is None:
         work.write({"setup.handoff.answeredOn": work.customer.setup.droplet.id})
         return
@@ -46,7 +46,7 @@ def demand_answer(work: Work) -> None:
     )
 
 
-def _refusal(work: Work) -> str | None:
+def refusal(work: Work) -> str | None:
     """Why it does not answer; None if it does."""
     said = parse_json(work.server.run(_ASK, timeout=_SECONDS), doing=_DOING, whom=work.customer.email)
     if not isinstance(said, dict):

@@ -1,29 +1,31 @@
-"""The step moltbot: the server made ready, and Moltbot installed and healthy on it."""
+"""The steps moltbot and apply: the playbooks on a server that has nothing yet, and on one that works."""
 
 import re
 
 from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
-from provisioner.errors import ModelError, RemoteError
+from provisioner.errors import InputError, ModelError, RemoteError
 from provisioner.images.recipe import playbook_variables, program_variables, server_variables
 from provisioner.messaging.registry import channel_of
+from provisioner.printable import command
 from provisioner.secrets import mark_of
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.ssh.json_answers import parse_json
 from provisioner.step import Done, Outcome, Planned, Step, Work
+from provisioner.steps.answer import refusal
+from provisioner.steps.applied import asks_anew, differences, wanted_parts
 from provisioner.steps.audit import audit
 from provisioner.timestamps import now
 
 PROVIDER = "anthropic"
 """The one provider whose key servers get."""
+_APPLY = "bring the server up to date"
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
-class Moltbot(Step):
-    """Brings the server to the state of the playbooks `server`, `openclaw` and `moltbot`."""
-
-    name = "moltbot"
+class _Playbooks(Step):
+    """Brings the server to the state of the playbooks `server`, `openclaw`, `moltbot` and the channel's."""
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         # The contact stands in what the assistant knows about its operator.
@@ -51,9 +53,6 @@ class Moltbot(Step):
             pass
         return []
 
-    def done(self, customer: Customer) -> bool:
-        return is_done(customer, self.name)
-
     def plan(self, work: Work) -> list[Planned]:
         if not work.customer.setup.droplet.ip:
             return [Planned("apply the playbooks server, openclaw and moltbot", needed=True)]
@@ -64,7 +63,8 @@ class Moltbot(Step):
             *_other_version(work),
         ]
 
-    def run(self, work: Work) -> Outcome:
+    def apply(self, work: Work) -> str:
+        """Apply them; the version that the gateway says. RemoteError where it does not."""
         work.server.apply_together(playbook_variables(work.settings))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
@@ -72,7 +72,21 @@ class Moltbot(Step):
         found = work.server.apply("moltbot", _variables(work), _secrets(work))
         version = found.get("version")
         if not version or not _VERSION.fullmatch(version):
-            raise RemoteError("install Moltbot", cause="the gateway did not say its version")
+            raise RemoteError(f"run the step {self.name}", cause="the gateway did not say its version")
+        return version
+
+
+class Moltbot(_Playbooks):
+    """Has Moltbot installed and healthy on the customer's server."""
+
+    name = "moltbot"
+
+    def done(self, customer: Customer) -> bool:
+        return is_done(customer, self.name)
+
+    def run(self, work: Work) -> Outcome:
+        wanted = _wanted(work)
+        version = self.apply(work)
         work.record(
             "moltbot_installed",
             f"Installed Moltbot {version}",
@@ -81,6 +95,7 @@ class Moltbot(Step):
                 "setup.moltbot.installedAt": now(),
                 "setup.moltbot.version": version,
                 "setup.moltbot.dropletId": work.customer.setup.droplet.id,
+                "setup.moltbot.applied": wanted,
                 "setup.moltbot.audit": None,
             },
         )
@@ -88,6 +103,52 @@ class Moltbot(Step):
         if is_done(work.customer, "handoff"):
             audit(work)
         return Done()
+
+
+class Apply(_Playbooks):
+    """Brings a server that works already to what playbooks and settings are today."""
+
+    name = "apply"
+
+    def done(self, customer: Customer) -> bool:
+        """Never: who asks for it has seen what differs, or wants it anyway."""
+        return False
+
+    def run(self, work: Work) -> Outcome:
+        email, moltbot = work.customer.email, work.customer.setup.moltbot
+        if not is_done(work.customer, "moltbot"):
+            raise InputError(
+                _APPLY, whom=email, cause="nothing is installed", hint=command("provision", email)
+            )
+        wanted = _wanted(work)
+        differing = differences(moltbot.applied, wanted)
+        version = self.apply(work)
+        if asks_anew(moltbot.applied, wanted):
+            _demand_answer(work)
+        work.record(
+            "server_updated",
+            f"The server is as the settings say now ({'; '.join(differing) or 'nothing differed'})",
+            {
+                "setup.moltbot.applied": wanted,
+                "setup.moltbot.version": version,
+                "setup.moltbot.audit": None,
+            },
+        )
+        audit(work)
+        return Done()
+
+
+def _wanted(work: Work) -> dict[str, str]:
+    return wanted_parts(work.settings, [work.playbooks], channel_of(work.customer).playbooks(work.settings))
+
+
+def _demand_answer(work: Work) -> None:
+    """With another model or key it is not known to answer. What it had is gone; trying again goes on."""
+    work.say("having the assistant answer once")
+    reason = refusal(work)
+    if reason is not None:
+        hint = f"correct [moltbot] model or ANTHROPIC_API_KEY, then {command('apply', work.customer.email)}"
+        raise RemoteError(_APPLY, whom=work.customer.email, cause=reason, hint=hint)
 
 
 def _renew_host_key(work: Work) -> None:

@@ -76,6 +76,9 @@ class Telegram(Channel):
 
         connecting.preconfigure(work)
 
+    def playbooks(self, settings: Settings) -> Mapping[str, Mapping[str, object]]:
+        return {"telegram": {"api_root": settings.telegram_api_root}}
+
     def connect(self, work: Work) -> Outcome:
         from provisioner.messaging.telegram import connecting
 

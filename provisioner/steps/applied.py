@@ -1,0 +1,69 @@
+"""What a server was brought to, in parts, and in which of them it is behind what is so today."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from provisioner.images.recipe import PLAYBOOKS, digest_of, playbook_variables, texts_of
+from provisioner.playbook.load import playbook_folder
+from provisioner.secrets import mark_of
+from provisioner.settings import Settings
+
+Parts = Mapping[str, str]
+"""By the part's name: of each playbook a digest with its settings, the `model`, the mark of `modelKey`."""
+_MODEL, _KEY = "model", "modelKey"
+# Applying leaves the software that works as it is.
+_NOT_APPLIED = frozenset({"moltbot_version"})
+
+
+def wanted_parts(
+    settings: Settings, search: Sequence[Path], channel: Mapping[str, Mapping[str, object]]
+) -> dict[str, str]:
+    """What a server would be brought to now, for who talks over a channel with these playbooks.
+
+    `search` are folders whose playbooks go before the shipped ones. PlaybookError if one cannot be read.
+    """
+    shared = playbook_variables(settings)
+    key = settings.anthropic_key
+    return {
+        **{name: _digest(name, search, shared[name]) for name in PLAYBOOKS},
+        "moltbot": _digest("moltbot", search, _settings_of_moltbot(settings)),
+        **{name: _digest(name, search, variables) for name, variables in channel.items()},
+        _MODEL: settings.moltbot.model,
+        **({_KEY: mark_of(key.get_secret_value())} if key else {}),
+    }
+
+
+def differences(applied: Parts | None, wanted: Parts) -> list[str]:
+    """In what a server is behind, in words; nothing where it is as wanted."""
+    if applied is None:
+        return ["what it was set up with is not known"]
+    return [
+        _in_words(part, applied.get(part), want) for part, want in wanted.items() if applied.get(part) != want
+    ]
+
+
+def asks_anew(applied: Parts | None, wanted: Parts) -> bool:
+    """Whether the assistant is asked by another model or key than the one with which it has answered."""
+    return applied is None or any(applied.get(part) != wanted.get(part) for part in (_MODEL, _KEY))
+
+
+def _in_words(part: str, had: str | None, want: str) -> str:
+    if part == _MODEL:
+        return f"the model is {had or 'not known'}, and the settings want {want}"
+    if part == _KEY:
+        return "the model's key is another one"
+    return f"the playbook {part} or its settings have changed"
+
+
+def _digest(name: str, search: Sequence[Path], variables: Mapping[str, object]) -> str:
+    counted = {key: value for key, value in variables.items() if key not in _NOT_APPLIED}
+    return digest_of("", {name: counted}, {name: texts_of(playbook_folder(name, search))})
+
+
+def _settings_of_moltbot(settings: Settings) -> dict[str, object]:
+    return {
+        "node_version": settings.moltbot.node,
+        "anthropic_base_url": settings.anthropic_base_url or "",
+        "operator_name": settings.operator.name,
+        "operator_contact": settings.operator.contact or "",
+    }
