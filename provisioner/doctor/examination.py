@@ -15,6 +15,7 @@ from provisioner.doctor.mail_server import look_at_mail_server
 from provisioner.doctor.model_keys import look_at_model
 from provisioner.doctor.records import look_at_records
 from provisioner.doctor.servers import Visit, look_at_servers
+from provisioner.doctor.updates import look_who_is_behind
 from provisioner.errors import ProvisionerError
 from provisioner.settings import Settings
 from provisioner.workspace import MARK_FILE, Workspace
@@ -41,6 +42,7 @@ class Doctor:
         look_at_settings(self.workspace, self.settings, self._found)
         self.say("reading the records")
         here, archived = look_at_records(self.workspace, self._found)
+        look_who_is_behind(self.workspace, self.settings, here, self._found)
         self.say(f"asking DigitalOcean about {_number(here)}")
         costs, there = self._look_at_cloud(here, archived)
         look_at_servers(there, self.visit, self.settings, self._found, self.say)

@@ -56,9 +56,8 @@ def behind(version: str | None, wanted: str) -> Sign | None:
 
 
 def applying_again(customer: Customer) -> str:
-    """The commands that apply the playbooks again to a server that is set up."""
-    again = command("update", customer.email, "setup.moltbot.installed", "false")
-    return f"{again}, then {command('provision', customer.email)}"
+    """The command that applies the playbooks again to a server that is set up."""
+    return command("apply", customer.email, options="--again")
 
 
 def there(customer: Customer, words: str) -> str:

@@ -164,8 +164,7 @@ def test_what_the_audit_found_is_a_problem_until_it_is_made_anew() -> None:
     assert sign.problem == "its security audit finds: Groups are open to everybody; No token"
     assert check_hint(sign.hint) == [
         ["ssh", EMAIL, "--", "openclaw", "security", "audit"],
-        ["update", EMAIL, "setup.moltbot.installed", "false"],
-        PROVISION,
+        ["apply", EMAIL, "--again"],
     ]
 
 
@@ -182,7 +181,7 @@ def test_who_was_never_connected_misses_no_channel() -> None:
 def test_a_server_without_the_program_is_brought_up_to_date() -> None:
     sign = without_report(customer())
 
-    assert check_hint(sign.hint) == [["update", EMAIL, "setup.moltbot.installed", "false"], PROVISION]
+    assert check_hint(sign.hint) == [["apply", EMAIL, "--again"]]
 
 
 def test_a_command_for_an_address_that_looks_like_an_option_takes_the_id() -> None:
