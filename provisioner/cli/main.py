@@ -35,6 +35,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.plan": ("plan",),
     "commands.provision": ("provision", "resume"),
     "commands.rebuild": ("rebuild",),
+    "commands.apply": ("apply",),
     "commands.backup": ("backup", "restore-backup"),
     "commands.pausing": ("pause",),
     "commands.leaving": ("cancel", "destroy"),

@@ -6,6 +6,7 @@ from functools import cache
 
 from provisioner.customers.done import is_done
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.messaging.registry import CHANNELS
@@ -58,8 +59,8 @@ def look_who_is_behind(
 
 
 def has_what_is_applied(customer: Customer) -> bool:
-    """Whether there is a server of theirs that could be behind."""
-    return is_done(customer, "moltbot") and not has_left(customer.status)
+    """Whether an assistant of theirs runs, whose server could be behind."""
+    return is_done(customer, "moltbot") and not has_left(customer.status) and not is_paused(customer)
 
 
 def _chosen(

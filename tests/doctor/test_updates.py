@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.customers.record import Customer
+from provisioner.customers.record import Customer, Pause
 from provisioner.doctor.findings import Findings, Trouble
 from provisioner.doctor.updates import look_who_is_behind
 from provisioner.runs.behind import WantedParts
@@ -53,12 +53,16 @@ def test_one_alone_is_named_with_the_command(workspace: Workspace) -> None:
     assert found.hint == "provisioner apply c0@example.com"
 
 
-def test_who_is_up_to_date_or_has_nothing_or_has_left_is_in_no_line(workspace: Workspace) -> None:
+def test_who_is_up_to_date_or_whose_assistant_does_not_run_is_in_no_line(workspace: Workspace) -> None:
     applied = dict(WantedParts(workspace, Settings()).of("telegram"))
 
     assert examined(workspace, customers(2, applied)) == []
     assert examined(workspace, customers(2, status="cancelled")) == []
     assert examined(workspace, customers(2, setup={"status": "pending"})) == []
+    (paused,) = customers(1)
+    pause = {"pause": Pause.model_validate({"requestedAt": "2026-01-29T05:54:00Z"})}
+    paused = paused.model_copy(update={"setup": paused.setup.model_copy(update=pause)})
+    assert examined(workspace, [paused]) == []
 
 
 def test_a_playbook_that_cannot_be_read_is_said(workspace: Workspace) -> None:

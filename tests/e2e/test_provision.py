@@ -24,6 +24,8 @@ KILLED_AT = (
 )
 """What the run says when it is killed, one after the other."""
 
+_SINCE = "as-openclaw systemctl --user show openclaw-gateway --property ActiveEnterTimestamp,NRestarts"
+
 
 def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
     email, phone, bot = "ada@example.com", "ada", "ada_moltbot"
@@ -50,6 +52,9 @@ def test_from_paid_to_talking(operator: Operator, sandbox: Sandbox) -> None:
     _check_the_server_is_as_planned(operator, email)
     _check_the_logs(operator, email, token)
     _check_the_tunnel(operator, email)
+    _check_another_model_is_brought(operator, email)
+    said = sandbox.say(phone, bot, "and now?")
+    assert sandbox.wait_for_reply(phone, bot, after=said.id, containing="and now?", timeout=180)
     for text in (waiting.out, waiting.err, finished.out, finished.err):
         assert token not in text
 
@@ -132,6 +137,26 @@ def _check_the_tunnel(operator: Operator, email: str) -> None:
             assert time.monotonic() < deadline, "nothing answers through the tunnel"
             time.sleep(0.3)
         assert tunnel.interrupt() == 130
+
+
+def _check_another_model_is_brought(operator: Operator, email: str) -> None:
+    """To the gateway that runs: nobody's assistant is away meanwhile."""
+    assert operator.done("apply", "--all", "--plan", "--json").document["customers"][0]["behind"] == []
+    settings = operator.workspace / "provisioner.toml"
+    had, wanted = "anthropic/claude-sonnet-5", "anthropic/claude-opus-5"
+    settings.write_text(settings.read_text("utf-8").replace(had, wanted), "utf-8")
+    (behind,) = operator.done("apply", "--all", "--plan", "--json").document["customers"]
+    assert behind["behind"] == [f"the model is {had}, and the settings want {wanted}"]
+    since = operator.done("ssh", email, "--", _SINCE).out
+
+    applied = operator.done("apply", "--all", "--json").document
+
+    assert [one["outcome"] for one in applied["customers"]] == ["done"]
+    configured = "jq --raw-output .agents.defaults.model.primary /home/openclaw/.openclaw/openclaw.json"
+    assert operator.done("ssh", email, "--", configured).out.strip() == wanted
+    assert operator.done("ssh", email, "--", _SINCE).out == since
+    again = operator.run("apply", "--all")
+    assert (again.code, again.err.strip()) == (0, "Every server is up to date.")
 
 
 def _answers(address: str) -> bool:
