@@ -16,7 +16,7 @@ test: venv
 	@.venv/bin/provisioner sandbox prepare --tests
 	# Much of it waits for machines to boot and install: two files at a time make use of that, in their
 	# order, so that the longest (campaigns, e2e) do not come last.
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report= --durations 25
 	@for room in $(COVERED); do \
 		printf '%-11s' "$$room" && .venv/bin/coverage report --include="provisioner/$$room/*" --format=total --fail-under=90 || exit 1; \
 	done

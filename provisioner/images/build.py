@@ -145,8 +145,8 @@ class ImageBuild:
         self._await_off(keeper)
 
     def _warm(self, machine: Machine) -> None:
-        """Without what Node has compiled an image is as good, but for a second or two of the first start."""
-        self._say("starting a gateway once, for what Node compiles")
+        """Without what Node has compiled an image is as good, but slower at its first start and answer."""
+        self._say("having a gateway answer once, for what Node compiles")
         try:
             machine.run(server_script("warm.bash"), timeout=_WARM_SECONDS)
         except RemoteError as error:

@@ -37,22 +37,20 @@ def differences(applied: Parts | None, wanted: Parts) -> list[str]:
     """In what a server is behind, in words; nothing where it is as wanted."""
     if applied is None:
         return ["what it was set up with is not known"]
-    return [
-        _in_words(part, applied.get(part), want) for part, want in wanted.items() if applied.get(part) != want
-    ]
+    changed = [part for part, want in wanted.items() if applied.get(part) != want]
+    playbooks = [part for part in changed if part not in (_MODEL, _KEY)]
+    found = [f"changed: {', '.join(playbooks)} (playbook or settings)"] if playbooks else []
+    if _MODEL in changed:
+        had = applied.get(_MODEL, "not known")
+        found.append(f"the model is {had}, and the settings want {wanted[_MODEL]}")
+    if _KEY in changed:
+        found.append("the model's key is another one")
+    return found
 
 
 def asks_anew(applied: Parts | None, wanted: Parts) -> bool:
     """Whether the assistant is asked by another model or key than the one with which it has answered."""
     return applied is None or any(applied.get(part) != wanted.get(part) for part in (_MODEL, _KEY))
-
-
-def _in_words(part: str, had: str | None, want: str) -> str:
-    if part == _MODEL:
-        return f"the model is {had or 'not known'}, and the settings want {want}"
-    if part == _KEY:
-        return "the model's key is another one"
-    return f"the playbook {part} or its settings have changed"
 
 
 def _digest(name: str, search: Sequence[Path], variables: Mapping[str, object]) -> str:

@@ -43,7 +43,7 @@ def test_it_has_the_keys_mark_and_not_the_key() -> None:
         ),
         (
             {"operator": OperatorSettings(name="Grace")},
-            "the playbook moltbot or its settings have changed",
+            "changed: moltbot (playbook or settings)",
             False,
         ),
     ],
@@ -60,7 +60,13 @@ def test_a_changed_playbook_of_the_workspace_is_named(name: str, tmp_path: Path)
     (tmp_path / name).mkdir()
     (tmp_path / name / "playbook.yaml").write_text("another one\n", "utf-8")
 
-    assert differences(NOW, parts(tmp_path)) == [f"the playbook {name} or its settings have changed"]
+    assert differences(NOW, parts(tmp_path)) == [f"changed: {name} (playbook or settings)"]
+
+
+def test_all_that_differs_stands_together() -> None:
+    wanted = {**NOW, "server": "another", "telegram": "another", "modelKey": "another"}
+    words = ["changed: server, telegram (playbook or settings)", "the model's key is another one"]
+    assert differences(NOW, wanted) == words
 
 
 def test_another_version_of_the_software_is_no_difference_because_nothing_replaces_it() -> None:

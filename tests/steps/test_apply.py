@@ -59,7 +59,7 @@ def test_a_changed_text_is_brought_without_asking_the_model() -> None:
     assert dict(server.applied)["moltbot"]["operator_name"] == "Grace"
     assert server.asked == 0
     assert work.events[-2:] == ["server_updated", "security_audit"]
-    assert "the playbook moltbot or its settings have changed" in work.details[-2]
+    assert "changed: moltbot (playbook or settings)" in work.details[-2]
 
 
 def test_another_key_is_taken_for_done_only_when_it_answers() -> None:
