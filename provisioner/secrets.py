@@ -23,6 +23,7 @@ _SECRET_NAME = re.compile(
 _SHAPES = (
     re.compile(r"\bdo[opr]_v1_[0-9a-f]{32,}"),
     re.compile(r"\bsk-ant-[A-Za-z0-9_-]{8,}"),
+    re.compile(r"\bsk-or-v1-[0-9a-f]{32,}"),
     re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}"),
     re.compile(r"\b(?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}"),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),

@@ -21,6 +21,8 @@ from provisioner.sandbox.machines.node_mirror import node_app
 from provisioner.sandbox.machines.pretend import PretendMachines
 from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.model.app import Model, model_app
+from provisioner.sandbox.openrouter.account import Account
+from provisioner.sandbox.openrouter.app import openrouter_app
 from provisioner.sandbox.stripe.app import stripe_app
 from provisioner.sandbox.stripe.modes import Credentials, Mode, Stripe
 from provisioner.sandbox.telegram.accounts import Bot
@@ -50,6 +52,7 @@ class Assembly:
         self.phones = Phones(self.telegram)
         self.manager = self._make_manager()
         self.model = Model(keys=frozenset({self.tokens.anthropic}))
+        self.openrouter = Account(self.tokens.openrouter)
         self.mailbox = Mailbox(
             credentials=(self.tokens.mail_user, self.tokens.mail_password), delivery=delivery(self.book)
         )
@@ -69,6 +72,7 @@ class Assembly:
             "/v2": ("cloud", cloud_app(self.cloud)),
             "/telegram": ("telegram", telegram_app(self.telegram)),
             "/anthropic": ("model", model_app(self.model)),
+            "/openrouter": ("openrouter", openrouter_app(self.openrouter)),
             "/node": ("node", node_app(self.options.cache, say)),
             # Stripe's clients know a host and a port only; the path is theirs.
             "/v1": ("stripe", stripe_app(self.stripe)),
@@ -85,6 +89,8 @@ class Assembly:
             "DIGITALOCEAN_END_POINT": f"{here}/v2/",
             "ANTHROPIC_API_KEY": self.tokens.anthropic,
             "ANTHROPIC_BASE_URL": f"{everywhere}/anthropic",
+            "OPENROUTER_MANAGEMENT_KEY": self.tokens.openrouter,
+            "OPENROUTER_BASE_URL": f"{everywhere}/openrouter/api/v1",
             "TELEGRAM_API_ROOT": f"{everywhere}/telegram",
             "TELEGRAM_MANAGER_TOKEN": self.manager.token,
             "STRIPE_SECRET_KEY": self.tokens.stripe_key,

@@ -18,7 +18,7 @@ _LONGEST_SOCKET_PATH: Final = 100
 """The kernel takes 108 bytes, some systems 104."""
 
 _ADDED_LATER: Final = frozenset(
-    {"manager", "stripe_key", "stripe_webhook", "stripe_live_key", "stripe_live_webhook"}
+    {"manager", "stripe_key", "stripe_webhook", "stripe_live_key", "stripe_live_webhook", "openrouter"}
 )
 """The tokens that the first sandboxes did not have."""
 
@@ -37,6 +37,8 @@ class Tokens:
     stripe_webhook: str
     stripe_live_key: str
     stripe_live_webhook: str
+    openrouter: str
+    """The management key, which makes the keys that buy answers."""
 
     @classmethod
     def fresh(cls) -> "Tokens":
@@ -50,6 +52,7 @@ class Tokens:
             stripe_webhook=f"whsec_{secrets.token_hex(24)}",
             stripe_live_key=f"sk_live_{secrets.token_hex(24)}",
             stripe_live_webhook=f"whsec_{secrets.token_hex(24)}",
+            openrouter=f"sk-or-v1-{secrets.token_hex(32)}",
         )
 
 

@@ -18,7 +18,7 @@ from provisioner.errors import SandboxError
 FAULTS_KEY = "sandbox.faults"
 """Where the fault middleware leaves, in the ASGI scope, what the cloud has to act out itself."""
 
-Service = Literal["cloud", "telegram", "model", "node", "mail", "server", "stripe", "webhook"]
+Service = Literal["cloud", "telegram", "model", "openrouter", "node", "mail", "server", "stripe", "webhook"]
 
 WireKind = Literal[
     "status", "html", "no_error_id", "reset", "drop_after_effect", "delay", "slow_headers", "truncate"
@@ -234,6 +234,7 @@ _SUBSTITUTIONS = tuple(
         (r"(?<=/)(?:cus|sub|in|inpay|pi|ch|re|du|cs|price|prod|pm|evt|we|txn)_\w+", "{id}"),
         (r"(?<=/tags)/[^/]+", "/{tag}"),
         (r"(?<=/images)/[^/]+", "/{image}"),
+        (r"(?<=/keys)/[0-9a-f]{64}", "/{hash}"),
         (r"/\d+(?=/|$)", "/{id}"),
     )
 )
@@ -256,6 +257,8 @@ def error_body(service: str, status: int, params: FaultParams, *, with_code: boo
         return body
     if service == "stripe":
         return _stripe_error(status, params.code if with_code else None, message)
+    if service == "openrouter":
+        return {"error": {"message": message, **({"code": status} if with_code else {})}}
     code = params.code or _CODES.get(status, "server_error")
     if service == "model":
         return {"type": "error", "error": {"type": code, "message": message}}
