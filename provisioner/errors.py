@@ -33,9 +33,12 @@
     │   │   ├── ReadElsewhere                  another program reads this bot's messages
     │   │   └── TelegramBusy                   too many requests, or no connection
     │   ├── ModelError                         the model's provider
-    │   │   └── ModelRefused                   no assistant can use the model
-    │   │       ├── ModelKeyRefused            the key is not taken
-    │   │       └── ModelUnknown               there is no such model for the key
+    │   │   ├── ModelRefused                   no assistant can use the model
+    │   │   │   ├── ModelKeyRefused            the key is not taken
+    │   │   │   └── ModelUnknown               there is no such model for the key
+    │   │   ├── ManagementKeyRefused           the key that makes customers' keys is not taken
+    │   │   ├── ModelKeyGone                   there is no key by this hash
+    │   │   └── ModelProviderBusy              too many requests, or no answer
     │   ├── MailError                          SMTP
     │   │   └── MailUncertain                  it may have been sent
     │   └── StripeError                        Stripe's API

@@ -22,7 +22,8 @@ def look_at_model(settings: Settings, customers: Sequence[Customer], found: Find
     """Ask the provider once about the key and the model; nothing is generated, and nothing costs money."""
     if settings.anthropic_key is None:
         return
-    from provisioner.services.model_keys import ModelProvider, ModelUnknown
+    from provisioner.services.model_keys.anthropic import ModelProvider
+    from provisioner.services.model_keys.errors import ModelUnknown
     from provisioner.steps.moltbot import PROVIDER
 
     provider, _, model = settings.moltbot.model.partition("/")

@@ -11,7 +11,7 @@ from provisioner.settings import Settings
 if TYPE_CHECKING:
     from provisioner.services.digitalocean.client import DigitalOcean
     from provisioner.services.mail import Mailer
-    from provisioner.services.model_keys import ModelProvider
+    from provisioner.services.model_keys.anthropic import ModelProvider
     from provisioner.services.stripe.client import Stripe
     from provisioner.services.telegram.client import TelegramBot
 
@@ -53,7 +53,7 @@ class Services:
     @property
     def model(self) -> "ModelProvider":
         """The account of the model's key, which whoever asks has seen to be set."""
-        from provisioner.services.model_keys import ModelProvider
+        from provisioner.services.model_keys.anthropic import ModelProvider
 
         with self._making:
             if self._model is None:

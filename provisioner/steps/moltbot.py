@@ -43,7 +43,7 @@ class _Playbooks(Step):
 
         Only what is certain stands in the way: servers may reach a provider that this machine does not.
         """
-        from provisioner.services.model_keys import ModelRefused
+        from provisioner.services.model_keys.errors import ModelRefused
 
         try:
             services.model.check_once(settings.moltbot.model.removeprefix(f"{PROVIDER}/"))

@@ -142,7 +142,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "Telegram's certificate is not looked at",
         "provisioner/services/telegram/transport.py",
-        '"verify": _certificates()',
+        '"verify": certificates()',
         '"verify": False',
         (f"{_TRUST}::test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent",),
     ),

@@ -66,7 +66,7 @@ def test_telegrams_certificate_has_to_be_vouched_for_before_the_token_is_sent(
         assert asked == []
 
         trusting = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem"))
-        monkeypatch.setattr(transport, "_certificates", lambda: trusting)
+        monkeypatch.setattr(transport, "certificates", lambda: trusting)
         transport.close()
         assert bot.identity().id == "7"
         assert asked == [f"/bot{TOKEN}/getMe"]

@@ -7,7 +7,6 @@ connections. `close` ends it; so does the end of the process.
 
 import asyncio
 import atexit
-import functools
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -15,9 +14,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:
-    import ssl
+from provisioner.services.trust import certificates
 
+if TYPE_CHECKING:
     from telegram.request import HTTPXRequest
 
 _T = TypeVar("_T")
@@ -90,21 +89,13 @@ class _Transport:
             write_timeout=10,
             pool_timeout=CALL_SECONDS,
             httpx_kwargs={
-                "verify": _certificates(),
+                "verify": certificates(),
                 "limits": httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS),
             },
         )
         async with request:
             self._started.set_result(request)
             await self._stop.wait()
-
-
-@functools.cache
-def _certificates() -> "ssl.SSLContext":
-    """Loaded once: it takes 50 ms, which is more than most calls."""
-    import httpx
-
-    return httpx.create_ssl_context()
 
 
 _lock = threading.Lock()

@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from provisioner.errors import ModelError
 from provisioner.sandbox.model.app import Model, model_app
-from provisioner.services.model_keys import ModelKeyRefused, ModelProvider, ModelUnknown
+from provisioner.services.model_keys.anthropic import ModelProvider
+from provisioner.services.model_keys.errors import ModelKeyRefused, ModelUnknown
 from tests.serving import serving
 
 KEY = "sk-ant-api03-right-and-long-enough"

@@ -4,24 +4,20 @@ Only an answer in the API's own form says something about the key. A page of som
 silence or an overload say nothing about it, and nobody may be told to make a new key because of them.
 """
 
-import asyncio
-import json
 import math
 import re
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from provisioner.errors import ModelError
 from provisioner.failpoints import failpoint
 from provisioner.secrets import Redactor
 from provisioner.services.coalescing import outcome
-
-if TYPE_CHECKING:
-    import httpx
+from provisioner.services.model_keys.errors import ModelKeyRefused, ModelRefused, ModelUnknown
+from provisioner.services.model_keys.wire import Answer, ask, in_short, reason
 
 PUBLIC_ROOT: Final = "https://api.anthropic.com"
 CALL_SECONDS: Final = 10.0
@@ -29,22 +25,8 @@ CALL_SECONDS: Final = 10.0
 _KEPT_SECONDS: Final = 300.0
 """For how long an answer stands: long enough for a fleet to begin."""
 _API_VERSION: Final = "2023-06-01"
-_MOST_BYTES: Final = 1_000_000
-_MOST_WORDS: Final = 300
 _REFUSALS: Final = {401: "authentication_error", 403: "permission_error"}
 _ASKING: Final = "ask the model's provider about the key"
-
-
-class ModelRefused(ModelError):
-    """It is certain that no assistant can use the model with this key, whoever asks again."""
-
-
-class ModelKeyRefused(ModelRefused):
-    """The provider does not take the key (401), or the key may not do this (403)."""
-
-
-class ModelUnknown(ModelRefused):
-    """The provider takes the key, and has no such model for it (404)."""
 
 
 class ModelProvider:
@@ -77,11 +59,12 @@ class ModelProvider:
         if not re.fullmatch(r"[!-~]+", self._key):
             raise ModelKeyRefused(_ASKING, cause="ANTHROPIC_API_KEY is not a key", hint=_ALONE)
         failpoint(f"before {_ASKING}")
-        status, body = self._answer(f"{self._root}/v1/models/{quote(model, safe='')}")
+        answer = self._answer(f"{self._root}/v1/models/{quote(model, safe='')}")
         failpoint(f"after {_ASKING}")
-        if status == 200 and isinstance(body, dict) and "id" in body:
+        status = answer.status
+        if status == 200 and isinstance(answer.body, dict) and "id" in answer.body:
             return
-        kind, words = _problem_in(body)
+        kind, words = _problem_in(answer.body)
         said = self._redact(words)
         if kind and kind == _REFUSALS.get(status):
             hint = "make a key in the provider's console and put it into ANTHROPIC_API_KEY"
@@ -91,30 +74,19 @@ class ModelProvider:
             raise ModelUnknown(_ASKING, cause=f"it has no model {model} for this key", hint=hint)
         raise self._unclear(status, said if kind else "")
 
-    def _answer(self, address: str) -> tuple[int, Any]:
+    def _answer(self, address: str) -> Answer:
         import httpx
 
+        headers = {"x-api-key": self._key, "anthropic-version": _API_VERSION}
         try:
-            return asyncio.run(self._ask(address))
+            return ask("GET", address, headers, deadline=self._deadline)
         except TimeoutError:
             cause = f"{self._root} gave no whole answer within {self._deadline:g} s"
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise ModelRefused(_ASKING, cause="ANTHROPIC_BASE_URL is not an address", hint=_ADDRESS) from None
         except (httpx.HTTPError, UnicodeError) as problem:
-            cause = f"{self._root} did not answer ({self._redact(_reason(problem))})"
+            cause = f"{self._root} did not answer ({self._redact(reason(problem))})"
         raise ModelError(_ASKING, cause=cause, hint=_LATER, retry=True)
-
-    async def _ask(self, address: str) -> tuple[int, Any]:
-        import httpx
-
-        headers = {"x-api-key": self._key, "anthropic-version": _API_VERSION, "accept": "application/json"}
-        # Whatever it is made of, an answer has this time in all: httpx alone counts each piece of it anew.
-        async with (
-            asyncio.timeout(self._deadline),
-            httpx.AsyncClient(timeout=self._deadline) as client,
-            client.stream("GET", address, headers=headers) as response,
-        ):
-            return response.status_code, _read_json(await _bounded(response))
 
     def _unclear(self, status: int, said: str) -> ModelError:
         if said:
@@ -130,30 +102,9 @@ _LATER: Final = "run the same command again in a minute"
 _ADDRESS: Final = "look at ANTHROPIC_BASE_URL, and at the network of this machine"
 
 
-async def _bounded(response: "httpx.Response") -> bytes:
-    """The body, or its beginning where it has no end worth reading."""
-    read = bytearray()
-    async for piece in response.aiter_bytes():
-        read += piece
-        if len(read) > _MOST_BYTES:
-            break
-    return bytes(read)
-
-
-def _read_json(raw: bytes) -> Any:
-    with suppress(ValueError, RecursionError):
-        return json.loads(raw)
-    return None
-
-
 def _problem_in(body: Any) -> tuple[str, str]:
     """The kind of an error of the API and its words; empty where it is none of its errors."""
     error = body.get("error") if isinstance(body, dict) and body.get("type") == "error" else None
     if not isinstance(error, dict):
         return "", ""
-    words = " ".join(str(error.get("message", "")).split())[:_MOST_WORDS]
-    return str(error.get("type", "")), words or "no reason given"
-
-
-def _reason(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:_MOST_WORDS] or type(problem).__name__
+    return str(error.get("type", "")), in_short(error.get("message", "")) or "no reason given"
