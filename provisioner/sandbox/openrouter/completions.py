@@ -120,7 +120,8 @@ def complete(body: Any, now: float) -> Completion:
 
 def listed() -> dict[str, Any]:
     """The models, with their prices for one token."""
-    return {"data": [_listed(name, price) for name, price in MODELS.items()]}
+    models = [_listed(name, price) for name, price in MODELS.items()]
+    return {"data": models, "links": {"next": None}, "total_count": len(models)}
 
 
 def _listed(name: str, price: Price) -> dict[str, Any]:
