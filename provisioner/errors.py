@@ -3,6 +3,7 @@
     ProvisionerError                       1   failed; running the same command again resumes
     ├── InputError                         2   the words of a command, or a value, are wrong
     │   ├── SettingsError                      a setting is missing or wrong
+    │   ├── SomethingMissing                   what the steps of a run need is not there
     │   ├── UnknownCustomer                    no record has this address or id
     │   ├── WebhookRefused                     what came is no event that Stripe has just signed
     │   └── PlaybookError                      a playbook's text is wrong (file, line, task)
@@ -31,7 +32,8 @@
     │   │   ├── AccountGone                    the person's account was deleted
     │   │   ├── MessageGone                    what should be changed is not there
     │   │   ├── ReadElsewhere                  another program reads this bot's messages
-    │   │   └── TelegramBusy                   too many requests, or no connection
+    │   │   ├── TelegramBusy                   too many requests, or no connection
+    │   │   └── TelegramUncertain              it may have been sent
     │   ├── ModelError                         the model's provider
     │   │   ├── ModelRefused                   no assistant can use the model
     │   │   │   ├── ModelKeyRefused            the key is not taken
@@ -75,6 +77,8 @@ class ProvisionerError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    everybodys: ClassVar[bool] = False
+    """Whether all customers meet the cause: a setting, an account, an outage."""
 
     def __init__(
         self,
@@ -111,6 +115,17 @@ class InputError(ProvisionerError):
 class SettingsError(InputError):
     """A setting is missing or wrong; nothing was done."""
 
+    everybodys = True
+
+
+class SomethingMissing(InputError):
+    """What the steps of a run need is not there, or would be refused; the hint names all of it.
+
+    Mostly settings: where it is the customer's own, the hint has a command with their address.
+    """
+
+    everybodys = True
+
 
 class UnknownCustomer(InputError):
     """No record has this address or id."""
@@ -145,6 +160,8 @@ class TelegramError(ServiceError):
 class ModelError(ServiceError):
     """The model's provider refused, or did not answer."""
 
+    everybodys = True
+
 
 class MailError(ServiceError):
     """The mail server refused, or did not answer."""
@@ -152,6 +169,8 @@ class MailError(ServiceError):
 
 class StripeError(ServiceError):
     """Stripe's API refused, or did not answer."""
+
+    everybodys = True
 
 
 class RemoteError(ProvisionerError):

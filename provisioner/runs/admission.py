@@ -5,7 +5,7 @@ from provisioner.customers.lifecycle import has_left
 from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Found
-from provisioner.errors import InputError, ProvisionerError
+from provisioner.errors import InputError, ProvisionerError, SomethingMissing
 from provisioner.printable import command
 from provisioner.runs.workflow import Workflow
 from provisioner.services.factory import Services
@@ -57,7 +57,7 @@ def missing_for(step: Step, settings: Settings, services: Services, customer: Cu
 def demand_nothing_missing(
     workflow: Workflow, settings: Settings, services: Services, customer: Customer, doing: str
 ) -> None:
-    """InputError that names all that is missing for the steps that are not done.
+    """SomethingMissing that names all that is, for the steps that are not done.
 
     A service that does not answer now may when its turn comes: that stops nobody.
     """
@@ -66,7 +66,7 @@ def demand_nothing_missing(
     missing = missing or [one for step in undone for one in _refusals(step, settings, services, customer)]
     if missing:
         hint = "\n".join(dict.fromkeys(missing))
-        raise InputError(doing, whom=customer.email, cause="something is missing", hint=hint)
+        raise SomethingMissing(doing, whom=customer.email, cause="something is missing", hint=hint)
 
 
 def _refusals(step: Step, settings: Settings, services: Services, customer: Customer) -> list[str]:

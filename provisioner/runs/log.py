@@ -17,6 +17,8 @@ _STEP = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
 _TOLD = ("who", "step", "kind", "text", "timestamp", "customer")
+KEPT = timedelta(days=90)
+"""For how long the log of a run is kept."""
 
 
 class RunLog:
@@ -62,6 +64,20 @@ def new_run(folder: Path) -> str:
     if moment <= newest:
         moment = newest + _STEP
     return f"{moment:%Y-%m-%dT%H%M%S.%fZ}-{os.urandom(3).hex()}"
+
+
+def forget(folder: Path, run: str) -> None:
+    """Remove the log of a run, of which a later one tells all."""
+    with suppress(OSError):
+        (folder / f"{run}.jsonl").unlink()
+
+
+def forget_old(folder: Path, now: datetime) -> None:
+    """Remove the logs of runs that were begun longer than `KEPT` ago."""
+    for path in _newest_first(folder):
+        begun = _begun(path)
+        if begun != _LONG_AGO and now - begun > KEPT:
+            forget(folder, path.stem)
 
 
 def last_progress(folder: Path, customers: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -1,12 +1,13 @@
 """What the operator has to know: each thing once, by e-mail and over the manager bot.
 
 What was told is a small file, replaced whole. That something is about to be sent is written down before it
-is, so that a kill may lose one of the two ways, and never makes anything be said twice.
+is, so that a kill may lose one of the two ways, and never makes anything be said twice. What many customers
+meet for the same reason is one alert, which says how many they are.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +18,14 @@ from provisioner.failpoints import failpoint
 from provisioner.filesystem.durable import Files, explained, write_durably
 from provisioner.filesystem.locks import locked
 from provisioner.services.mail import Email, MailUncertain
-from provisioner.timestamps import hours_since, now
+from provisioner.services.telegram.client import TelegramUncertain
+from provisioner.timestamps import moment, present, written
 
-_FORGET_HOURS = 24 * 90
+_FORGET_AFTER = timedelta(days=90)
+GATHER_SECONDS = 120.0
+"""How long a reason that may be many customers' is held back, so that one message tells of all of them."""
+_NAMED = 5
+"""How many of them are named."""
 _LOCK_SECONDS = 30.0
 _LONGEST_MESSAGE = 3500
 _WHOM = "the operator"
@@ -41,11 +47,25 @@ class Alert(BaseModel):
     can_end: bool
     ended: bool = False
     ways: dict[str, State] = {}
+    concerns: dict[str, str] = {}
+    """Whose runs have met it, where it may be many customers' reason: their addresses, by what was run."""
 
     @property
     def subject(self) -> str:
-        """The first words."""
-        return f"{self.whom}: {self.text}" if self.whom else self.text
+        """What is sent: whom it is about, and what."""
+        if not self.concerns:
+            return f"{self.whom}: {self.text}" if self.whom else self.text
+        addresses = sorted(set(self.concerns.values()))
+        named = ", ".join(addresses[:_NAMED])
+        if len(addresses) == 1:
+            return f"{named}: {self.text}"
+        more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
+        return f"{len(addresses)} customers: {self.text}\n\nThey are {named}{more}."
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """What has to go well for this to be over, where it is about runs."""
+        return frozenset(self.concerns or (self.key,))
 
     @property
     def is_open(self) -> bool:
@@ -59,22 +79,45 @@ class _Stored(BaseModel):
 class Alerts:
     """All of one workspace, for several threads and processes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: Callable[[], datetime] = present) -> None:
+        self._now = now
         self._path = folder / "alerts.json"
         self._lock = folder / "alerts.lock"
         self._files = Files()
 
-    def tell(self, key: str, whom: str | None, text: str, *, can_end: bool = False) -> bool:
+    def tell(
+        self,
+        key: str,
+        whom: str | None,
+        text: str,
+        *,
+        can_end: bool = False,
+        concerns: Mapping[str, str] | None = None,
+    ) -> bool:
         """Have the operator told; False if they were before, and it has not ended since.
 
-        On disk when this returns.
+        With `concerns` (addresses, by what was run for them) these are added to those whom it concerns, and
+        it is told a little later, so that others who meet it are in it. On disk when this returns.
         """
         with self._changing() as (there, save):
-            if any(one.key == key and not one.ended for one in there):
+            before = next((one for one in there if one.key == key and not one.ended), None)
+            if before is not None and not (concerns and concerns.keys() - before.concerns.keys()):
                 return False
-            others = [one for one in there if one.key != key]
-            save([*others, Alert(key=key, at=now(), whom=whom, text=text, can_end=can_end)])
+            if before is not None:
+                more = before.model_copy(update={"concerns": {**before.concerns, **(concerns or {})}})
+                save([more if one is before else one for one in there])
+                return False
+            new = Alert(key=key, at=written(self._now()), whom=whom, text=text, can_end=can_end)
+            told = new.model_copy(update={"concerns": dict(concerns or {})})
+            save([*(one for one in there if one.key != key), told])
             return True
+
+    def over(self, *runs: str) -> None:
+        """These go well again, or nobody wants them any more: what concerned nobody else is over."""
+        if not any(one.is_open and not one.runs.isdisjoint(runs) for one in self._read()):
+            return
+        with self._changing() as (there, save):
+            save([_without(one, runs) if one.is_open else one for one in there])
 
     def end(self, *keys: str) -> None:
         """These are over: the next time is news again."""
@@ -104,17 +147,25 @@ class Alerts:
         """Tell what was not told yet, each way once; what certainly was not sent is tried again later."""
         problems: list[ProvisionerError] = []
         for alert in self._read():
+            if (alert.ended and alert.can_end) or self._gathers(alert):
+                continue
             for name, way in ways.items():
-                if not alert.ways.get(name) and not (alert.ended and alert.can_end):
+                if not alert.ways.get(name):
                     problems += self._send(alert, name, way)
         return problems
+
+    def _gathers(self, alert: Alert) -> bool:
+        began = moment(alert.at)
+        if not alert.concerns or began is None:
+            return False
+        return timedelta() <= self._now() - began < timedelta(seconds=GATHER_SECONDS)
 
     def _send(self, alert: Alert, name: str, way: Way) -> list[ProvisionerError]:
         self._mark(alert.key, name, "begun")
         failpoint("before tell the operator")
         try:
             way(alert.subject.splitlines()[0][:200], alert.subject[:_LONGEST_MESSAGE])
-        except MailUncertain as problem:
+        except (MailUncertain, TelegramUncertain) as problem:
             return [problem]
         except (MailError, TelegramError) as problem:
             self._mark(alert.key, name, "")
@@ -151,11 +202,24 @@ class Alerts:
             ) from None
 
     def _save(self, alerts: Iterable[Alert]) -> None:
-        fresh = [one for one in alerts if one.is_open or hours_since(one.at) < _FORGET_HOURS]
+        fresh = [one for one in alerts if one.is_open or self._is_remembered(one)]
         with explained("write the alerts", str(self._path)):
             self._files.make_folder(self._path.parent)
             content = _Stored(alerts=tuple(fresh)).model_dump_json().encode()
             write_durably(self._files, self._path, content, self._files.stamp(self._path))
+
+    def _is_remembered(self, alert: Alert) -> bool:
+        began = moment(alert.at)
+        return began is not None and self._now() - began < _FORGET_AFTER
+
+
+def _without(alert: Alert, runs: Container[str]) -> Alert:
+    left = [run for run in alert.runs if run not in runs]
+    if not left:
+        # Whom it concerned last is still to be read there.
+        return alert.model_copy(update={"ended": True})
+    concerns = {run: address for run, address in alert.concerns.items() if run in left}
+    return alert.model_copy(update={"concerns": concerns})
 
 
 def email_of(subject: str, text: str) -> Email:

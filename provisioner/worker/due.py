@@ -1,6 +1,6 @@
 """What is to be done for a customer now, from their record, the settings and the time alone. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,6 +12,7 @@ from provisioner.customers.pausing import has_paid_again, is_paused, pause_goes_
 from provisioner.customers.record import Customer
 from provisioner.customers.unpaid import due_reminder, unpaid_since
 from provisioner.messaging.emails import known_email
+from provisioner.printable import command
 from provisioner.runs.workflow import BACKUP, CANCEL, PAUSE, PROVISION, REMIND, RESTORE, Workflow
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
@@ -59,10 +60,17 @@ def due(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
     """All that is to be done for a customer who is not archived; one run at most."""
     jobs = [*_about_money(customer, settings, now), *_asked(customer)]
     quiet = is_quiet(settings.worker.quiet_hours, now)
-    for run in (_reminder(customer, settings, now), _next_run(customer, settings, now)):
-        if run is not None and not _is_put_off(customer, run, now) and not (run.may_disturb and quiet):
+    for run in wanted_runs(customer, settings, now):
+        if not _is_put_off(customer, run, now) and not (run.may_disturb and quiet):
             return [*jobs, run]
     return jobs
+
+
+def wanted_runs(customer: Customer, settings: Settings, now: datetime) -> Iterator[Job]:
+    """The runs that would be due next, without quiet hours and failures after which they are put off."""
+    for run in (_reminder(customer, settings, now), _next_run(customer, settings, now)):
+        if run is not None:
+            yield run
 
 
 def due_of_archived(customer: Customer, now: datetime) -> list[Job]:
@@ -186,7 +194,12 @@ def _backup(customer: Customer, settings: Settings, now: datetime) -> Job | None
 
 def _about_money(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
     """What follows when nothing was paid for so many days, once; and when it is paid again."""
-    since, policy = unpaid_since(customer), settings.billing
+    since, policy, leaving = unpaid_since(customer), settings.billing, customer.leaving
+    if leaving is not None and leaving.by == WORKER and customer.subscription.status == "active":
+        stay = command("cancel", customer.email, options="--undo")
+        why = f"they have paid after all, and are leaving because they had not; they stay with: {stay}"
+        over = leaving.ended_at is not None or leaving.undo_at is not None
+        return [] if over else [Job("tell", "payment after all", leaving.requested_at, why)]
     if has_left(customer.status):
         return []
     if has_paid_again(customer):

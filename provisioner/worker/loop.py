@@ -5,6 +5,7 @@ look. A customer at whom something has failed is left alone for a while, and lon
 """
 
 import queue
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,17 +14,18 @@ from datetime import datetime
 from provisioner.customers.leaving import Wish
 from provisioner.customers.pausing import PauseWish
 from provisioner.customers.record import Customer, Record
-from provisioner.errors import BusyError, ProvisionerError, RecordError
+from provisioner.errors import BusyError, ProvisionerError, RecordError, SettingsError, SomethingMissing
 from provisioner.failpoints import failpoint
 from provisioner.printable import command
 from provisioner.runs.fleet import Fleet, JobResult
 from provisioner.runs.leaving import ask_to_leave
+from provisioner.runs.log import forget, forget_old
 from provisioner.runs.pausing import ask_to_go_on, ask_to_pause
-from provisioner.runs.workflow import PAUSE
+from provisioner.runs.workflow import CANCEL, PAUSE
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, present
 from provisioner.worker.alerts import Alerts
-from provisioner.worker.due import GO_ON, WORKFLOWS, Job, backoff, due, due_of_archived
+from provisioner.worker.due import GO_ON, WORKFLOWS, Job, backoff, due, due_of_archived, wanted_runs
 from provisioner.workspace import Workspace
 
 LOOK_SECONDS = 60.0
@@ -32,6 +34,7 @@ BUSY_SECONDS = 30.0
 """How long another process's customer is left to it."""
 ROUND_SECONDS = 5.0
 ARCHIVE_SECONDS = 600.0
+TIDY_SECONDS = 86_400.0
 _PATIENT_FAILURES = 3
 """So many in a row are told to the operator, even if trying again may help."""
 
@@ -46,6 +49,8 @@ class _Seen:
     rest_until: float = float("-inf")
     as_of: int = -1
     """How long their history was when a look ended."""
+    run: str | None = None
+    """The run that found them waited for; None if the last one did something."""
 
 
 @dataclass
@@ -65,6 +70,7 @@ class Worker:
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _stopping: bool = False
     _archive_looked_at: float = float("-inf")
+    _tidied_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         self._store = self.workspace.store()
@@ -91,26 +97,46 @@ class Worker:
         if not self.settings.worker.jobs:
             return
         problems = self._note_results()
-        waiting: list[tuple[Customer, Job]] = []
-        told = {one.key for one in self.alerts.open}
-        waiting += self._of_archived()
+        self._tidy()
+        waiting = list(self._of_archived())
+        told = {run for one in self.alerts.open for run in one.runs}
+        wanted, active, unread = set[str](), set[str](), False
         for listing in self._store.all():
-            if listing.customer is None:
+            customer = listing.customer
+            if customer is None:
                 self._tell_unreadable(listing.name, listing.broken)
+                unread = True
                 continue
             if _record_key(listing.name) in told:
                 self.alerts.end(_record_key(listing.name))
-            for job in due(listing.customer, self.settings, self.now()):
-                if job.kind in ("run", "look"):
-                    waiting.append((listing.customer, job))
-                else:
-                    problems += self._do_at_once(listing.customer, job)
+            active.add(customer.id)
+            if told:
+                runs = wanted_runs(customer, self.settings, self.now())
+                wanted |= {_key(customer.id, run.workflow) for run in runs}
+            begin, failed = self._due(customer)
+            waiting += begin
+            problems += failed
+        if not unread:
+            self._end_unwanted(told - wanted, active)
+        self._begin_as_places_allow(waiting)
+        if problems:
+            raise problems[0]
+
+    def _due(self, customer: Customer) -> tuple[list[tuple[Customer, Job]], list[ProvisionerError]]:
+        """The runs that are due for them; what is none is done at once, or its problem returned."""
+        waiting, problems = [], list[ProvisionerError]()
+        for job in due(customer, self.settings, self.now()):
+            if job.kind in ("run", "look"):
+                waiting.append((customer, job))
+            else:
+                problems += self._do_at_once(customer, job)
+        return waiting, problems
+
+    def _begin_as_places_allow(self, waiting: list[tuple[Customer, Job]]) -> None:
         waiting.sort(key=self._turn)
         for customer, job in waiting:
             if self._may_begin(customer, job):
                 self._begin(customer, job)
-        if problems:
-            raise problems[0]
 
     def _of_archived(self) -> Iterator[tuple[Customer, Job]]:
         """Now and then: hardly ever is anything left to do there."""
@@ -121,6 +147,23 @@ class Worker:
             if listing.customer is not None:
                 for job in due_of_archived(listing.customer, self.now()):
                     yield listing.customer, job
+
+    def _tidy(self) -> None:
+        if self.clock() - self._tidied_at >= TIDY_SECONDS:
+            self._tidied_at = self.clock()
+            forget_old(self.workspace.runs_dir, self.now())
+
+    def _end_unwanted(self, told: set[str], active: set[str]) -> None:
+        """Nobody waits any more for what had failed: they left meanwhile, or it was done by hand."""
+        runs = {run: found for run in told if (found := _RUN.fullmatch(run))}
+        over = [
+            run
+            for run, (workflow, customer_id) in ((run, found.groups()) for run, found in runs.items())
+            # In the archive a leave may not be at its end.
+            if customer_id not in self._running and (workflow != CANCEL.name or customer_id in active)
+        ]
+        if over:
+            self.alerts.over(*over)
 
     def stop(self) -> None:
         """End all runs after what they are just writing; they are resumed by the next worker."""
@@ -177,9 +220,18 @@ class Worker:
         elif outcome in ("done", "waiting", "until"):
             self._note_success(customer_id, job, is_done=outcome == "done")
         if result.result is not None:
-            seen.as_of = len(self._store.read(customer_id).customer.timeline)
+            found_waiting = outcome in ("waiting", "until")
+            self._note_look(customer_id, seen, result.result.run if found_waiting else None)
         if outcome == "done" or (outcome == "waiting" and job.kind == "run"):
             self.say(f"{result.who}: {job.workflow}: {outcome}")
+
+    def _note_look(self, customer_id: str, seen: _Seen, run: str | None) -> None:
+        """Remember as of when they were seen; `run` is the one that found them waited for."""
+        before, seen.as_of = seen.as_of, len(self._store.read(customer_id).customer.timeline)
+        if run and seen.run and seen.as_of == before:
+            # Who is waited for is looked at every minute: the last of these logs tells all.
+            forget(self.workspace.runs_dir, seen.run)
+        seen.run = run
 
     def _note_success(self, customer_id: str, job: Job, *, is_done: bool) -> None:
         """The request is done, and what had failed goes well again."""
@@ -190,7 +242,7 @@ class Worker:
             with self._store.edit(customer_id, "note what went well") as record:
                 _note_success(record, job.workflow, is_done=is_done)
             failpoint("after note what went well")
-        self.alerts.end(_key(customer_id, job.workflow))
+        self.alerts.over(_key(customer_id, job.workflow))
 
     def _note_failure(self, customer_id: str, job: Job, result: JobResult) -> None:
         """The customer is left alone for a while; a person is told what they have to do, once."""
@@ -213,7 +265,15 @@ class Worker:
         email = record.customer.email
         self.say(f"{email}: {job.workflow}: {error.summary}; tried again at {retry['notBefore']}")
         if not error.retry or failures >= _PATIENT_FAILURES:
-            self._tell(_key(customer_id, job.workflow), email, _words(error, job.workflow, email))
+            self._tell_failure(_key(customer_id, job.workflow), job.workflow, email, error)
+
+    def _tell_failure(self, run: str, workflow: str, email: str, error: ProvisionerError) -> None:
+        """What all customers meet is told once for all of them."""
+        reason = _common_reason(error, email)
+        if reason is None:
+            self._tell(run, email, _words(error, command(workflow, email)))
+        elif self.alerts.tell(reason, None, _common_words(error), can_end=True, concerns={run: email}):
+            self.say(f"the operator will be told: {error.doing}: {error.cause}")
 
     def _do_at_once(self, customer: Customer, job: Job) -> list[ProvisionerError]:
         """What is no run: the operator is told, or it is written down that a customer is to leave, …"""
@@ -286,13 +346,34 @@ def _error_of(result: JobResult) -> ProvisionerError:
     return ProvisionerError("go on", cause=f"a bug: {result.bug!r}", hint="report it")
 
 
-def _words(error: ProvisionerError, workflow: str, email: str) -> str:
+def _words(error: ProvisionerError, then: str) -> str:
     """What the operator reads: the error, what to do, and the command that goes on from there."""
     lines = [error.summary, *([error.detail] if error.detail else []), *([error.hint] if error.hint else [])]
-    return "\n".join([*lines, f"then: {command(workflow, email)}"])
+    return "\n".join([*lines, f"then: {then}"])
+
+
+def _common_reason(error: ProvisionerError, email: str) -> str | None:
+    """By what the same reason is known when others meet it; None where it is this customer's own."""
+    hint = error.hint or ""
+    if not error.everybodys or email in hint:
+        return None
+    return f"{type(error).__name__}: {re.sub('[0-9]+', '#', hint)}"
+
+
+def _common_words(error: ProvisionerError) -> str:
+    cause = f": {error.cause}" if error.cause else ""
+    lines = [f"could not {error.doing}{cause}", *([error.hint] if error.hint else [])]
+    if isinstance(error, SettingsError | SomethingMissing):
+        # What the process has read at its start it goes on with.
+        lines.append("then start provisioner serve anew")
+    return "\n".join([*lines, f"they are tried again by themselves; {command('status')} shows them"])
+
+
+_RUN = re.compile(rf"({'|'.join(WORKFLOWS)}) of (\S+)")
 
 
 def _key(customer_id: str, workflow: str) -> str:
+    """What an alert is known by that is about this run; `_RUN` tells it from others."""
     return f"{workflow} of {customer_id}"
 
 

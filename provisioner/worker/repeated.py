@@ -79,6 +79,7 @@ class Repeated:
         return None
 
     def _note(self, problem: str | None) -> None:
-        if problem != self._problem:
+        # Who is to end is cut off from whom it speaks with: that is no problem.
+        if problem != self._problem and not self.stopping:
             self._say(f"{self.name}: {problem or 'goes well again'}")
         self._problem = problem

@@ -1,13 +1,15 @@
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from provisioner.runs.log import RunLog, last_progress, new_run
+from provisioner.runs.log import KEPT, RunLog, forget_old, last_progress, new_run
 from provisioner.runs.progress import Progress
 
 WHO, ID = "customer@example.com", "cust_1"
+_SECOND = timedelta(seconds=1)
 
 
 def told(folder: Path, run: str, text: str) -> None:
@@ -130,3 +132,14 @@ def test_a_folder_that_nobody_may_read_has_no_runs(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     assert last_progress(tmp_path / "runs", {ID: WHO}) == {}
     assert new_run(tmp_path / "runs")
+
+
+def test_old_logs_go_and_what_is_not_a_log_stays(tmp_path: Path) -> None:
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    old, fresh = (f"{moment:%Y-%m-%dT%H%M%S.%fZ}-a1b2c3" for moment in (now - KEPT - _SECOND, now - KEPT))
+    for name in (old, fresh, "strange"):
+        told(tmp_path, name, "said")
+
+    forget_old(tmp_path, now)
+
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [fresh, "strange"]

@@ -7,6 +7,7 @@ import pytest
 
 from provisioner.errors import MailError, TelegramError
 from provisioner.services.mail import MailUncertain
+from provisioner.services.telegram.client import TelegramUncertain
 from provisioner.worker.alerts import Alerts, Way
 from tests.dying import killed_at
 
@@ -65,9 +66,12 @@ def test_what_certainly_was_not_sent_is_sent_later_and_the_other_way_goes_on(
     assert (post.mail, post.telegram) == (["no"], ["no"])
 
 
-def test_what_may_have_been_sent_is_not_sent_again(alerts: Alerts) -> None:
+@pytest.mark.parametrize(
+    "lost", [MailUncertain("send", cause="lost"), TelegramUncertain("send", cause="lost")]
+)
+def test_what_may_have_been_sent_is_not_sent_again(alerts: Alerts, lost: Exception) -> None:
     post = Post()
-    post.problem = MailUncertain("send", cause="lost")
+    post.problem = lost
     alerts.tell("a", None, "no")
     alerts.send(post.ways)
     post.problem = None

@@ -46,6 +46,7 @@ BACKED_UP = {"backups": [{"file": "a", "takenAt": "2026-02-28T13:00:00Z", "size"
 
 RESTORE = {"file": "/b/a.tar.gz", "sha256": "0", "requestedAt": "2026-02-28T00:00:00Z"}
 RESTORING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "restore": RESTORE}}
+PAYS_NOW = {"subscription": {"stripeSubscriptionId": "sub_1", "status": "active"}}
 
 
 def put_off(until: str, workflow: str = "provision") -> dict[str, Any]:
@@ -73,6 +74,7 @@ def sent(reason: str) -> dict[str, Any]:
 LEAVES = leaving(stopAt="2026-04-01T00:00:00Z")
 PAUSES = {"billing": BillingSettings(when_unpaid="pause")}
 QUIET = {"worker": WorkerSettings(quiet_hours="11:00-13:00")}
+GOES_UNPAID = COMPLETE | UNPAID | leaving(by="the worker")
 
 
 def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
@@ -139,6 +141,14 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE | leaving(stopAt="2026-03-01T12:00:01Z"), {}, []),
         (COMPLETE | leaving(endedAt="2026-02-01T00:00:00Z") | BACKED_UP, {}, []),
         (PAID | leaving(stopAt="2026-03-02T00:00:00Z"), {}, []),
+        (GOES_UNPAID, {"billing": BillingSettings(when_unpaid="cancel")}, [("run", "cancel")]),
+        (GOES_UNPAID | PAYS_NOW, {}, [("tell", "payment after all"), ("run", "cancel")]),
+        (COMPLETE | leaving(by="Stripe") | PAYS_NOW, {}, [("run", "cancel")]),
+        (
+            COMPLETE | leaving(by="the worker", undoAt="2026-03-01T00:00:00Z") | PAYS_NOW,
+            {},
+            [("run", "cancel")],
+        ),
         (WAITING, {"worker": WorkerSettings(quiet_hours="11:00-13:00")}, []),
         (PAID, {"worker": WorkerSettings(quiet_hours="11:00-13:00")}, [("run", "provision")]),
         (WAITING, {"worker": WorkerSettings(quiet_hours="12:01-11:59")}, [("look", "provision")]),

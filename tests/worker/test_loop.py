@@ -11,11 +11,11 @@ import pytest
 
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
-from provisioner.errors import CloudError
+from provisioner.errors import CloudError, SomethingMissing
 from provisioner.runs.workflow import CANCEL
 from provisioner.settings import BillingSettings, Settings, WorkerSettings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
-from provisioner.worker.alerts import Alerts
+from provisioner.worker.alerts import GATHER_SECONDS, Alerts, Way
 from provisioner.worker.due import WORKFLOWS
 from provisioner.worker.loop import BUSY_SECONDS, LOOK_SECONDS, Worker
 from provisioner.workspace import Workspace, init_workspace
@@ -79,12 +79,15 @@ class Stage:
             self.alerts,
             self.said.append,
             clock=lambda: self.seconds,
-            now=lambda: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
+            now=self.now,
         )
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
     @property
     def alerts(self) -> Alerts:
-        return Alerts(self.workspace.state_dir / "worker")
+        return Alerts(self.workspace.state_dir / "worker", self.now)
 
     def add(self, *names: str, **fields: Any) -> list[str]:
         emails = [f"{name}@example.com" for name in names]
@@ -375,6 +378,85 @@ def test_a_record_that_cannot_be_read_is_told_once_and_stops_nobody(stage: Stage
 
     assert stage.alerts.open == []
     assert stage.step.begun == [good, bad]
+
+
+MISSING = "set ANTHROPIC_API_KEY in the environment or in .env"
+
+
+def lack(work: Work) -> Outcome:
+    raise SomethingMissing(
+        "set the customer up", whom=work.customer.email, cause="something is missing", hint=MISSING
+    )
+
+
+def test_what_all_meet_is_told_once_with_how_many_they_are(stage: Stage) -> None:
+    emails = stage.add(*(f"c{number}" for number in range(7)))
+    stage.step.plans = dict.fromkeys(emails, lack)
+    worker, told = stage.worker(), list[str]()
+    ways: dict[str, Way] = {"mail": lambda _subject, text: told.append(text)}
+    stage.turn(worker, 3)
+    stage.alerts.send(ways)
+    assert told == [], "others may meet it yet"
+
+    stage.seconds += GATHER_SECONDS
+    stage.alerts.send(ways)
+    stage.seconds += 3600
+    stage.turn(worker, 3)
+    stage.alerts.send(ways)
+
+    (text,) = told
+    assert text.startswith("7 customers: could not set the customer up: something is missing\n" + MISSING)
+    assert text.endswith(
+        "They are c0@example.com, c1@example.com, c2@example.com, c3@example.com, c4@example.com and 2 more."
+    )
+    stage.step.plans = dict.fromkeys(emails[:1], lack)
+    stage.seconds += 7 * 3600
+    stage.turn(worker, 3)
+    (still,) = stage.alerts.open
+    assert list(still.concerns.values()) == emails[:1]
+    stage.step.plans = {}
+    stage.seconds += 7 * 3600
+    stage.turn(worker, 3)
+    assert stage.alerts.open == []
+
+
+def test_what_is_missing_of_the_customer_is_told_of_each(stage: Stage) -> None:
+    emails = stage.add("ada", "bob")
+
+    def lack_own(work: Work) -> Outcome:
+        hint = f"provisioner update {work.customer.email} setup.messaging.platform telegram"
+        raise SomethingMissing("set up", whom=work.customer.email, cause="something is missing", hint=hint)
+
+    stage.step.plans = dict.fromkeys(emails, lack_own)
+    stage.turn(stage.worker())
+
+    assert [one.whom for one in stage.alerts.open] == emails
+
+
+def test_who_leaves_is_nobodys_trouble_any_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ada,) = stage.add("ada")
+    stage.step.plans = {ada: fail}
+    worker = stage.worker()
+    stage.turn(worker)
+    assert stage.alerts.open
+    monkeypatch.setitem(WORKFLOWS, "cancel", replace(CANCEL, steps=(stage.step,)))
+    with stage.workspace.store().edit(ada) as record:
+        record.update({"status": "cancelled", "requests": []})
+
+    stage.turn(worker, 1)
+
+    assert stage.alerts.open == []
+
+
+def test_of_many_looks_that_find_nothing_new_one_log_stays(stage: Stage) -> None:
+    (ada,) = stage.add("ada", status="in_progress", **{f"setup.{k}": v for k, v in WAITING["setup"].items()})
+    stage.step.plans = {ada: lambda _: Waiting("@ada", "to tap")}
+    worker = stage.worker()
+    for _ in range(5):
+        stage.turn(worker)
+        stage.seconds += LOOK_SECONDS
+    assert len(stage.step.begun) == 5
+    assert len(list(stage.workspace.runs_dir.iterdir())) == 1
 
 
 def test_killed_at_any_place_nothing_is_lost(stage: Stage) -> None:

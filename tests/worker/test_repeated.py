@@ -67,6 +67,25 @@ def test_it_is_woken_before_its_time_also_while_it_looks() -> None:
     assert part.stop(WAIT_SECONDS)
 
 
+def test_what_a_look_meets_when_it_is_to_end_is_no_problem() -> None:
+    said: list[str] = []
+    busy, cut_off = threading.Event(), threading.Event()
+
+    def look() -> None:
+        busy.set()
+        cut_off.wait(WAIT_SECONDS)
+        raise RuntimeError("the connection was closed")
+
+    part = Repeated("it", look, 3600, said.append)
+    part.start()
+    assert busy.wait(WAIT_SECONDS)
+    part.stop(0)
+    cut_off.set()
+    assert part.stop(WAIT_SECONDS)
+
+    assert said == []
+
+
 def test_a_stop_does_not_wait_for_ever() -> None:
     let_go = threading.Event()
 

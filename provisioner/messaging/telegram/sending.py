@@ -109,7 +109,7 @@ class AnswerSender:
         except (ChatClosed, AccountGone):
             return True
         except TelegramError:
-            # It may have arrived: saying it again helps nobody.
+            # It was refused, or it may have arrived: saying it again helps nobody.
             return False
         return True
 

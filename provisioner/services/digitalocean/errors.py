@@ -51,12 +51,14 @@ class CloudCallError(CloudError):
 class TokenRefused(CloudCallError):
     """The token is wrong, has expired or was revoked."""
 
+    everybodys = True
     default_hint = "make a new token in the DigitalOcean control panel and set DIGITALOCEAN_ACCESS_TOKEN"
 
 
 class ScopeMissing(CloudCallError):
     """The token, or its account, may not do this."""
 
+    everybodys = True
     default_hint = (
         "see in the control panel that the account is in order (payment, verification), and that the token "
         "has all scopes that docs/going-live.md names"
@@ -66,12 +68,14 @@ class ScopeMissing(CloudCallError):
 class AccountLocked(CloudCallError):
     """DigitalOcean has locked the account."""
 
+    everybodys = True
     default_hint = "the control panel says why the account is locked; run the same command when it is open"
 
 
 class DropletLimitReached(CloudCallError):
     """The account has as many droplets as it may have."""
 
+    everybodys = True
     default_hint = (
         "ask for a higher droplet limit in the control panel, or delete droplets; then run it again"
     )
@@ -80,6 +84,7 @@ class DropletLimitReached(CloudCallError):
 class NotOffered(CloudCallError):
     """The size, the region or the image cannot be had, or not together."""
 
+    everybodys = True
     default_hint = "choose another region, size or image under [droplet] in provisioner.toml"
 
 
@@ -90,12 +95,14 @@ class NotFound(CloudCallError):
 class TooManyRequests(CloudCallError):
     """The token has used up its requests for now; nothing was done."""
 
+    everybodys = True
     default_hint = "run the same command again later"
 
 
 class NoAnswer(CloudCallError):
     """The API gave no answer, or a broken one, or failed itself."""
 
+    everybodys = True
     default_hint = "run the same command again; https://status.digitalocean.com shows known trouble"
 
 

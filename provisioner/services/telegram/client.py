@@ -84,11 +84,17 @@ class ReadElsewhere(TelegramError):
 class TelegramBusy(TelegramError):
     """Nothing was done: too many requests (429), or no connection; `wait` is in seconds."""
 
+    everybodys = True
+
     def __init__(self, doing: str, cause: str, wait: float | None = None) -> None:
         minutes = max(1, math.ceil((wait or 0) / 60))
         when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
         super().__init__(doing, cause=cause, retry=True, hint=f"run the same command again {when}")
         self.wait = wait
+
+
+class TelegramUncertain(TelegramError):
+    """The answer got lost: what was sent may have arrived all the same."""
 
 
 class TelegramBot:
@@ -127,6 +133,12 @@ class TelegramBot:
         """Where Telegram sends what is written to this bot; None if it keeps it until it is asked for."""
         doing = "ask Telegram where it sends the bot's messages"
         return self._call(doing, lambda bot: bot.get_webhook_info(), repeatable=True).url or None
+
+    def waiting(self) -> int:
+        """How many messages to this bot nobody has taken yet; asking takes none."""
+        doing = "ask Telegram how many messages wait for the bot"
+        found = self._call(doing, lambda bot: bot.get_webhook_info(), repeatable=True)
+        return found.pending_update_count
 
     def send(self, chat_id: str, text: str, keyboard: Keyboard | None = None) -> str:
         """Send plain text and return the message's id; ChatClosed or AccountGone if it cannot reach them.
@@ -285,4 +297,4 @@ def _unreached(doing: str, reason: BaseException, root: str, *, repeatable: bool
     cause = f"{root} did not answer ({type(reason).__name__})"
     if repeatable or certainly_not_sent:
         return TelegramBusy(doing, cause)
-    return TelegramError(doing, cause=f"{cause}; it may have arrived all the same", retry=False)
+    return TelegramUncertain(doing, cause=f"{cause}; it may have arrived all the same")

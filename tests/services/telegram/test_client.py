@@ -74,6 +74,14 @@ def test_a_message_arrives_as_it_was_written(telegram: Telegram) -> None:
     assert telegram.phones.chat(telegram.user, telegram.bot)[-1].text == text
 
 
+def test_how_many_messages_wait_is_told_and_none_is_taken(telegram: Telegram) -> None:
+    assert telegram.client().waiting() == 0
+    telegram.phones.press_start(telegram.user, telegram.bot)
+    telegram.phones.say(telegram.user, telegram.bot, "hello?")
+
+    assert [telegram.client().waiting() for _ in range(2)] == [2, 2]
+
+
 def test_nobody_hears_the_token_in_a_log(telegram: Telegram, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         telegram.client().identity()
