@@ -1,6 +1,7 @@
 """What `doctor` sees of bots and of the mail server; Telegram and the mailbox are the sandbox's."""
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.doctor import channels, mail_server
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis, Trouble
+from provisioner.messaging.telegram import check as telegram_check
 from provisioner.messaging.telegram.check import AT_ONCE
 from provisioner.sandbox.mail.mailbox import Mailbox
 from provisioner.sandbox.telegram.accounts import Bot, Webhook
@@ -281,10 +283,7 @@ def test_many_bots_are_asked_at_once_and_those_without_an_answer_are_one_trouble
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "ANSWER_SECONDS", 30.0)
-    for number in range(AT_ONCE - 2):
-        email = f"customer{number}@example.com"
-        stage.workspace.store().add(new_record(SignUp(email, "sub")))
-        stage.change(email, token=f"{number + 1}:token")
+    add_bots(stage, AT_ONCE - 2)
     del stage.values["telegram_manager_token"]
     together = _Together(AT_ONCE)
 
@@ -296,6 +295,38 @@ def test_many_bots_are_asked_at_once_and_those_without_an_answer_are_one_trouble
     assert f"asked {AT_ONCE} of {AT_ONCE} bots" in stage.said
     assert (trouble.kind, trouble.whom) == ("bot", "Telegram")
     assert f"about {AT_ONCE} of {AT_ONCE} customers' bots" in trouble.problem
+
+
+def add_bots(stage: Stage, number: int) -> None:
+    for one in range(number):
+        email = f"customer{one}@example.com"
+        stage.workspace.store().add(new_record(SignUp(email, "sub")))
+        stage.change(email, token=f"{one + 1}:token")
+
+
+def test_where_nobody_answers_not_every_bot_is_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "ANSWER_SECONDS", 0.2)
+    add_bots(stage, 6 * AT_ONCE - 2)
+    del stage.values["telegram_manager_token"]
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as silent:
+        stage.values["telegram_api_root"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        (trouble,) = stage.troubles()
+
+    found = re.search(r"about (\d+) of 96 customers' bots; (\d+) were not asked", trouble.problem)
+    assert found is not None, trouble.problem
+    assert int(found[1]) + int(found[2]) == 6 * AT_ONCE
+    assert int(found[1]) <= 3 * AT_ONCE
+
+
+def test_when_the_time_is_over_it_is_said_how_many_were_not_asked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telegram_check, "WHOLE_SECONDS", 0.0)
+    del stage.values["telegram_manager_token"]
+
+    (trouble,) = stage.troubles()
+
+    assert trouble.problem == "in 0 s it answered for 0 of 2 customers' bots"
 
 
 def test_services_that_never_answer_are_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,13 @@ No bot is asked for its messages, and nothing is written to anybody. Whether ano
 only be seen by polling it too, so that is not looked at: a run that meets one says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from urllib.parse import urlsplit
 
+from provisioner.clock import SYSTEM_CLOCK
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.errors import SettingsError, TelegramError
@@ -16,14 +18,16 @@ from provisioner.messaging.channel import ChannelCheck, ChannelTrouble
 from provisioner.messaging.telegram.links import wants_bot
 from provisioner.messaging.telegram.tokens import demand_manager, holders_of
 from provisioner.printable import command
-from provisioner.services.telegram.client import BotTokenRefused, TelegramBot
+from provisioner.services.telegram.client import BotTokenRefused, TelegramBot, TelegramBusy
 from provisioner.services.telegram.updates import BotIdentity
 from provisioner.settings import Settings
 
 _MANAGER = "TELEGRAM_MANAGER_TOKEN"
 _AGAIN = "run provisioner doctor again in a minute"
 AT_ONCE = 16
-"""How many bots are asked at the same time."""
+"""How many bots are asked at the same time, and how many in a row may be silent before no other is asked."""
+WHOLE_SECONDS = 60.0
+"""After so long no other bot is asked, however many there are."""
 
 
 def check(
@@ -35,8 +39,9 @@ def check(
 ) -> ChannelCheck:
     """Look at each bot that there is; that no manager bot is set is wrong only where a customer needs it.
 
-    What the `archived` had may be gone, their bots too. No answer is waited for longer than `seconds`.
-    `say` is told how many bots have answered.
+    What the `archived` had may be gone, their bots too. No answer is waited for longer than `seconds`, and
+    bots are asked for `WHOLE_SECONDS`: how many were not is in the result. `say` is told how many have
+    answered.
     """
     looking = _Looking(settings, customers, archived, seconds, say)
     try:
@@ -45,6 +50,17 @@ def check(
     except _Silent as silence:
         looking.note("bot", "Telegram", str(silence), _AGAIN)
     return ChannelCheck(tuple(looking.looked), tuple(looking.troubles))
+
+
+def waiting(settings: Settings, customer: Customer, seconds: float) -> int | None:
+    """How many messages to the customer's bot wait for their assistant; None where Telegram does not say."""
+    token = customer.setup.messaging.bot_token
+    if not token:
+        return None
+    try:
+        return TelegramBot(token, settings.telegram_api_root, patience=0, deadline=seconds).waiting()
+    except TelegramError:
+        return None
 
 
 class _Silent(Exception):
@@ -86,19 +102,44 @@ class _Looking:
         if not theirs:
             return
         self.looked.append("customers' bots")
-        silent = []
+        silent: list[TelegramError] = []
+        asked = 0
+        for customer, answer in self._answers(theirs):
+            asked += 1
+            self.say(f"asked {asked} of {len(theirs)} bots")
+            if isinstance(answer, BotIdentity):
+                self._compare(customer, answer)
+            elif isinstance(answer, BotTokenRefused):
+                self.note("bot", customer.email, str(answer.cause), self._renewal(customer))
+            else:
+                silent.append(answer)
+        self._demand_all(len(theirs), asked, silent)
+
+    def _answers(self, theirs: Sequence[Customer]) -> Iterator[tuple[Customer, BotIdentity | TelegramError]]:
+        """As they come in, of those who were asked: not when the time is over, or when nobody answers."""
+        until = SYSTEM_CLOCK.monotonic() + WHOLE_SECONDS
+        given_up = Event()
+
+        def ask(customer: Customer) -> BotIdentity | TelegramError | None:
+            return None if given_up.is_set() or SYSTEM_CLOCK.monotonic() >= until else self._ask(customer)
+
+        in_a_row = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = zip(theirs, pool.map(self._ask, theirs), strict=True)
-            for number, (customer, answer) in enumerate(answers, start=1):
-                self.say(f"asked {number} of {len(theirs)} bots")
-                if isinstance(answer, BotIdentity):
-                    self._compare(customer, answer)
-                elif isinstance(answer, BotTokenRefused):
-                    self.note("bot", customer.email, str(answer.cause), self._renewal(customer))
-                else:
-                    silent.append(answer)
+            for customer, answer in zip(theirs, pool.map(ask, theirs), strict=True):
+                if answer is None:
+                    continue
+                in_a_row = in_a_row + 1 if isinstance(answer, TelegramBusy) else 0
+                if in_a_row >= AT_ONCE:
+                    given_up.set()
+                yield customer, answer
+
+    def _demand_all(self, all_of_them: int, asked: int, silent: Sequence[TelegramError]) -> None:
+        """_Silent unless each was asked and has answered."""
+        left = f"; {all_of_them - asked} were not asked" if asked < all_of_them else ""
         if silent:
-            raise _Silent(f"{silent[0].cause}, about {len(silent)} of {len(theirs)} customers' bots")
+            raise _Silent(f"{silent[0].cause}, about {len(silent)} of {all_of_them} customers' bots{left}")
+        if left:
+            raise _Silent(f"in {WHOLE_SECONDS:g} s it answered for {asked} of {all_of_them} customers' bots")
 
     def _note_if_needed(self) -> None:
         for customer in self.customers:
