@@ -40,6 +40,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.pausing": ("pause",),
     "commands.leaving": ("cancel", "destroy"),
     "commands.status": ("status",),
+    "commands.health": ("health",),
     "commands.doctor": ("doctor", "adopt"),
     "commands.relink": ("relink",),
     "commands.server": ("logs", "ssh"),

@@ -360,6 +360,13 @@ class Retry(_Part):
     error: str | None = None
 
 
+class Health(_Part):
+    """What was wrong with the customer's server when it was looked at last, since it last changed."""
+
+    problems: Annotated[tuple[str, ...], Field(description="what they are about, in one word each")] = ()
+    since: Moment | None = None
+
+
 class Metadata(_Part):
     """Where the customer came from."""
 
@@ -381,6 +388,7 @@ class Customer(_Part):
     backups: Annotated[tuple[Backup, ...], Field(description="those that are kept, the oldest first")] = ()
     requests: tuple[Request, ...] = ()
     retry: Retry | None = None
+    health: Health | None = None
     leaving: Leaving | None = None
     notes: tuple[Note, ...] = ()
     timeline: tuple[Event, ...] = ()

@@ -7,9 +7,10 @@ from typing import Final
 from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
-from provisioner.doctor.findings import Findings, Severity
+from provisioner.doctor.findings import Findings
 from provisioner.droplets.identity import FLEET_TAG, tag_of
 from provisioner.errors import CloudError, SettingsError
+from provisioner.health.judge import Severity
 from provisioner.images.listing import MONTHLY_PER_GIGABYTE
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import NotFound, ScopeMissing

@@ -14,9 +14,10 @@ from provisioner.doctor.findings import Cost, Diagnosis, Findings
 from provisioner.doctor.mail_server import look_at_mail_server
 from provisioner.doctor.model_keys import look_at_model
 from provisioner.doctor.records import look_at_records
-from provisioner.doctor.servers import Visit, look_at_servers
+from provisioner.doctor.servers import look_at_servers
 from provisioner.doctor.updates import look_who_is_behind
 from provisioner.errors import ProvisionerError
+from provisioner.health.visit import Visit
 from provisioner.settings import Settings
 from provisioner.workspace import MARK_FILE, Workspace
 

@@ -1,13 +1,13 @@
 """The results of an examination: problems and advice, the cost of each droplet, and what was checked."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+
+from provisioner.health.judge import Severity
 
 ANSWER_SECONDS = 5.0
 """How long one answer may take."""
 AT_ONCE = 16
 """How many servers or bots are asked at the same time."""
-Severity = Literal["problem", "advice"]
 
 
 @dataclass(frozen=True)

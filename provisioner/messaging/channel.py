@@ -150,6 +150,13 @@ class Channel(ABC):
         """
 
     @abstractmethod
+    def waiting(self, settings: Settings, customer: Customer, seconds: float) -> int | None:
+        """How many messages to the assistant wait on the platform to be taken; None where it cannot say.
+
+        Asking takes none of them. No answer is waited for longer than `seconds`.
+        """
+
+    @abstractmethod
     def reset(self, store: CustomerStore, who: str, username: str | None, *, force: bool) -> Reset:
         """Forget who was taken for the customer, and all that came of it; the next run begins anew.
 

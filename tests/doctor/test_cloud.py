@@ -12,9 +12,9 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
-from provisioner.doctor.server_report import ServerReport
 from provisioner.droplets.identity import FLEET_TAG, name_of, same_key, tag_of, tags_of
 from provisioner.errors import HostKeyError, InputError
+from provisioner.health.report import ServerReport
 from provisioner.sandbox.cloud.catalog import size_named
 from provisioner.sandbox.cloud.state import Droplet, Firewall
 from provisioner.sandbox.model.app import Model, model_app
@@ -26,7 +26,7 @@ from provisioner.timestamps import present, written
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import CloudServer, FastCloud, settings_for
 from tests.doctor.hints import check_hint
-from tests.doctor.test_gateways import WELL
+from tests.health.test_judge import WELL
 from tests.serving import serving
 
 EMAIL = "ada@example.com"

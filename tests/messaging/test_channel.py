@@ -71,6 +71,9 @@ class Pigeon(Channel):
     def arrived(self, work: Work) -> bool:
         return True
 
+    def waiting(self, settings: Settings, customer: Customer, seconds: float) -> int | None:
+        return None
+
     def tell(self, work: Work, text: str) -> None:
         work.say(f"the pigeon tells {text}")
 

@@ -1,6 +1,7 @@
 """openclaw-report: what it makes of what the assistant's user says, which may be anything."""
 
 import json
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,6 +65,9 @@ def test_it_has_the_shape_that_the_readme_promises(
     assert isinstance(made["reboot_required"], bool)
     assert made["disk"]["total_mb"] >= made["disk"]["free_mb"] > 0
     assert made["memory"]["total_mb"] >= made["memory"]["available_mb"] > 0
+    assert len(made["load"]) == 3
+    assert made["processors"] >= 1
+    assert abs(made["clock"] - time.time()) < 60
 
 
 def test_an_error_that_is_over_is_none(openclaw_report: ModuleType) -> None:

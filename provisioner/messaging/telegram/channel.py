@@ -114,6 +114,11 @@ class Telegram(Channel):
 
         return check(settings, customers, archived, seconds, say)
 
+    def waiting(self, settings: Settings, customer: Customer, seconds: float) -> int | None:
+        from provisioner.messaging.telegram.check import waiting
+
+        return waiting(settings, customer, seconds)
+
     def reset(self, store: CustomerStore, who: str, username: str | None, *, force: bool) -> Reset:
         from provisioner.messaging.telegram.relink import relink
 

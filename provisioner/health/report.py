@@ -6,7 +6,7 @@ server alone.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from provisioner.ssh.json_answers import misfit, parse_json, unfit
@@ -14,6 +14,7 @@ from provisioner.ssh.json_answers import misfit, parse_json, unfit
 PROGRAM: Final = "/usr/local/sbin/openclaw-report"
 _MOST_BYTES: Final = 65536
 _MOST_CHANNELS: Final = 20
+_MOST_NUMBER: Final = 1 << 40
 _DOING: Final = "ask the server how it is"
 _OPTIONAL_TEXT: Final = (str, type(None))
 _SHAPE: Final = {"service": dict, "gateway": dict, "installed": _OPTIONAL_TEXT, "disk": dict}
@@ -30,6 +31,25 @@ class Channel:
     connected: bool
     state: str | None
     error: str | None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a server has left; sizes are in megabytes. None where it does not say: older programs did not."""
+
+    memory_total: int | None = None
+    memory_free: int | None = None
+    swap_total: int | None = None
+    swap_free: int | None = None
+    gateway_memory: int | None = None
+    """What the gateway and all that it has started use."""
+    restarts: int | None = None
+    """How often systemd has started the gateway again by itself."""
+    load: float | None = None
+    """How many processes wanted to run, on average over the last fifteen minutes."""
+    processors: int | None = None
+    clock: int | None = None
+    """Its own time, in seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,7 @@ class ServerReport:
     reboot_required: bool
     disk_total: int
     disk_free: int
+    resources: Resources = field(default_factory=Resources)
 
 
 def read_report(text: str, whom: str) -> ServerReport:
@@ -74,7 +95,37 @@ def read_report(text: str, whom: str) -> ServerReport:
         reboot_required=said.get("reboot_required") is True,
         disk_total=disk["total_mb"],
         disk_free=disk["free_mb"],
+        resources=_resources(said),
     )
+
+
+def _resources(said: Mapping[str, Any]) -> Resources:
+    memory, swap, load = said.get("memory"), said.get("swap"), said.get("load")
+    return Resources(
+        memory_total=_number(memory, "total_mb"),
+        memory_free=_number(memory, "available_mb"),
+        swap_total=_number(swap, "total_mb"),
+        swap_free=_number(swap, "free_mb"),
+        gateway_memory=_number(said["service"], "memory_mb"),
+        restarts=_number(said["service"], "restarts"),
+        load=_load(load),
+        processors=_number(said, "processors"),
+        clock=_number(said, "clock"),
+    )
+
+
+def _number(part: object, name: str) -> int | None:
+    """A whole number that is no nonsense; None for anything else."""
+    value = part.get(name) if isinstance(part, dict) else None
+    plain = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_NUMBER
+    return value if plain else None
+
+
+def _load(said: object) -> float | None:
+    longest = said[-1] if isinstance(said, list) and len(said) == 3 else None
+    if not isinstance(longest, int | float) or isinstance(longest, bool):
+        return None
+    return float(longest) if 0 <= longest < _MOST_NUMBER else None
 
 
 def _version(said: str | None) -> str | None:

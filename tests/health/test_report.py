@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.doctor.server_report import Channel, read_report
 from provisioner.errors import RemoteError
+from provisioner.health.report import Channel, Resources, read_report
 
 EMAIL = "customer@example.com"
 # As playbooks/README.md has it.
@@ -27,6 +27,9 @@ GOOD: dict[str, Any] = {
     "disk": {"total_mb": 50000, "free_mb": 40000},
     "memory": {"total_mb": 2000, "available_mb": 700},
     "swap": {"total_mb": 2000, "free_mb": 2000},
+    "load": [0.31, 0.22, 0.18],
+    "processors": 1,
+    "clock": 1769666040,
 }
 
 
@@ -51,6 +54,28 @@ def test_everything_in_it_is_read() -> None:
     assert (report.running, report.installed) == ("2026.9.6", "2026.9.7")
     assert report.channels == {"telegram": Channel(connected=False, state="blocked", error="401")}
     assert (report.reboot_required, report.disk_total, report.disk_free) == (True, 50000, 40000)
+    assert report.resources == Resources(2000, 700, 2000, 2000, 1100, 0, 0.18, 1, 1769666040)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "name"),
+    [
+        ("memory", ..., "memory_free"),
+        ("memory.available_mb", "many", "memory_free"),
+        ("memory.available_mb", -1, "memory_free"),
+        ("swap", [1], "swap_total"),
+        ("service.restarts", None, "restarts"),
+        ("service.restarts", True, "restarts"),
+        ("load", [1, 2], "load"),
+        ("load", [1, 2, "3"], "load"),
+        ("load", [1, 2, 1e300], "load"),
+        ("processors", 2.5, "processors"),
+        ("clock", ..., "clock"),
+        ("clock", 1 << 60, "clock"),
+    ],
+)
+def test_what_is_not_as_it_should_be_there_is_not_known(path: str, value: Any, name: str) -> None:
+    assert getattr(read_report(changed(path, value), EMAIL).resources, name) is None
 
 
 @pytest.mark.parametrize("value", [None, ..., 7, []])

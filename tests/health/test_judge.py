@@ -1,19 +1,22 @@
 """What a server's report says is wrong, and that what is advised is a command."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from provisioner.customers.record import Customer
-from provisioner.doctor.gateways import Sign, behind, signs, without_report
-from provisioner.doctor.server_report import Channel, ServerReport
-from provisioner.timestamps import now
+from provisioner.errors import HostKeyError, RemoteError
+from provisioner.health.judge import Sign, behind, judge, piling_up, unreachable, without_report
+from provisioner.health.report import Channel, Resources, ServerReport
+from provisioner.timestamps import written
 from tests.doctor.hints import check_hint
 from tests.steps.support import new_record
 
 EMAIL = "customer@example.com"
 WANTED = "2026.9.6"
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
 RESTART = ["ssh", EMAIL, "--", "openclaw-gateway", "restart"]
 PROVISION = ["provision", EMAIL]
 TALKING = Channel(connected=True, state="ready", error=None)
@@ -30,7 +33,21 @@ WELL = ServerReport(
     reboot_required=False,
     disk_total=50_000,
     disk_free=40_000,
+    resources=Resources(
+        memory_total=2000,
+        memory_free=700,
+        swap_total=2000,
+        swap_free=1900,
+        gateway_memory=1100,
+        restarts=0,
+        load=0.4,
+        processors=1,
+    ),
 )
+
+
+def using(**resources: float | None) -> ServerReport:
+    return replace(WELL, resources=replace(WELL.resources, **resources))  # type: ignore[arg-type]
 
 
 def customer(**messaging: Any) -> Customer:
@@ -42,7 +59,7 @@ def customer(**messaging: Any) -> Customer:
 
 
 def of(report: ServerReport, who: Customer | None = None) -> list[Sign]:
-    return list(signs(who or customer(), report, WANTED))
+    return list(judge(who or customer(), report, WANTED, NOW))
 
 
 def test_a_server_that_is_well_shows_nothing() -> None:
@@ -91,6 +108,21 @@ CASES: dict[str, tuple[ServerReport, str, list[list[str]]]] = {
         "Moltbot 2026.9.7 is installed, and 2026.9.6 still runs",
         [RESTART],
     ),
+    "memory used up": (
+        using(memory_free=60, swap_free=80, gateway_memory=1700),
+        "the memory is used up: 60 MB of 2000 MB are free, and 80 MB of swap; its gateway uses 1700 MB",
+        [RESTART],
+    ),
+    "memory used up without swap": (
+        using(memory_free=60, swap_free=0, swap_total=0),
+        "60 MB of 2000 MB are free, and 0 MB of swap",
+        [RESTART],
+    ),
+    "clock behind": (
+        using(clock=int(NOW.timestamp()) - 90),
+        "its clock is 90 s behind",
+        [["ssh", EMAIL, "--", "timedatectl", "set-ntp", "true"]],
+    ),
     "disk full": (
         replace(WELL, disk_free=300),
         "the disk is full: 300 MB of 50000 MB are free",
@@ -114,10 +146,52 @@ def test_each_harm_is_one_problem_with_commands_that_there_are(name: str) -> Non
 
 
 def test_a_gateway_that_was_started_just_now_is_left_to_start() -> None:
-    (sign,) = of(replace(SILENT, since=now()))
+    (sign,) = of(replace(SILENT, since=written(NOW)))
 
     assert (sign.severity, "started just now" in sign.problem) == ("advice", True)
     assert check_hint(sign.hint) == [["doctor"]]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        using(memory_free=60),
+        using(memory_free=150, swap_free=0),
+        using(clock=int(NOW.timestamp()) + 59),
+        using(load=4.0),
+        using(load=7.9, processors=2),
+        using(restarts=2),
+        replace(WELL, resources=Resources()),
+    ],
+)
+def test_what_is_within_bounds_or_not_known_is_nothing(report: ServerReport) -> None:
+    assert of(report) == []
+
+
+@pytest.mark.parametrize(
+    ("report", "about", "words"),
+    [(using(load=4.1), "load", "4.1 processes"), (using(restarts=3), "gateway", "started again 3 times")],
+)
+def test_what_may_be_a_sign_of_trouble_is_advice(report: ServerReport, about: str, words: str) -> None:
+    (sign,) = of(report)
+
+    assert (sign.about, sign.severity, words in sign.problem) == (about, "advice", True)
+    assert check_hint(sign.hint)[0][:2] == ["ssh", EMAIL]
+
+
+def test_messages_that_nobody_takes_are_a_problem_whatever_the_gateway_says() -> None:
+    sign = piling_up(customer(), 3)
+
+    assert (sign.about, sign.severity) == ("messages", "problem")
+    assert sign.problem == "3 messages wait at telegram, and the assistant does not take them"
+    assert check_hint(sign.hint) == [RESTART]
+
+
+def test_another_host_key_is_told_from_no_answer() -> None:
+    assert unreachable(HostKeyError("connect", cause="it is another")).problem.startswith(
+        "the host key changed"
+    )
+    assert unreachable(RemoteError("connect", cause="silence")).problem == "it does not answer: silence"
 
 
 def test_a_reboot_that_is_wanted_breaks_nothing_yet() -> None:
@@ -128,7 +202,7 @@ def test_a_reboot_that_is_wanted_breaks_nothing_yet() -> None:
 
 
 def test_a_server_that_is_behind_the_settings_is_named_and_is_no_trouble() -> None:
-    (sign,) = signs(customer(), WELL, "2026.10.1")
+    (sign,) = judge(customer(), WELL, "2026.10.1", NOW)
 
     assert sign.severity == "advice"
     assert sign.problem == "Moltbot 2026.9.6 runs there, new servers get 2026.10.1"

@@ -1,0 +1,227 @@
+"""What is wrong with a server and its assistant, from the server's own report; pure.
+
+The hints were tested: the restart command revives a gateway that stopped, hangs or has lost its channel.
+"""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from provisioner.customers.pausing import is_paused
+from provisioner.customers.record import Customer
+from provisioner.errors import HostKeyError, ProvisionerError
+from provisioner.health.report import Resources, ServerReport
+from provisioner.printable import command
+
+START_SECONDS: Final = 180
+"""How long a gateway that was just started may take until it answers."""
+_LEAST_DISK_MB: Final = 1000
+_LEAST_DISK_SHARE: Final = 0.05
+_LEAST_SHARE: Final = 0.05
+_MANY_RESTARTS: Final = 3
+_MOST_LOAD: Final = 4.0
+"""So many processes a processor; one assistant at work is one or two."""
+_MOST_SECONDS_APART: Final = 60
+"""Telegram, Stripe and certificates refuse clocks that are minutes away."""
+_LOOK: Final = "look at the droplet's console in the control panel"
+
+
+Severity = Literal["problem", "advice"]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One thing that can be seen to be wrong, and what to do; advice is what breaks nothing yet.
+
+    `about` names it in one word, the same each time: server, gateway, pause, channel, messages, version,
+    audit, disk, memory, load, clock, reboot.
+    """
+
+    about: str
+    problem: str
+    hint: str
+    severity: Severity = "problem"
+
+
+def judge(customer: Customer, report: ServerReport, wanted: str, now: datetime) -> Iterator[Sign]:
+    """All that is wrong; `wanted` is the version of the settings, `now` is when the report was made."""
+    yield from _of_paused(customer, report) if is_paused(customer) else _of_gateway(customer, report, now)
+    yield from _of_version(customer, report, wanted)
+    yield from _of_audit(customer)
+    yield from _of_server(customer, report)
+    yield from _of_resources(customer, report.resources, now)
+
+
+def unreachable(error: ProvisionerError) -> Sign:
+    """For a server that gave no report."""
+    kind = "the host key changed" if isinstance(error, HostKeyError) else "it does not answer"
+    return Sign("server", f"{kind}: {error.cause}", error.hint or _LOOK)
+
+
+def piling_up(customer: Customer, waiting: int) -> Sign:
+    """For messages that nobody takes from the channel, whatever the gateway says of it."""
+    messages = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
+    problem = f"{messages} at {customer.setup.messaging.platform_name}, and the assistant does not take them"
+    return Sign("messages", problem, there(customer, "openclaw-gateway restart"))
+
+
+def without_report(customer: Customer) -> Sign:
+    """For a server without the report program: it was set up by an earlier version."""
+    problem = "the server cannot say how its assistant is: what we put there is of an earlier version"
+    return Sign("server", problem, f"{applying_again(customer)}, which brings the server up to date")
+
+
+def behind(version: str | None, wanted: str) -> Sign | None:
+    """Advice for a server with an older version than new ones get."""
+    if version is None or not _is_older(version, wanted):
+        return None
+    problem = f"Moltbot {version} runs there, new servers get {wanted}"
+    hint = "it goes on working; nothing upgrades a server but its owner's own /update"
+    return Sign("version", problem, hint, "advice")
+
+
+def applying_again(customer: Customer) -> str:
+    """The command that applies the playbooks again to a server that is set up."""
+    return command("apply", customer.email, options="--again")
+
+
+def there(customer: Customer, words: str) -> str:
+    """A command on the customer's server."""
+    # An address that looks like an option could not stand before the command's own `--`.
+    who = customer.id if customer.email.startswith("-") else shlex.quote(customer.email)
+    return f"provisioner ssh {who} -- {words}"
+
+
+def _of_paused(customer: Customer, report: ServerReport) -> Iterator[Sign]:
+    """Of an assistant that is to stand still."""
+    undo = command("pause", customer.email, options="--undo")
+    if not report.active:
+        words = "the assistant is paused, and its server costs what it did"
+        yield Sign("pause", words, f"to have it run again: {undo}", "advice")
+        return
+    pause = customer.setup.pause
+    again = command("pause", customer.email)
+    stop = again if pause is None or pause.paused_at is None else f"{undo}, then {again}"
+    yield Sign("pause", "the gateway runs although the assistant is paused", stop)
+
+
+def _of_gateway(customer: Customer, report: ServerReport, now: datetime) -> Iterator[Sign]:
+    restart = there(customer, "openclaw-gateway restart")
+    if not report.active:
+        yield Sign("gateway", f"the gateway is stopped ({report.state or 'no such service'})", restart)
+    elif not report.live:
+        if _started_just_now(report, now):
+            starting = "the gateway was started just now, and does not answer yet"
+            yield Sign("gateway", starting, _LATER, "advice")
+        else:
+            yield Sign("gateway", "the gateway runs and does not answer: it hangs", restart)
+    else:
+        silent = list(_of_channel(customer, report, restart))
+        yield from silent
+        if not report.ready and not silent:
+            failing = f": {', '.join(report.failing)}" if report.failing else ""
+            yield Sign("gateway", f"the gateway answers that it is not ready{failing}", restart)
+
+
+_LATER: Final = "run provisioner doctor again in three minutes"
+
+
+def _of_channel(customer: Customer, report: ServerReport, restart: str) -> Iterator[Sign]:
+    """The one over which the customer talks, once they were connected."""
+    platform = customer.setup.messaging.platform_name
+    if not customer.setup.messaging.connected or not platform:
+        return
+    if report.channels is None:
+        yield Sign("channel", f"the gateway does not say whether {platform} is connected", restart)
+        return
+    channel = report.channels.get(platform)
+    if channel is None:
+        again = command("update", customer.email, "setup.messaging.connected", "false")
+        run = command("provision", customer.email)
+        yield Sign("channel", f"the gateway has no channel {platform}", f"{again}, then {run}")
+    elif not channel.connected:
+        said = channel.error or channel.state
+        yield Sign("channel", f"{platform} is not connected" + (f": {said}" if said else ""), restart)
+
+
+def _of_version(customer: Customer, report: ServerReport, wanted: str) -> Iterator[Sign]:
+    running, recorded = report.running, customer.setup.moltbot.version
+    if running and report.installed and running != report.installed:
+        problem = f"Moltbot {report.installed} is installed, and {running} still runs"
+        yield Sign("version", problem, there(customer, "openclaw-gateway restart"))
+    elif running and recorded and running != recorded:
+        true = command("update", customer.email, "setup.moltbot.version", running)
+        problem = f"Moltbot {running} runs there, the record has {recorded}"
+        yield Sign("version", problem, f"{true} has the record say so")
+    if late := behind(running or report.installed or recorded, wanted):
+        yield late
+
+
+def _of_audit(customer: Customer) -> Iterator[Sign]:
+    """What the audit at the end of the setup found on the server that is there now."""
+    found = customer.setup.moltbot.audit
+    if found is None or found.made_on != customer.setup.droplet.id or not found.critical:
+        return
+    problem = f"its security audit finds: {'; '.join(found.critical)}"
+    look = there(customer, "openclaw security audit")
+    hint = f"{look} says what to do; then {applying_again(customer)}, which audits it anew"
+    yield Sign("audit", problem, hint)
+
+
+def _of_server(customer: Customer, report: ServerReport) -> Iterator[Sign]:
+    if report.disk_free < min(_LEAST_DISK_MB, report.disk_total * _LEAST_DISK_SHARE):
+        room = f"{report.disk_free} MB of {report.disk_total} MB are free"
+        look = there(customer, "du -xhd3 /")
+        make = there(customer, "journalctl --vacuum-size=50M")
+        yield Sign("disk", f"the disk is full: {room}", f"{make} makes some room; {look} shows what takes it")
+    if report.reboot_required:
+        problem = "an update of the system takes effect only when the server is started again"
+        hint = f"{there(customer, 'systemctl reboot')}; its gateway is back in a minute"
+        yield Sign("reboot", problem, hint, "advice")
+
+
+def _of_resources(customer: Customer, has: Resources, now: datetime) -> Iterator[Sign]:
+    if _is_short(has.memory_free, has.memory_total) and (
+        not has.swap_total or _is_short(has.swap_free, has.swap_total)
+    ):
+        room = f"{has.memory_free} MB of {has.memory_total} MB are free, and {has.swap_free or 0} MB of swap"
+        used = f"; its gateway uses {has.gateway_memory} MB" if has.gateway_memory else ""
+        yield Sign(
+            "memory", f"the memory is used up: {room}{used}", there(customer, "openclaw-gateway restart")
+        )
+    if has.restarts is not None and has.restarts >= _MANY_RESTARTS:
+        problem = f"the gateway has ended and was started again {has.restarts} times by itself"
+        journal = "as-openclaw journalctl --user --unit openclaw-gateway --lines 50"
+        yield Sign("gateway", problem, f"{there(customer, journal)} says why", "advice")
+    if has.load is not None and has.processors and has.load > _MOST_LOAD * has.processors:
+        problem = f"the processor is overloaded: {has.load:g} processes wanted it over a quarter of an hour"
+        yield Sign("load", problem, f"{there(customer, 'top -bn1')} shows what takes it", "advice")
+    if has.clock is not None and abs(has.clock - now.timestamp()) > _MOST_SECONDS_APART:
+        apart = has.clock - now.timestamp()
+        problem = f"its clock is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}"
+        yield Sign("clock", problem, f"{there(customer, 'timedatectl set-ntp true')} has it set right")
+
+
+def _is_short(free: int | None, total: int | None) -> bool:
+    return free is not None and total is not None and free < total * _LEAST_SHARE
+
+
+def _started_just_now(report: ServerReport, now: datetime) -> bool:
+    try:
+        since = datetime.fromisoformat(report.since or "")
+        return -START_SECONDS <= (now - since).total_seconds() <= START_SECONDS
+    except (ValueError, TypeError):
+        return False
+
+
+def _is_older(version: str, wanted: str) -> bool:
+    numbers = [tuple(map(int, one.partition("-")[0].split("."))) for one in (version, wanted) if _plain(one)]
+    return len(numbers) == 2 and numbers[0] < numbers[1]
+
+
+def _plain(version: str) -> bool:
+    return all(
+        part.isascii() and part.isdigit() and len(part) < 10 for part in version.partition("-")[0].split(".")
+    )
