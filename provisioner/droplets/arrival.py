@@ -77,7 +77,11 @@ class DropletArrival:
             self._demand_no_failure()
 
     def _demand_no_failure(self) -> None:
-        if self._keeper.cloud.creation_status(self._id) != "errored":
+        try:
+            if self._keeper.cloud.creation_status(self._id) != "errored":
+                return
+        except NotFound:
+            # It was there a moment ago: the next look says what became of it.
             return
         raise self._failed(
             f"DigitalOcean could not create droplet {self._id}",

@@ -23,7 +23,7 @@ from provisioner.timestamps import moment, present, written
 
 _FORGET_AFTER = timedelta(days=90)
 GATHER_SECONDS = 120.0
-"""How long a reason that may be many customers' is held back, so that one message tells of all of them."""
+"""How long what has failed is held back: one message tells of all who meet it, and none of what is over."""
 _NAMED = 5
 """How many of them are named."""
 _LOCK_SECONDS = 30.0
@@ -48,7 +48,7 @@ class Alert(BaseModel):
     ended: bool = False
     ways: dict[str, State] = {}
     concerns: dict[str, str] = {}
-    """Whose runs have met it, where it may be many customers' reason: their addresses, by what was run."""
+    """Whose runs have met it, where it is about runs: their addresses, by what was run."""
 
     @property
     def subject(self) -> str:
@@ -97,7 +97,8 @@ class Alerts:
         """Have the operator told; False if they were before, and it has not ended since.
 
         With `concerns` (addresses, by what was run for them) these are added to those whom it concerns, and
-        it is told a little later, so that others who meet it are in it. On disk when this returns.
+        it is told a little later, when others who meet it are in it, unless it is over by then. On disk when
+        this returns.
         """
         with self._changing() as (there, save):
             before = next((one for one in there if one.key == key and not one.ended), None)

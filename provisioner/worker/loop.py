@@ -269,11 +269,14 @@ class Worker:
 
     def _tell_failure(self, run: str, workflow: str, email: str, error: ProvisionerError) -> None:
         """What all customers meet is told once for all of them."""
-        reason = _common_reason(error, email)
-        if reason is None:
-            self._tell(run, email, _words(error, command(workflow, email)))
-        elif self.alerts.tell(reason, None, _common_words(error), can_end=True, concerns={run: email}):
-            self.say(f"the operator will be told: {error.doing}: {error.cause}")
+        key = _common_reason(error, email)
+        whom, words = (
+            (None, _common_words(error)) if key else (email, _words(error, command(workflow, email)))
+        )
+        # Another kind of error wants something else of the operator, who is told of it too.
+        key = key or f"{run}: {type(error).__name__}"
+        if self.alerts.tell(key, whom, words, can_end=True, concerns={run: email}):
+            self.say(f"the operator will be told: {whom or 'customers'}: {error.summary}")
 
     def _do_at_once(self, customer: Customer, job: Job) -> list[ProvisionerError]:
         """What is no run: the operator is told, or it is written down that a customer is to leave, …"""
@@ -357,7 +360,8 @@ def _common_reason(error: ProvisionerError, email: str) -> str | None:
     hint = error.hint or ""
     if not error.everybodys or email in hint:
         return None
-    return f"{type(error).__name__}: {re.sub('[0-9]+', '#', hint)}"
+    # Numbers, and what services say of the one request, differ each time.
+    return f"{type(error).__name__}: {re.sub(r'[0-9]+|[(][^)]*[)]', '#', hint)}"
 
 
 def _common_words(error: ProvisionerError) -> str:

@@ -13,6 +13,7 @@ from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, SomethingMissing
 from provisioner.runs.workflow import CANCEL
+from provisioner.services.digitalocean.errors import DropletGone
 from provisioner.settings import BillingSettings, Settings, WorkerSettings
 from provisioner.step import Done, Outcome, Planned, Step, Waiting, Work
 from provisioner.worker.alerts import GATHER_SECONDS, Alerts, Way
@@ -420,6 +421,42 @@ def test_what_all_meet_is_told_once_with_how_many_they_are(stage: Stage) -> None
     assert stage.alerts.open == []
 
 
+def test_another_kind_of_error_is_told_too_and_the_same_one_is_not(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    worker = stage.worker()
+    gone = DropletGone(ada, "droplet 7 is gone", "rebuild it")
+    for error in (CloudError("create it", cause="no"), gone, gone, CloudError("create it", cause="no")):
+
+        def meet(_: Work, error: CloudError = error) -> Outcome:
+            raise error
+
+        stage.step.plans = {ada: meet}
+        stage.turn(worker)
+        stage.seconds += 7 * 3600
+
+    assert [one.text.splitlines()[0] for one in stage.alerts.open] == [
+        "could not create it: no",
+        f"could not reach the droplet for {ada}: droplet 7 is gone",
+    ]
+    stage.step.plans = {}
+    stage.turn(worker)
+    assert stage.alerts.open == []
+
+
+def test_what_a_service_says_of_each_request_makes_no_other_cause(stage: Stage) -> None:
+    emails = stage.add("ada", "bob")
+
+    def lack_token(work: Work) -> Outcome:
+        hint = f"DIGITALOCEAN_ACCESS_TOKEN: refused (status 401, request {work.customer.id}-ab): make one"
+        raise SomethingMissing("set up", whom=work.customer.email, cause="something is missing", hint=hint)
+
+    stage.step.plans = dict.fromkeys(emails, lack_token)
+    stage.turn(stage.worker())
+
+    (alert,) = stage.alerts.open
+    assert sorted(alert.concerns.values()) == emails
+
+
 def test_what_is_missing_of_the_customer_is_told_of_each(stage: Stage) -> None:
     emails = stage.add("ada", "bob")
 
@@ -430,7 +467,7 @@ def test_what_is_missing_of_the_customer_is_told_of_each(stage: Stage) -> None:
     stage.step.plans = dict.fromkeys(emails, lack_own)
     stage.turn(stage.worker())
 
-    assert [one.whom for one in stage.alerts.open] == emails
+    assert sorted(str(one.whom) for one in stage.alerts.open) == emails
 
 
 def test_who_leaves_is_nobodys_trouble_any_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

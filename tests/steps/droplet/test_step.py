@@ -511,6 +511,17 @@ def test_a_creation_that_errs_is_named_before_the_deadline(cloud: FastCloud, ope
     assert len(cloud.droplets) == 1
 
 
+def test_one_that_is_gone_when_its_creation_is_asked_about_is_looked_for_again(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    cloud.fault("stuck", **POST)
+    cloud.fault("status", method="GET", path="/actions", count=None, params={"status": 404})
+    work = new_work(cloud, operator_key, active_seconds=100)
+
+    with pytest.raises(DropletFailed, match="is new after"):
+        CreateDroplet().run(work)
+
+
 def test_a_droplet_that_takes_too_long_is_waited_for_by_the_next_run(
     cloud: FastCloud, operator_key: Path
 ) -> None:
