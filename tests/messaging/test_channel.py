@@ -55,6 +55,9 @@ class Pigeon(Channel):
     def begin(self, work: Work) -> None:
         work.say("the pigeon is hatched")
 
+    def playbooks(self, settings: Settings) -> Mapping[str, Mapping[str, object]]:
+        return {}
+
     def connect(self, work: Work) -> Outcome:
         fields = {
             "setup.messaging.connected": True,
