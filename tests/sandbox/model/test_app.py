@@ -191,6 +191,14 @@ PROMPT = "## /home/x/USER.md\n# USER.md\n\n- **Name:** Ada Lovelace\n{more}\n## 
         ("", ["hi"], "Hello! You wrote: “hi”."),
         ("", [CONTEXT], "Hello! I am here."),
         ("", ["If nothing needs attention, reply with exactly: HEARTBEAT_OK"], "HEARTBEAT_OK"),
+        ("", ["My dog is called Rex", "hi", "What is my dog called?"], "Your dog is called Rex."),
+        ("", ["my dog is Ada. My dog is called Rex!", "what's my dog called?"], "Your dog is called Rex."),
+        (
+            "",
+            ["My cat is called Tom", "What is my dog called?"],
+            "You have not told me what your dog is called.",
+        ),
+        ("", [FRAMED.replace("hello from me", "What is my dog?")], "You have not told me what your dog is."),
         ("", ["[1] is a list"], "Hello! You wrote: “[1] is a list”."),
     ],
 )
