@@ -27,8 +27,11 @@ class SignUp:
     landing_page: str = "stuffpress"
 
 
-def new_record(sign_up: SignUp) -> Record:
-    """The record to `add`; InputError if the address is none, or a value cannot be held."""
+def new_record(sign_up: SignUp, by: str | None = None) -> Record:
+    """The record to `add`; InputError if the address is none, or a value cannot be held.
+
+    `by` is whose doing it was, where it was nobody's at the keyboard.
+    """
     now = timestamps.now()
     record = Record(
         {
@@ -48,7 +51,8 @@ def new_record(sign_up: SignUp) -> Record:
             },
         }
     )
-    record.add_event("subscription_created", f"Customer signed up via {sign_up.source.capitalize()}")
+    whose = {"by": by} if by else {}
+    record.add_event("subscription_created", f"Customer signed up via {sign_up.source.capitalize()}", **whose)
     return record
 
 

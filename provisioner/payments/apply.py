@@ -147,7 +147,7 @@ class Applier:
             if sign_up is None:
                 return self._kept(event, one)
             try:
-                return self._added(event, new_record(sign_up))
+                return self._added(event, new_record(sign_up, STRIPE))
             except InputError as problem:
                 self._tell(event.envelope.id, sign_up.email, f"has paid and has no record: {problem.summary}")
                 return _ended("strange", problem.summary)

@@ -33,12 +33,14 @@ class Ended:
 class Operator:
     """Runs `provisioner` in a workspace whose settings point at the sandbox."""
 
-    def __init__(self, workspace: Path, sandbox: Sandbox) -> None:
+    def __init__(self, workspace: Path, sandbox: Sandbox, **settings: str) -> None:
+        """`settings` go before those of the sandbox."""
         self.workspace = workspace
         self.sandbox = sandbox
         self._environment = {
             **_without_settings(os.environ),
             **sandbox.env,
+            **settings,
             "PROVISIONER_WORKSPACE": str(workspace),
         }
         self.run("init", str(workspace), "--contact", "help@example.com")
