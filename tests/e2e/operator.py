@@ -14,6 +14,19 @@ from typing import Any, Self
 from provisioner.droplets.identity import tag_of
 from provisioner.sandbox.control.client import Sandbox
 
+_LATER = """
+import os, signal, sys, time
+ahead, dies_at = float(sys.argv.pop(1)), sys.argv.pop(1)
+real = time.time
+time.time = lambda: real() + ahead
+from provisioner import failpoints
+if dies_at:
+    failpoints.watch = lambda place: os.kill(os.getpid(), signal.SIGKILL) if place == dies_at else None
+from provisioner.cli.main import run
+run()
+"""
+"""`provisioner` on a machine whose clock is so many seconds ahead; it dies at that failpoint, if any."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -43,6 +56,7 @@ class Operator:
             **settings,
             "PROVISIONER_WORKSPACE": str(workspace),
         }
+        self._ahead = 0.0
         self.run("init", str(workspace), "--contact", "help@example.com")
 
     @property
@@ -50,10 +64,19 @@ class Operator:
         """What the commands see."""
         return dict(self._environment)
 
-    def run(self, *words: str, text: str = "", timeout: float = 900) -> Ended:
+    def pass_days(self, days: float) -> None:
+        """From here on the clock of all commands is so many days further than it was."""
+        self._ahead += days * 86_400
+
+    def dies(self, place: str, *words: str) -> None:
+        """One command that is killed at that failpoint, which it has to reach."""
+        ended = self.run(*words, dies_at=place)
+        assert ended.code == -signal.SIGKILL, f"{words} never came to {place!r}: {ended.err}"
+
+    def run(self, *words: str, text: str = "", timeout: float = 900, dies_at: str = "") -> Ended:
         """One command, to its end."""
         ended = subprocess.run(
-            _argv(words),
+            self._argv(words, dies_at),
             env=self._environment,
             input=text,
             capture_output=True,
@@ -69,11 +92,11 @@ class Operator:
         assert ended.code == 0, f"{words}: {ended.err}"
         return ended
 
-    def start(self, *words: str, program: str | None = None) -> "Running":
+    def start(self, *words: str, program: str | None = None, dies_at: str = "") -> "Running":
         """One command that goes on meanwhile; `program` is Python that runs it in its own way."""
         return Running(
             subprocess.Popen(
-                [sys.executable, "-c", program, *words] if program else _argv(words),
+                [sys.executable, "-c", program, *words] if program else self._argv(words, dies_at),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -81,6 +104,11 @@ class Operator:
                 text=True,
             )
         )
+
+    def _argv(self, words: tuple[str, ...], dies_at: str) -> list[str]:
+        if self._ahead or dies_at:
+            return [sys.executable, "-c", _LATER, str(self._ahead), dies_at, *words]
+        return [sys.executable, "-m", "provisioner.cli.main", *words]
 
     def record(self, email: str) -> dict[str, Any]:
         """The customer's record as it stands, secrets too."""
@@ -173,10 +201,6 @@ class Running:
                     break
         with self._news:
             self._news.notify_all()
-
-
-def _argv(words: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "provisioner.cli.main", *words]
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:

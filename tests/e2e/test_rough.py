@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -66,11 +65,7 @@ def test_a_customer_is_set_up_in_the_first_run_on_the_roughest_server(rosa: Cust
     assert "Welcome to your droplet" in rosa.operator.done("ssh", rosa.email, "--", "true").out
 
 
-def test_a_gateway_that_hangs_is_seen_and_what_is_advised_helps(rosa: Customer) -> None:
-    before = how_it_is(rosa)
-    assert (before["healthy"], before["waiting"], before["report"]["ready"]) == (True, 0, True)
-    assert before["report"]["resources"]["clock"]
-
+def test_a_gateway_that_hangs_is_seen_by_doctor_and_what_it_advises_helps(rosa: Customer) -> None:
     rosa.operator.done("ssh", rosa.email, "--", "pkill -STOP -u openclaw -f openclaw.*gateway")
 
     seen = rosa.operator.run("doctor", "--json").document
@@ -79,16 +74,8 @@ def test_a_gateway_that_hangs_is_seen_and_what_is_advised_helps(rosa: Customer) 
 
     hangs = [one for one in found if "gateway" in one["problem"] and "does not answer" in one["problem"]]
     assert [one["whom"] for one in hangs] == [rosa.email], found
-    assert "gateway" in [one["about"] for one in how_it_is(rosa)["findings"]]
     rosa.operator.done("ssh", rosa.email, "--", "openclaw-gateway restart")
     rosa.demand_an_answer()
-    assert how_it_is(rosa)["healthy"] is True
-
-
-def how_it_is(rosa: Customer) -> dict[str, Any]:
-    (found,) = rosa.operator.run("health", rosa.email, "--json").document["customers"]
-    assert isinstance(found, dict)
-    return found
 
 
 def test_a_lost_droplet_is_rebuilt_and_a_refused_model_key_is_not_taken_for_done(rosa: Customer) -> None:
