@@ -59,6 +59,10 @@ class FaultyFiles(Files):
         self._count()
         super().rename(source, target)
 
+    def link(self, source: Path, target: Path) -> bool:
+        self._count()
+        return super().link(source, target)
+
     def remove(self, path: Path) -> None:
         self._count()
         super().remove(path)
