@@ -1,5 +1,7 @@
 """An image for real: built on a droplet, nothing of anybody's in it, and servers that begin with it."""
 
+import time
+
 import pytest
 
 from provisioner.sandbox.control.client import Sandbox
@@ -22,6 +24,15 @@ ls -d /var/lib/provisioner /home/openclaw/.openclaw /root/.bash_history /var/lib
 """
 
 
+def on_fresh_server(operator: Operator, email: str, script: str) -> str:
+    """What it prints; the server may be booting, and let nobody in yet."""
+    give_up = time.monotonic() + 60
+    while (ended := operator.run("ssh", email, "--", script)).code:
+        assert time.monotonic() < give_up, ended.err
+        time.sleep(0.5)
+    return ended.out
+
+
 def test_an_image_is_built_used_listed_and_pruned(operator: Operator, sandbox: Sandbox) -> None:
     built = operator.run("image", "build", "--json")
     assert built.code == 0, built.err
@@ -38,7 +49,7 @@ def test_an_image_is_built_used_listed_and_pruned(operator: Operator, sandbox: S
     planned = operator.done("plan", email)
     assert "image provisioner-debian-12-x64-" in planned.out.replace("\n", " ")
     operator.done("provision", email, "--until", "droplet")
-    left = operator.done("ssh", email, "--", LEFT_BEHIND).out.splitlines()
+    left = on_fresh_server(operator, email, LEFT_BEHIND).splitlines()
     record = operator.record(email)
     droplet = record["setup"]["droplet"]
     host_key = ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"]
