@@ -26,7 +26,7 @@ def wanted_parts(
     key = settings.anthropic_key
     return {
         **{name: _digest(name, search, shared[name]) for name in PLAYBOOKS},
-        "moltbot": _digest("moltbot", search, _settings_of_moltbot(settings)),
+        "moltbot": _digest("moltbot", search, shared_variables(settings)),
         **{name: _digest(name, search, variables) for name, variables in channel.items()},
         _MODEL: settings.moltbot.model,
         **({_KEY: mark_of(key.get_secret_value())} if key else {}),
@@ -58,7 +58,8 @@ def _digest(name: str, search: Sequence[Path], variables: Mapping[str, object]) 
     return digest_of("", {name: counted}, {name: texts_of(playbook_folder(name, search))})
 
 
-def _settings_of_moltbot(settings: Settings) -> dict[str, object]:
+def shared_variables(settings: Settings) -> dict[str, object]:
+    """Those of the playbook `moltbot` that are the same for all customers, but the model and its key."""
     return {
         "node_version": settings.moltbot.node,
         "anthropic_base_url": settings.anthropic_base_url or "",

@@ -14,7 +14,7 @@ from provisioner.settings import Settings
 from provisioner.ssh.json_answers import parse_json
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.steps.answer import refusal
-from provisioner.steps.applied import asks_anew, differences, wanted_parts
+from provisioner.steps.applied import asks_anew, differences, shared_variables, wanted_parts
 from provisioner.steps.audit import audit
 from provisioner.timestamps import now
 
@@ -196,15 +196,12 @@ def _version_there(work: Work) -> str | None:
 def _variables(work: Work) -> dict[str, object]:
     settings, customer = work.settings, work.customer
     return {
-        "node_version": settings.moltbot.node,
+        **shared_variables(settings),
         "model": settings.moltbot.model,
-        "anthropic_base_url": settings.anthropic_base_url or "",
         "key_mark": mark_of(_key(work)),
         "customer_name": customer.name or "",
         "joined": (customer.signup_date or now())[:10],
         "plan": customer.subscription.plan or "",
-        "operator_name": settings.operator.name,
-        "operator_contact": settings.operator.contact or "",
     }
 
 
