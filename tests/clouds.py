@@ -63,6 +63,17 @@ class FastCloud:
     def droplets(self) -> list[Droplet]:
         return list(self.cloud.droplets.values())
 
+    def await_actions(self) -> None:
+        await_actions(self.cloud)
+
+
+def await_actions(cloud: Cloud) -> None:
+    """Until nothing is being done to a droplet any more: an action goes on after its request was answered."""
+    deadline = time.monotonic() + 10
+    while any(droplet.pending is not None for droplet in list(cloud.droplets.values())):
+        assert time.monotonic() < deadline, "an action on a droplet never ends"
+        time.sleep(0.002)
+
 
 class CloudServer:
     """One address at which one cloud after another is served: starting a server takes longer than a test."""

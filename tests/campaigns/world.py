@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from provisioner.sandbox.telegram.phones import NewBotDialog
 from provisioner.workspace import Workspace, init_workspace
 from tests.campaigns.forkserver import NAME
 from tests.campaigns.shared_machine import SharedMachine, SharedMachines, shared_machine
+from tests.clouds import await_actions
 from tests.serving import serving
 
 SETTINGS = """
@@ -170,11 +170,7 @@ class World(Assembly):
         self._threads.clear()
 
     def await_actions(self) -> None:
-        """Until nothing is being done to a droplet any more."""
-        deadline = time.monotonic() + 10
-        while any(droplet.pending is not None for droplet in self.droplets):
-            assert time.monotonic() < deadline, "an action on a droplet never ends"
-            time.sleep(0.002)
+        await_actions(self.cloud)
 
     def environment(self) -> dict[str, str]:
         """With names for hosts, so that looking them up can fail."""

@@ -127,6 +127,7 @@ class Site:
 
     def demand_theirs(self, *emails: str) -> None:
         """Each has one droplet of their own, with their name and tag, and nothing of the pool's on it."""
+        self.cloud.await_actions()
         ids = {}
         written = {one.droplet_id for one in self.keeper().members.all()}
         for email in emails:
