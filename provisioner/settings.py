@@ -70,6 +70,7 @@ telegram_field = "telegram"    # the key of the checkout's field for the custome
 reminder_days = [1, 3, 7]      # so long after a payment has failed the customer is reminded; [] for never
 unpaid_days = 14               # this long after it …
 when_unpaid = "tell"           # … you are told; or "pause", or "cancel"
+churn_at = "end"               # when who leaves counts as lost: at the "end" of what is paid, or at "request"
 # portal = "https://billing.stripe.com/p/login/…"  # Stripe's customer portal, for e-mails about payment
 
 [mail]
@@ -235,6 +236,8 @@ class BillingSettings(_Section):
     """Stripe's customer portal, where they pay and change their card; named in e-mails."""
     unpaid_days: float = Field(default=14, ge=0, le=365)
     when_unpaid: Literal["tell", "pause", "cancel"] = "tell"
+    churn_at: Literal["end", "request"] = "end"
+    """When who leaves counts as lost: at the end of what is paid, or when they say so."""
 
 
 class CancelSettings(_Section):

@@ -41,6 +41,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.leaving": ("cancel", "destroy"),
     "commands.status": ("status",),
     "commands.health": ("health",),
+    "commands.billing": ("billing",),
     "commands.doctor": ("doctor", "adopt"),
     "commands.relink": ("relink",),
     "commands.server": ("logs", "ssh"),

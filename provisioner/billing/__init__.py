@@ -1,0 +1,1 @@
+"""Figures of the business, from the records alone: pure functions."""
