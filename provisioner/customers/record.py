@@ -275,6 +275,20 @@ class Pause(_Part):
     undo_at: Annotated[Moment, Field(description="when it was asked to be undone")] | None = None
 
 
+class Rotation(_Part):
+    """A secret of the customer's assistant in whose place another one is being put."""
+
+    kind: Annotated[str, Field(description="which one: gateway-token or bot-token")]
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    old_token: (
+        Annotated[str, Field(description="secret; the one that is to be seen refused in the end")] | None
+    ) = None
+    proven_at: (
+        Annotated[Moment, Field(description="when the new one was taken, and the old one refused")] | None
+    ) = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -285,6 +299,7 @@ class Setup(_Part):
     handoff: Handoff = Handoff()
     restore: Restore | None = None
     pause: Pause | None = None
+    rotation: Rotation | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 

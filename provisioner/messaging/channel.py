@@ -135,6 +135,22 @@ class Channel(ABC):
     def sender(self, customer: Customer) -> str:
         """What the customer's assistant is called on the platform."""
 
+    def credential_needs(self, settings: Settings, customer: Customer) -> list[str]:  # noqa: ARG002
+        """What is missing to give this customer's assistant another credential, as instructions."""
+        return []
+
+    @abstractmethod
+    def credential(self, customer: Customer) -> str | None:
+        """The secret with which the customer's assistant is let in on the platform; None if we have none."""
+
+    @abstractmethod
+    def replace_credential(self, work: Work, old: str, then: Mapping[str, object]) -> Waiting | None:
+        """Have another one in the place of `old`: on the server, in the record, and `old` refused; or what
+        is waited for.
+
+        `then` are fields that are written together with the new one, when all of that is proven.
+        """
+
     @abstractmethod
     def check(
         self,

@@ -16,6 +16,8 @@ from provisioner.steps.moltbot import Apply, Moltbot
 from provisioner.steps.pausing import PauseAssistant, Resume
 from provisioner.steps.payment_reminder import RemindOfPayment
 from provisioner.steps.restore import CloseRestore, RestoreBackup
+from provisioner.steps.rotation.bot_token import RotateBotToken
+from provisioner.steps.rotation.gateway_token import RotateGatewayToken
 
 
 @dataclass(frozen=True)
@@ -101,3 +103,20 @@ REMIND = Workflow(
     allowed_statuses=("pending_setup", "in_progress", "active"),
     doing="remind the customer of a payment",
 )
+
+ROTATE_GATEWAY_TOKEN = Workflow(
+    "rotate gateway-token",
+    (RotateGatewayToken(),),
+    allowed_statuses=("in_progress", "active"),
+    doing="replace the gateway's token",
+    of_paused=False,
+)
+
+ROTATE_BOT_TOKEN = Workflow(
+    "rotate bot-token",
+    (RotateBotToken(),),
+    allowed_statuses=("in_progress", "active"),
+    doing="replace the bot's token",
+    of_paused=False,
+)
+"""Both for whose secret is to be replaced, as the record says; for all others there is nothing to do."""

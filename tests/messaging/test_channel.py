@@ -83,6 +83,12 @@ class Pigeon(Channel):
     def sender(self, customer: Customer) -> str:
         return f"the pigeon of {customer.name}"
 
+    def credential(self, customer: Customer) -> str | None:
+        return None
+
+    def replace_credential(self, work: Work, old: str, then: Mapping[str, object]) -> Waiting | None:
+        raise NotImplementedError
+
     def check(
         self,
         settings: Settings,

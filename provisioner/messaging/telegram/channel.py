@@ -102,6 +102,19 @@ class Telegram(Channel):
     def sender(self, customer: Customer) -> str:
         return f"@{customer.setup.messaging.bot_username}"
 
+    def credential_needs(self, settings: Settings, customer: Customer) -> list[str]:
+        if customer.setup.messaging.managed and settings.telegram_manager_token is None:
+            return ["set TELEGRAM_MANAGER_TOKEN in the environment or in .env: their bot was made over it"]
+        return []
+
+    def credential(self, customer: Customer) -> str | None:
+        return customer.setup.messaging.bot_token
+
+    def replace_credential(self, work: Work, old: str, then: Mapping[str, object]) -> Waiting | None:
+        from provisioner.messaging.telegram.replacing import replace_token
+
+        return replace_token(work, old, then)
+
     def check(
         self,
         settings: Settings,

@@ -39,7 +39,7 @@ def preconfigure(work: Work) -> None:
             work.say(problem.summary)
     messaging = work.refresh().setup.messaging
     if messaging.bot_token and messaging.bot_id and messaging.user_id:
-        _configure(work, started=False)
+        configure(work, started=False)
 
 
 def connect(work: Work) -> Outcome:
@@ -54,7 +54,7 @@ def connect(work: Work) -> Outcome:
         return waiting
     if not work.customer.setup.messaging.user_id and not _find_customer(work):
         return _wait_for_request(work)
-    _configure(work)
+    configure(work)
     messaging = work.customer.setup.messaging
     work.record(
         "telegram_connected",
@@ -116,7 +116,7 @@ def _find_customer(work: Work) -> bool:
     waiting = work.customer.setup.waiting
     # Who was waited for over a link had no bot yet: then the server knows nothing of one.
     if waiting is None or waiting.for_ != _to_do(work, None):
-        _configure(work)
+        configure(work)
     user_id = user_id_by_request(work)
     if user_id is not None:
         work.write({"setup.messaging.userId": user_id})
@@ -129,18 +129,22 @@ def _wait_for_request(work: Work) -> Waiting:
     return _press_start(work)
 
 
-def _configure(work: Work, *, started: bool = True) -> None:
-    """Have the gateway talk as the bot: to the customer alone, once we know who that is."""
+def configure(work: Work, *, started: bool = True, token: str | None = None) -> None:
+    """Have the gateway talk as the bot: to the customer alone, once we know who that is.
+
+    With this token, or without one with that of the record.
+    """
     messaging = work.customer.setup.messaging
+    token = token or _token(work)
     variables = {
         "bot_id": messaging.bot_id or "",
-        "token_mark": mark_of(_token(work)),
+        "token_mark": mark_of(token),
         "user_id": messaging.user_id or "",
         "api_root": work.settings.telegram_api_root,
         "started": started,
         "greeted": work.customer.setup.handoff.onboarding_message_sent,
     }
-    work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": _token(work)})
+    work.server.apply("telegram", variables, {"TELEGRAM_BOT_TOKEN": token})
 
 
 def _deliver(work: Work, bot: TelegramBot, user_id: str, text: str) -> None:

@@ -76,6 +76,10 @@ class ManagerBot:
         """The token of a bot that was made here, as it is now."""
         return self._bot.managed_token(bot_id)
 
+    def replace_token(self, bot_id: str) -> None:
+        """Have Telegram give a bot that was made here another token; the one before is dead at once."""
+        self._bot.replace_managed_token(bot_id)
+
     def read_updates(self, wait: int = 0) -> None:
         """Take in all that has happened, unless another process is at it or was a moment ago; then answer.
 

@@ -179,6 +179,14 @@ class TelegramBot:
         doing = "fetch the token of the customer's bot"
         return self._call(doing, lambda bot: bot.get_managed_bot_token(_number(bot_id)), repeatable=True)
 
+    def replace_managed_token(self, bot_id: str) -> None:
+        """Give a bot that somebody made through this one another token; the one before is refused from then.
+
+        Done twice it has a third one: `managed_token` gives the last.
+        """
+        doing = "replace the token of the customer's bot"
+        self._call(doing, lambda bot: bot.replace_managed_bot_token(_number(bot_id)), repeatable=True)
+
     def updates(self, after: int | None = None, wait: int = 0) -> list[Update]:
         """What people have written or done since `after` was acknowledged, the oldest first, at most 100.
 

@@ -1,0 +1,97 @@
+"""Writing down whose secrets are to be replaced, before anything is done about it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from provisioner.actor import actor
+from provisioner.clock import SYSTEM_CLOCK, Clock
+from provisioner.customers.done import is_done
+from provisioner.customers.leaving import at
+from provisioner.customers.record import Customer
+from provisioner.customers.rotating import BOT_TOKEN, asked_to_rotate, is_rotating
+from provisioner.customers.store import CustomerStore, Listing
+from provisioner.errors import InputError
+from provisioner.messaging.registry import channel_of, known_channel
+from provisioner.printable import command
+from provisioner.runs.admission import demand_allowed
+from provisioner.runs.behind import has_what_is_applied
+from provisioner.runs.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose secret is to be replaced, and whether that was asked for before and is gone on with."""
+
+    customers: tuple[str, ...]
+    goes_on: bool
+
+
+def ask_to_rotate(
+    store: CustomerStore, who: str, workflow: Workflow, kind: str, clock: Clock = SYSTEM_CLOCK
+) -> Customer:
+    """The customer, in whose record it is when this returns.
+
+    InputError for one who has no assistant, is paused, or has left; and while another secret of theirs is
+    being replaced.
+    """
+    customer = demand_allowed(workflow, store.find(who), workflow.doing)
+    if not is_done(customer, "moltbot"):
+        hint = command("provision", customer.email)
+        raise InputError(workflow.doing, whom=customer.email, cause="nothing is installed", hint=hint)
+    with store.edit(who, workflow.doing) as record:
+        old = _credential(record.customer, workflow.doing) if kind == BOT_TOKEN else None
+        fields = asked_to_rotate(record.customer, kind, actor(), at(clock.time()), old)
+        record.update(fields)
+        if fields:
+            record.add_event("rotation_requested", f"The {kind} is to be replaced", by=actor())
+    return record.customer
+
+
+def _credential(customer: Customer, doing: str) -> str:
+    found = channel_of(customer).credential(customer)
+    if not found:
+        hint = command("provision", customer.email)
+        raise InputError(doing, whom=customer.email, cause="they have no bot yet", hint=hint)
+    return found
+
+
+def ask_everybody_to_rotate(
+    store: CustomerStore,
+    workflow: Workflow,
+    kind: str,
+    broken: Callable[[Listing[Customer]], object],
+    *,
+    again: bool = False,
+) -> Asked:
+    """The same for all who have an assistant that runs; `broken` is told what cannot be read.
+
+    If it was asked for before and is not done for all of them yet, only for those, unless it is to be done
+    `again`: whose secret has been replaced meanwhile keeps it.
+    """
+    there = list(_rotatable(store, kind, broken))
+    begun = [one for one in there if is_rotating(one, kind)]
+    goes_on = bool(begun) and not again
+    for one in () if goes_on else there:
+        ask_to_rotate(store, one.id, workflow, kind)
+    return Asked(tuple(one.email for one in (begun if goes_on else there)), goes_on)
+
+
+def _rotatable(
+    store: CustomerStore, kind: str, broken: Callable[[Listing[Customer]], object]
+) -> Iterator[Customer]:
+    for listing in store.all():
+        if listing.customer is None:
+            broken(listing)
+        elif has_what_is_applied(listing.customer) and _may_rotate(listing.customer, kind):
+            yield listing.customer
+
+
+def _may_rotate(customer: Customer, kind: str) -> bool:
+    """Whether they have one, and no other secret of theirs is being replaced."""
+    is_free = customer.setup.rotation is None or is_rotating(customer, kind)
+    return is_free and (kind != BOT_TOKEN or _has_credential(customer))
+
+
+def _has_credential(customer: Customer) -> bool:
+    channel = known_channel(customer)
+    return channel is not None and bool(channel.credential(customer))
