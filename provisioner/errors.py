@@ -24,6 +24,7 @@
     │   │   │   └── NoAnswer                   none, a broken one, or it failed itself (5xx)
     │   │   │       └── NotTheApi              a gateway or a proxy refused
     │   │   ├── DropletFailed                  it was accepted and did not come up
+    │   │   │   └── DropletOff                 it is there, and switched off
     │   │   ├── DropletGone                    the one in the record is not in the account
     │   │   └── DropletUnclear                 which one is the customer's is not certain
     │   ├── TelegramError                      the Bot API

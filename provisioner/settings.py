@@ -61,6 +61,10 @@ summary_at = "07:00"           # UTC; what is open is summed up once a day; "" f
 jobs = 10                      # how many customers are at work at once; 0: nothing is done by itself
 quiet_hours = ""               # UTC, as "21:00-07:00": nothing then that may write to customers unasked
 
+[health]
+every_minutes = 10             # how often the worker looks at each server; 0 for never
+mend_hours = 6                 # what it can mend it tries once in so many hours; 0: it mends nothing
+
 [stripe]
 # mode = "live"                # or "test"; without it, as STRIPE_SECRET_KEY says
 provision = "at payment"       # who has paid is set up; or "by hand"
@@ -218,6 +222,15 @@ class WorkerSettings(_Section):
     """UTC; when nothing is done that may write to a customer unasked. Empty: never."""
 
 
+class HealthSettings(_Section):
+    """How servers are looked after."""
+
+    every_minutes: float = Field(default=10, ge=0, le=1440)
+    """How often the worker looks at each server; 0 for never."""
+    mend_hours: float = Field(default=6, ge=0, le=_TEN_YEARS)
+    """In so many hours each kind of problem is mended once; 0: the worker mends nothing."""
+
+
 class StripeSettings(_Section):
     """What becomes of Stripe's events."""
 
@@ -264,6 +277,7 @@ class Settings(_Section):
     billing: BillingSettings = BillingSettings()
     cancel: CancelSettings = CancelSettings()
     worker: WorkerSettings = WorkerSettings()
+    health: HealthSettings = HealthSettings()
 
     digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"

@@ -375,11 +375,32 @@ class Retry(_Part):
     error: str | None = None
 
 
+class Mending(_Part):
+    """That what is wrong with the customer's server is to be mended, as far as it can be."""
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    about: Annotated[tuple[str, ...], Field(description="the kinds of problem, in one word each")] = ()
+
+
+class MendAttempt(_Part):
+    """The last attempt to mend a kind of problem; written down before anything is done."""
+
+    about: str
+    remedy: Annotated[str, Field(description="start, disk, clock or restart")]
+    begun_at: Moment
+    ended_at: Moment | None = None
+
+
 class Health(_Part):
     """What was wrong with the customer's server when it was looked at last, since it last changed."""
 
     problems: Annotated[tuple[str, ...], Field(description="what they are about, in one word each")] = ()
     since: Moment | None = None
+    mending: Mending | None = None
+    attempts: Annotated[
+        tuple[MendAttempt, ...], Field(description="the last one for each kind of problem")
+    ] = ()
 
 
 class Metadata(_Part):

@@ -3,9 +3,10 @@
 The hints were tested: the restart command revives a gateway that stopped, hangs or has lost its channel.
 """
 
+import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -14,6 +15,7 @@ from provisioner.customers.record import Customer
 from provisioner.errors import HostKeyError, ProvisionerError
 from provisioner.health.report import Resources, ServerReport
 from provisioner.printable import command
+from provisioner.services.digitalocean.errors import DropletOff
 
 START_SECONDS: Final = 180
 """How long a gateway that was just started may take until it answers."""
@@ -29,20 +31,23 @@ _LOOK: Final = "look at the droplet's console in the control panel"
 
 
 Severity = Literal["problem", "advice"]
+Remedy = Literal["start", "disk", "clock", "restart"]
+"""What may be done about a problem without asking, as it destroys nothing; `mending` says what each is."""
 
 
 @dataclass(frozen=True)
 class Sign:
     """One thing that can be seen to be wrong, and what to do; advice is what breaks nothing yet.
 
-    `about` names it in one word, the same each time: server, gateway, pause, channel, messages, version,
-    audit, disk, memory, load, clock, reboot.
+    `about` names it in one word, the same each time: server, gateway, database, pause, channel, messages,
+    version, audit, disk, memory, load, clock, reboot. `remedy` is what may mend it, if anything may.
     """
 
     about: str
     problem: str
     hint: str
     severity: Severity = "problem"
+    remedy: Remedy | None = None
 
 
 def judge(customer: Customer, report: ServerReport, wanted: str, now: datetime) -> Iterator[Sign]:
@@ -57,14 +62,15 @@ def judge(customer: Customer, report: ServerReport, wanted: str, now: datetime) 
 def unreachable(error: ProvisionerError) -> Sign:
     """For a server that gave no report."""
     kind = "the host key changed" if isinstance(error, HostKeyError) else "it does not answer"
-    return Sign("server", f"{kind}: {error.cause}", error.hint or _LOOK)
+    remedy: Remedy | None = "start" if isinstance(error, DropletOff) else None
+    return Sign("server", f"{kind}: {error.cause}", error.hint or _LOOK, remedy=remedy)
 
 
 def piling_up(customer: Customer, waiting: int) -> Sign:
     """For messages that nobody takes from the channel, whatever the gateway says of it."""
     messages = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
     problem = f"{messages} at {customer.setup.messaging.platform_name}, and the assistant does not take them"
-    return Sign("messages", problem, there(customer, "openclaw-gateway restart"))
+    return _restart("messages", problem, customer)
 
 
 def without_report(customer: Customer) -> Sign:
@@ -107,34 +113,63 @@ def _of_paused(customer: Customer, report: ServerReport) -> Iterator[Sign]:
     yield Sign("pause", "the gateway runs although the assistant is paused", stop)
 
 
+def _restart(about: str, problem: str, customer: Customer) -> Sign:
+    """What starting the gateway again mends, as it was seen to."""
+    return Sign(about, problem, there(customer, "openclaw-gateway restart"), remedy="restart")
+
+
 def _of_gateway(customer: Customer, report: ServerReport, now: datetime) -> Iterator[Sign]:
-    restart = there(customer, "openclaw-gateway restart")
-    if not report.active:
-        yield Sign("gateway", f"the gateway is stopped ({report.state or 'no such service'})", restart)
+    if _DAMAGED.search(report.complaint or "") and not (report.live and report.ready):
+        yield _damaged(customer, report.complaint or "")
+    elif not report.active:
+        stopped = f"the gateway is stopped ({report.state or 'no such service'})"
+        yield _restart("gateway", stopped + _because(report), customer)
     elif not report.live:
         if _started_just_now(report, now):
             starting = "the gateway was started just now, and does not answer yet"
             yield Sign("gateway", starting, _LATER, "advice")
         else:
-            yield Sign("gateway", "the gateway runs and does not answer: it hangs", restart)
+            hangs = "the gateway runs and does not answer: it hangs"
+            yield _restart("gateway", hangs, customer)
     else:
-        silent = list(_of_channel(customer, report, restart))
+        silent = list(_of_channel(customer, report))
         yield from silent
         if not report.ready and not silent:
             failing = f": {', '.join(report.failing)}" if report.failing else ""
-            yield Sign("gateway", f"the gateway answers that it is not ready{failing}", restart)
+            yield _restart("gateway", f"the gateway answers that it is not ready{failing}", customer)
 
 
 _LATER: Final = "run provisioner doctor again in three minutes"
+_DAMAGED: Final = re.compile(r"SQLITE_(CORRUPT|NOTADB)|disk image is malformed|file is not a database")
+"""As SQLite says it; a restart does not mend it."""
+_CONFLICT: Final = re.compile(r"\b409\b|terminated by other getUpdates")
+"""As Telegram answers each of two programs that read one bot's messages."""
 
 
-def _of_channel(customer: Customer, report: ServerReport, restart: str) -> Iterator[Sign]:
+def _because(report: ServerReport) -> str:
+    return f": {report.complaint}" if report.complaint else ""
+
+
+def _damaged(customer: Customer, words: str) -> Sign:
+    problem = f"the assistant's database is damaged: {words}"
+    if not customer.backups:
+        log = "as-openclaw journalctl --user --unit openclaw-gateway --lines 50"
+        return Sign("database", problem, f"there is no backup; {there(customer, log)} shows what it says")
+    back = command("restore-backup", customer.email)
+    taken = customer.backups[-1].taken_at
+    return Sign(
+        "database", problem, f"{back} makes it know what it knew at {taken}; what is there now is kept"
+    )
+
+
+def _of_channel(customer: Customer, report: ServerReport) -> Iterator[Sign]:
     """The one over which the customer talks, once they were connected."""
     platform = customer.setup.messaging.platform_name
     if not customer.setup.messaging.connected or not platform:
         return
     if report.channels is None:
-        yield Sign("channel", f"the gateway does not say whether {platform} is connected", restart)
+        unknown = f"the gateway does not say whether {platform} is connected"
+        yield _restart("channel", unknown, customer)
         return
     channel = report.channels.get(platform)
     if channel is None:
@@ -142,8 +177,20 @@ def _of_channel(customer: Customer, report: ServerReport, restart: str) -> Itera
         run = command("provision", customer.email)
         yield Sign("channel", f"the gateway has no channel {platform}", f"{again}, then {run}")
     elif not channel.connected:
-        said = channel.error or channel.state
-        yield Sign("channel", f"{platform} is not connected" + (f": {said}" if said else ""), restart)
+        said = channel.error or channel.state or ""
+        yield _conflict(customer, said) if _CONFLICT.search(said) else _unconnected(customer, platform, said)
+
+
+def _unconnected(customer: Customer, platform: str, said: str) -> Sign:
+    return _restart("channel", f"{platform} is not connected" + (f": {said}" if said else ""), customer)
+
+
+def _conflict(customer: Customer, said: str) -> Sign:
+    """Two read the same bot's messages: one that a restart left behind on the server, or one elsewhere."""
+    sign = _restart("channel", f"another program reads the messages of its bot: {said}", customer)
+    token = command("update", customer.email, "setup.messaging.botToken", "-")
+    elsewhere = f"if it comes again, another machine has the bot's token: make a new one, then {token}"
+    return replace(sign, hint=f"{sign.hint}; {elsewhere}")
 
 
 def _of_version(customer: Customer, report: ServerReport, wanted: str) -> Iterator[Sign]:
@@ -175,7 +222,8 @@ def _of_server(customer: Customer, report: ServerReport) -> Iterator[Sign]:
         room = f"{report.disk_free} MB of {report.disk_total} MB are free"
         look = there(customer, "du -xhd3 /")
         make = there(customer, "journalctl --vacuum-size=50M")
-        yield Sign("disk", f"the disk is full: {room}", f"{make} makes some room; {look} shows what takes it")
+        hint = f"{make} makes some room; {look} shows what takes it"
+        yield Sign("disk", f"the disk is full: {room}", hint, remedy="disk")
     if report.reboot_required:
         problem = "an update of the system takes effect only when the server is started again"
         hint = f"{there(customer, 'systemctl reboot')}; its gateway is back in a minute"
@@ -188,9 +236,7 @@ def _of_resources(customer: Customer, has: Resources, now: datetime) -> Iterator
     ):
         room = f"{has.memory_free} MB of {has.memory_total} MB are free, and {has.swap_free or 0} MB of swap"
         used = f"; its gateway uses {has.gateway_memory} MB" if has.gateway_memory else ""
-        yield Sign(
-            "memory", f"the memory is used up: {room}{used}", there(customer, "openclaw-gateway restart")
-        )
+        yield _restart("memory", f"the memory is used up: {room}{used}", customer)
     if has.restarts is not None and has.restarts >= _MANY_RESTARTS:
         problem = f"the gateway has ended and was started again {has.restarts} times by itself"
         journal = "as-openclaw journalctl --user --unit openclaw-gateway --lines 50"
@@ -201,7 +247,8 @@ def _of_resources(customer: Customer, has: Resources, now: datetime) -> Iterator
     if has.clock is not None and abs(has.clock - now.timestamp()) > _MOST_SECONDS_APART:
         apart = has.clock - now.timestamp()
         problem = f"its clock is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}"
-        yield Sign("clock", problem, f"{there(customer, 'timedatectl set-ntp true')} has it set right")
+        hint = f"{there(customer, 'timedatectl set-ntp true')} has it set right"
+        yield Sign("clock", problem, hint, remedy="clock")
 
 
 def _is_short(free: int | None, total: int | None) -> bool:

@@ -12,8 +12,11 @@ from typing import Any, Final
 from provisioner.ssh.json_answers import misfit, parse_json, unfit
 
 PROGRAM: Final = "/usr/local/sbin/openclaw-report"
+REPORT_SECONDS: Final = 15.0
+"""How long a server's report may take; its program gives up after five seconds."""
 _MOST_BYTES: Final = 65536
 _MOST_CHANNELS: Final = 20
+_LONGEST_TEXT: Final = 200
 _MOST_NUMBER: Final = 1 << 40
 _DOING: Final = "ask the server how it is"
 _OPTIONAL_TEXT: Final = (str, type(None))
@@ -72,6 +75,8 @@ class ServerReport:
     reboot_required: bool
     disk_total: int
     disk_free: int
+    complaint: str | None = None
+    """The last line of its log that says what breaks a gateway; None where none does."""
     resources: Resources = field(default_factory=Resources)
 
 
@@ -95,8 +100,13 @@ def read_report(text: str, whom: str) -> ServerReport:
         reboot_required=said.get("reboot_required") is True,
         disk_total=disk["total_mb"],
         disk_free=disk["free_mb"],
+        complaint=_text(service.get("complaint")),
         resources=_resources(said),
     )
+
+
+def _text(said: object) -> str | None:
+    return said[:_LONGEST_TEXT] if isinstance(said, str) and said else None
 
 
 def _resources(said: Mapping[str, Any]) -> Resources:

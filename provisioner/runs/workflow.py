@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from provisioner.customers.lifecycle import Status
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
+from provisioner.health.mending import WORKING
 from provisioner.step import Step
 from provisioner.steps.backup import TakeBackup
 from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAssistant
 from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
+from provisioner.steps.mend import Mend
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Apply, Moltbot
 from provisioner.steps.pausing import PauseAssistant, Resume
@@ -120,3 +122,11 @@ ROTATE_BOT_TOKEN = Workflow(
     of_paused=False,
 )
 """Both for whose secret is to be replaced, as the record says; for all others there is nothing to do."""
+
+MEND = Workflow(
+    "mend",
+    (Mend(),),
+    allowed_statuses=WORKING,
+    doing="mend the server",
+)
+"""For whose server the record says that something is to be mended; for all others there is nothing to do."""

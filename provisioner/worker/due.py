@@ -9,16 +9,17 @@ from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.pausing import has_paid_again, is_paused, pause_goes_on
-from provisioner.customers.record import Customer
+from provisioner.customers.record import Customer, Health
 from provisioner.customers.unpaid import due_reminder, unpaid_since
+from provisioner.health.visit import has_running_server
 from provisioner.messaging.emails import known_email
 from provisioner.printable import command
-from provisioner.runs.workflow import BACKUP, CANCEL, PAUSE, PROVISION, REMIND, RESTORE, Workflow
+from provisioner.runs.workflow import BACKUP, CANCEL, MEND, PAUSE, PROVISION, REMIND, RESTORE, Workflow
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
 
 WORKFLOWS: Mapping[str, Workflow] = {
-    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND)
+    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND)
 }
 """What the worker can do by itself; a request for anything else stays in the record."""
 GO_ON = "go on"
@@ -96,10 +97,16 @@ def backoff(failures: int) -> timedelta:
 
 def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
     if is_leaving(customer):
-        return _leave(customer, now) or _pause(customer)
+        return _leave(customer, now) or _pause(customer) or _mend(customer)
     if is_paused(customer):
-        return _pause(customer)
-    return _restore(customer) or _requested(customer) or _begun(customer) or _backup(customer, settings, now)
+        return _pause(customer) or _mend(customer)
+    return (
+        _restore(customer)
+        or _mend(customer)
+        or _requested(customer)
+        or _begun(customer)
+        or _backup(customer, settings, now)
+    )
 
 
 def _restore(customer: Customer) -> Job | None:
@@ -108,6 +115,38 @@ def _restore(customer: Customer) -> Job | None:
     if restore is None or customer.status not in RESTORE.allowed_statuses:
         return None
     return Job("run", RESTORE.name, restore.requested_at, "a backup is being brought back")
+
+
+def _mend(customer: Customer) -> Job | None:
+    """Something about their server is to be mended."""
+    mending = customer.health.mending if customer.health is not None else None
+    if mending is None or customer.status not in MEND.allowed_statuses:
+        return None
+    return Job("run", MEND.name, mending.requested_at, f"wrong: {', '.join(mending.about)}")
+
+
+def is_look_due(customer: Customer, looked: datetime | None, settings: Settings, now: datetime) -> bool:
+    """Whether the customer's server is to be looked at, where it was at `looked`.
+
+    One whose host key is in no record cannot be. One that was mended since, or with which something is wrong
+    only since a few minutes, is looked at sooner.
+    """
+    every = timedelta(minutes=settings.health.every_minutes)
+    known = customer.setup.droplet.ip and customer.setup.droplet.host_key
+    if not (every and known and has_running_server(customer)):
+        return False
+    if looked is None or looked > now:
+        return True
+    health = customer.health or Health()
+    changed = moment(health.since or "")
+    is_new = bool(health.problems) and changed is not None and now - changed < _NEW
+    ends = [moment(one.ended_at) for one in health.attempts if one.ended_at]
+    is_mended = any(end is not None and end >= looked for end in ends)
+    return is_mended or now - looked >= (min(_SOON, every) if is_new else every)
+
+
+_NEW = timedelta(minutes=10)
+_SOON = timedelta(minutes=1)
 
 
 def _leave(customer: Customer, now: datetime) -> Job | None:

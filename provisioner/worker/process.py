@@ -10,6 +10,7 @@ from provisioner.actor import act_as
 from provisioner.filesystem.locks import locked
 from provisioner.payments.apply import Applied
 from provisioner.payments.sync import Finding
+from provisioner.runs.workflow import MEND
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.timestamps import present
@@ -19,6 +20,7 @@ from provisioner.worker.loop import ROUND_SECONDS, Ended, Worker
 from provisioner.worker.manager_bot import manager_reader
 from provisioner.worker.operator import ways_to_operator
 from provisioner.worker.repeated import Repeated
+from provisioner.worker.servers import WATCH_SECONDS, ServerWatch, sweep_of
 from provisioner.worker.stripe_events import EventHandler, SyncHandler, applier_of, inbox_of, sync_of
 from provisioner.workspace import Workspace
 
@@ -62,16 +64,18 @@ class Parts:
         self.inbox = inbox_of(workspace)
         self.alerts = Alerts(workspace.state_dir / "worker")
         self._told_applied = applied
-        self.worker = Worker(workspace, settings, self.alerts, say, ended)
+        self._told_ended = ended
+        self.worker = Worker(workspace, settings, self.alerts, say, self._ended)
         self._compare_next: Callable[[], None] = lambda: None
         """Only Stripe knows how some subscription is: ask now, where it can be asked."""
         applier = applier_of(workspace, settings, self._tell, self._be_unsure)
         events = EventHandler(applier, self.inbox, say, self._applied)
         self.events = Repeated("Stripe's events", events.look, _EVENTS_SECONDS, say)
         self._rounds = Repeated("the worker", self.worker.round, ROUND_SECONDS, say)
+        self._watch = Repeated("health", self._servers(workspace).look, WATCH_SECONDS, say)
         self._telling = Repeated("alerts", self._send_alerts, _ALERTS_SECONDS, say)
         self.worker.woken = self._rounds.wake
-        self._all = [self.events, self._rounds, self._telling]
+        self._all = [self.events, self._rounds, self._telling, self._watch]
         sync = sync_of(workspace, settings, self._tell, self._be_unsure)
         if sync is not None:
             self._all.append(self._syncing(SyncHandler(sync, self._tell_findings, say)))
@@ -112,6 +116,24 @@ class Parts:
 
         self._compare_next = compare_next
         return part
+
+    def _servers(self, workspace: Workspace) -> ServerWatch:
+        def begin() -> None:
+            self._rounds.wake()
+
+        def going_on() -> bool:
+            return not self._watch.stopping
+
+        sweep = sweep_of(workspace, self._settings)
+        return ServerWatch(
+            workspace, self._settings, self.alerts, sweep, self._say, begin=begin, going_on=going_on
+        )
+
+    def _ended(self, workflow: str, outcome: str) -> None:
+        self._told_ended(workflow, outcome)
+        if workflow == MEND.name:
+            # What came of it is seen at the next look.
+            self._watch.wake()
 
     def _be_unsure(self) -> None:
         self._compare_next()

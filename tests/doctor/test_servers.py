@@ -12,9 +12,9 @@ from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Trouble
 from provisioner.doctor.servers import look_at_servers
 from provisioner.errors import ProvisionerError, RemoteError
-from provisioner.health import visit
 from provisioner.health.report import ServerReport
-from provisioner.health.visit import server_visitor
+from provisioner.runs import visiting
+from provisioner.runs.visiting import server_visitor
 from provisioner.settings import Settings
 from tests.doctor.hints import check_hint
 from tests.fixtures import sshd
@@ -63,7 +63,7 @@ def machine(server: sshd.Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     key = tmp_path / "id_ed25519"
     key.write_text(server.operator.private)
     made = Machine(server, tmp_path / "openclaw-report", key)
-    monkeypatch.setattr(visit, "PROGRAM", str(made.program))
+    monkeypatch.setattr(visiting, "PROGRAM", str(made.program))
     return made
 
 
@@ -92,7 +92,7 @@ def test_a_server_without_the_program_has_none(machine: Machine) -> None:
 def test_what_is_no_report_is_said(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, shell: str, words: str
 ) -> None:
-    monkeypatch.setattr(visit, "REPORT_SECONDS", 1)
+    monkeypatch.setattr(visiting, "REPORT_SECONDS", 1)
     machine.says(shell)
 
     with pytest.raises(RemoteError, match=words):

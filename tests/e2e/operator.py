@@ -122,6 +122,14 @@ class Operator:
         tag = tag_of(record["id"])
         return [str(droplet.id) for droplet in self.sandbox.droplets() if tag in droplet.tags]
 
+    def demand_an_answer(self, phone: str, bot: str) -> None:
+        """The customer's own assistant has to answer them."""
+        said = self.sandbox.say(phone, bot, "hello")
+        answer = self.sandbox.wait_for_reply(
+            phone, bot, after=said.id, containing="You wrote: “hello", timeout=180
+        )
+        assert answer is not None, self.sandbox.chat(phone, bot)
+
     def sign_up(self, email: str, name: str, username: str, bot: str) -> str:
         """A paying customer with a phone and a bot of their own; the bot's token."""
         self.sandbox.add_phone(username, name.split()[0])

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.record import Customer
+from provisioner.customers.record import Backup, Customer
 from provisioner.errors import HostKeyError, RemoteError
 from provisioner.health.judge import Sign, behind, judge, piling_up, unreachable, without_report
 from provisioner.health.report import Channel, Resources, ServerReport
+from provisioner.services.digitalocean.errors import DropletOff
 from provisioner.timestamps import written
 from tests.doctor.hints import check_hint
 from tests.steps.support import new_record
@@ -294,3 +295,56 @@ def test_a_gateway_that_runs_although_it_is_paused(fields: dict[str, str]) -> No
 
     assert "runs although" in sign.problem
     assert check_hint(sign.hint)[-1] == ["pause", EMAIL]
+
+
+MENDED = {
+    **dict.fromkeys(["stopped", "no service", "hung", "started at no time", "not ready"], "restart"),
+    **dict.fromkeys(["channel broken", "channel without a word", "channels unknown"], "restart"),
+    **dict.fromkeys(["memory used up", "memory used up without swap"], "restart"),
+    **dict.fromkeys(["clock ahead", "clock behind"], "clock"),
+    "disk full": "disk",
+}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_only_what_destroys_nothing_is_a_remedy(name: str) -> None:
+    (sign,) = of(CASES[name][0])
+    assert sign.remedy == MENDED.get(name)
+
+
+def test_only_a_droplet_that_is_off_can_be_started() -> None:
+    assert unreachable(DropletOff(EMAIL, "droplet 7 is off", "switch it on")).remedy == "start"
+    assert unreachable(RemoteError("connect", cause="silence")).remedy is None
+    assert piling_up(customer(), 3).remedy == "restart"
+
+
+def test_another_program_that_reads_the_bots_messages_is_named() -> None:
+    words = "Call to 'getUpdates' failed! (409: Conflict: terminated by other getUpdates request)"
+    (sign,) = of(replace(WELL, channels={"telegram": Channel(False, "recovering", words)}))
+
+    assert (sign.about, sign.remedy) == ("channel", "restart")
+    assert sign.problem.startswith("another program reads the messages of its bot: ")
+    assert check_hint(sign.hint) == [RESTART, ["update", EMAIL, "setup.messaging.botToken", "-"]]
+
+
+MALFORMED = "Error: SQLITE_CORRUPT: database disk image is malformed"
+
+
+def test_a_damaged_database_is_named_with_the_backup_and_not_restarted() -> None:
+    stopped = replace(SILENT, active=False, state="failed", complaint=MALFORMED)
+    (sign,) = of(stopped)
+    assert (sign.about, sign.remedy) == ("database", None)
+    assert sign.problem == f"the assistant's database is damaged: {MALFORMED}"
+    assert check_hint(sign.hint)[0][:2] == ["ssh", EMAIL]
+    backup = {"file": "a", "takenAt": "2026-01-30T01:00:00Z", "size": 1, "sha256": "0"}
+
+    (sign,) = of(stopped, customer().model_copy(update={"backups": (Backup.model_validate(backup),)}))
+
+    assert check_hint(sign.hint) == [["restore-backup", EMAIL]]
+    assert "2026-01-30T01:00:00Z" in sign.hint
+
+
+def test_what_its_log_said_is_told_of_a_gateway_that_is_stopped_and_not_of_one_that_is_well() -> None:
+    assert of(replace(WELL, complaint=MALFORMED)) == []
+    (sign,) = of(replace(SILENT, active=False, state="failed", complaint="ENOSPC: no space left on device"))
+    assert sign.problem == "the gateway is stopped (failed): ENOSPC: no space left on device"

@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
         "since": "2026-01-29T05:54:00Z",
         "restarts": 0,
         "memory_mb": 1100,
+        "complaint": None,
     },
     "gateway": {"live": True, "ready": False, "failing": ["telegram"], "version": "2026.9.6"},
     "installed": "2026.9.7",
@@ -134,3 +135,10 @@ def test_many_channels_and_many_failures_are_bounded() -> None:
 def test_what_is_no_version_is_none(version: str) -> None:
     assert read_report(changed("gateway.version", version), EMAIL).running is None
     assert read_report(changed("installed", version), EMAIL).installed is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("ENOSPC", "ENOSPC"), ("x" * 500, "x" * 200), (None, None), (7, None), (..., None)]
+)
+def test_the_words_of_its_log_are_short(said: Any, kept: str | None) -> None:
+    assert read_report(changed("service.complaint", said), EMAIL).complaint == kept

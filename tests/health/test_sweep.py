@@ -9,8 +9,9 @@ import pytest
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError, RemoteError
+from provisioner.health.look import Look, ServerHealth
 from provisioner.health.report import ServerReport
-from provisioner.health.sweep import ServerHealth, Sweep
+from provisioner.health.sweep import Sweep
 from provisioner.settings import Settings
 from provisioner.workspace import Workspace, init_workspace
 from tests.dying import killed_at
@@ -29,6 +30,7 @@ class Stage:
     waits: dict[str, list[int | None]] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     clock: FastClock = field(default_factory=FastClock)
+    visiting: Callable[[Customer], object] = lambda _: None
 
     def add(self, *names: str) -> list[str]:
         emails = [f"{name}@example.com" for name in names]
@@ -36,14 +38,18 @@ class Stage:
             record = new_record(SignUp(email, f"sub_{email}", telegram="@ada"))
             record.set("setup.moltbot.version", WANTED)
             record.set("setup.messaging.connected", True)
+            record.set("status", "active")
             self.workspace.store().add(record)
         return emails
 
-    def sweep(self) -> list[ServerHealth]:
-        store = self.workspace.store()
-        customers = [one.customer for one in store.all() if one.customer is not None]
-        sweep = Sweep(store, SETTINGS, self._visit, self._waiting, self.clock)
-        return list(sweep.over(customers, self.said.append))
+    @property
+    def customers(self) -> list[Customer]:
+        return [one.customer for one in self.workspace.store().all() if one.customer is not None]
+
+    def sweep(self, *, mend: bool = False) -> list[ServerHealth]:
+        look = Look(SETTINGS, self._visit, self._waiting, self.clock)
+        sweep = Sweep(self.workspace.store(), look, mend=mend)
+        return list(sweep.over(self.customers, self.said.append))
 
     def events(self, email: str) -> list[str]:
         timeline = self.workspace.store().read(email).customer.timeline
@@ -54,6 +60,7 @@ class Stage:
         return None if health is None else health.problems
 
     def _visit(self, customer: Customer) -> ServerReport:
+        self.visiting(customer)
         said = self.says.get(customer.email, WELL)
         if isinstance(said, ProvisionerError):
             raise said
@@ -147,9 +154,62 @@ def test_what_cannot_be_written_is_said_with_what_was_seen(
     def refuse(*_: object) -> Callable[[], None]:
         raise ProvisionerError("write", cause="the disk is full")
 
-    monkeypatch.setattr("provisioner.health.sweep.note", refuse)
+    monkeypatch.setattr(Sweep, "_noted", refuse)
 
     (found,) = stage.sweep()
 
     assert found.unwritten is not None
     assert [sign.about for sign in found.problems] == ["gateway"]
+
+
+def mending(stage: Stage, email: str) -> tuple[str, ...] | None:
+    health = stage.workspace.store().read(email).customer.health
+    return health.mending.about if health is not None and health.mending is not None else None
+
+
+def test_only_with_a_word_it_is_written_down_that_something_is_to_be_mended(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    stage.says[ada] = STOPPED
+    stage.sweep()
+    assert mending(stage, ada) is None
+
+    (seen,) = stage.sweep(mend=True)
+
+    assert mending(stage, ada) == ("gateway",)
+    assert seen.customer.health == stage.workspace.store().read(ada).customer.health
+    before = stage.workspace.store().read(ada).data
+    stage.sweep(mend=True)
+    assert stage.workspace.store().read(ada).data == before
+
+
+def test_what_cannot_be_mended_is_not_asked_for(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    stage.says[ada] = RemoteError("connect", cause="no answer")
+
+    stage.sweep(mend=True)
+
+    assert (mending(stage, ada), stage.problems(ada)) == (None, ("server",))
+
+
+def test_what_a_run_does_meanwhile_is_not_taken_for_what_is_wrong(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    stage.says[ada] = STOPPED
+    with stage.workspace.store().claim(ada, "upgrade"):
+        (seen,) = stage.sweep(mend=True)
+
+    assert (seen.held, [sign.about for sign in seen.problems]) == (True, ["gateway"])
+    assert (stage.problems(ada), mending(stage, ada)) == (None, None)
+
+
+def test_who_has_left_while_they_were_looked_at_is_not_written_to(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    stage.says[ada] = STOPPED
+
+    def leave(_: Customer) -> None:
+        with stage.workspace.store().edit(ada) as record:
+            record.set("status", "cancelled")
+
+    stage.visiting = leave
+    stage.sweep(mend=True)
+
+    assert (stage.problems(ada), mending(stage, ada)) == (None, None)

@@ -58,6 +58,7 @@ def test_it_has_the_shape_that_the_readme_promises(
         "since": "2026-01-29T05:54:00Z",
         "restarts": 3,
         "memory_mb": 1100,
+        "complaint": None,
     }
     assert made["gateway"] == {"live": True, "ready": False, "failing": ["telegram"], "version": "2026.9.6"}
     assert made["installed"] == "2026.9.6"
@@ -127,3 +128,19 @@ def test_a_gateway_that_hangs_is_not_waited_for(
     made = openclaw_report.report()
 
     assert made["gateway"]["live"] is False
+
+
+def test_of_its_log_only_what_breaks_a_gateway_is_said(
+    openclaw_report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    stand_in = tmp_path / "journalctl"
+    stand_in.write_text(f"#!/bin/bash\ncat {log}\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    log.write_text("started\nSqliteError: database disk image is malformed\nAAF-a-token\nstopped\n")
+    assert openclaw_report.complaint() == "SqliteError: database disk image is malformed"
+
+    log.write_text("started\nstopped\n")
+
+    assert openclaw_report.complaint() is None

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from provisioner.customers.record import Record
-from provisioner.settings import BackupSettings, BillingSettings, Settings, WorkerSettings
-from provisioner.worker.due import backoff, due, is_quiet
+from provisioner.settings import BackupSettings, BillingSettings, HealthSettings, Settings, WorkerSettings
+from provisioner.timestamps import written
+from provisioner.worker.due import backoff, due, is_look_due, is_quiet
 from tests.steps.support import new_record
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -156,6 +157,69 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
 )
 def test_what_is_due(document: Any, settings: Any, wanted: list[tuple[str, str]]) -> None:
     assert jobs(new_record(**document), **settings) == wanted
+
+
+MENDING = {"requestedAt": "2026-03-01T11:59:00Z", "by": "the worker", "about": ["gateway"]}
+WRONG: dict[str, Any] = {"health": {"problems": ["gateway"], "mending": MENDING}}
+
+
+@pytest.mark.parametrize(
+    ("document", "wanted"),
+    [
+        (COMPLETE | WRONG, [("run", "mend")]),
+        (COMPLETE | WRONG | PAID, [("run", "mend")]),
+        (COMPLETE | WRONG | RESTORING, [("run", "restore-backup")]),
+        (COMPLETE | WRONG | LEAVES, [("run", "mend")]),
+        (COMPLETE | WRONG | paused(pausedAt="2026-02-28T00:00:00Z"), [("run", "mend")]),
+        (COMPLETE | WRONG | paused(), [("run", "pause")]),
+        (COMPLETE | WRONG | {"status": "cancelled"}, []),
+        (COMPLETE | WRONG | BACKED_UP | put_off("2026-03-01T12:30:00Z", "mend"), []),
+        (COMPLETE | {"health": {"problems": ["gateway"]}} | BACKED_UP, []),
+    ],
+)
+def test_what_is_wrong_is_mended(document: Any, wanted: list[tuple[str, str]]) -> None:
+    assert jobs(new_record(**document)) == wanted
+
+
+DROPLET = {"id": "1", "ip": "192.0.2.1", "hostKey": "ssh-ed25519 AAAA"}
+WATCHED: dict[str, Any] = {**COMPLETE, "setup": {**COMPLETE["setup"], "droplet": DROPLET}}
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def since(minutes: float, *problems: str, mended: float | None = None) -> dict[str, Any]:
+    end = {} if mended is None else {"endedAt": written(ago(mended))}
+    attempt = {"about": "gateway", "remedy": "restart", "begunAt": written(ago(30)), **end}
+    return {"health": {"problems": problems, "since": written(ago(minutes)), "attempts": [attempt]}}
+
+
+@pytest.mark.parametrize(
+    ("document", "looked", "wanted"),
+    [
+        (WATCHED, None, True),
+        (WATCHED, 9.9, False),
+        (WATCHED, 10, True),
+        # The clock was set back.
+        (WATCHED, -1, True),
+        (WATCHED | since(5, "gateway"), 0.9, False),
+        (WATCHED | since(5, "gateway"), 1, True),
+        (WATCHED | since(11, "gateway"), 1, False),
+        (WATCHED | since(11, "gateway"), 10, True),
+        (WATCHED | since(5), 1, False),
+        (WATCHED | since(20, "gateway", mended=2), 3, True),
+        (WATCHED | since(20, "gateway", mended=2), 1, False),
+        (WATCHED | {"status": "cancelled"}, None, False),
+        (COMPLETE, None, False),
+        (BEGUN, None, False),
+    ],
+)
+def test_when_a_server_is_looked_at(document: Any, looked: float | None, wanted: bool) -> None:
+    last = None if looked is None else ago(looked)
+    customer = new_record(**document).customer
+    assert is_look_due(customer, last, Settings(), NOW) is wanted
+    assert not is_look_due(customer, last, Settings(health=HealthSettings(every_minutes=0)), NOW)
 
 
 REMINDS = {"smtp_url": "smtp://127.0.0.1:25"}

@@ -37,7 +37,7 @@ def doctor(
     from provisioner.cli.output.diagnosis import DoctorResult, redacted
     from provisioner.cli.output.live import shown_on_terminal
     from provisioner.doctor.examination import Doctor
-    from provisioner.health.visit import server_visitor
+    from provisioner.runs.visiting import server_visitor
     from provisioner.settings import load_settings
 
     workspace = current_workspace()

@@ -1,5 +1,7 @@
 """`health`: how customers' servers and their assistants are now."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +14,9 @@ from provisioner.errors import InputError
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
     from provisioner.customers.store import AnyListing
+    from provisioner.health.look import ServerHealth
     from provisioner.health.sweep import Sweep
+    from provisioner.runs.fleet import JobResult
     from provisioner.settings import Settings
     from provisioner.workspace import Workspace
 
@@ -25,13 +29,17 @@ def register(app: typer.Typer) -> None:
 def health(
     customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All customers whose assistant runs.")] = False,
+    mend: Annotated[bool, typer.Option("--mend", help="Mend what can be mended, and look again.")] = False,
     as_json: Json = False,
 ) -> Response:
     """See how customers' servers and their assistants are.
 
     Gateway, channel, messages that nobody takes, versions, memory, disk, load, clock, reboot: over one
     connection to each server. What is wrong there goes into the record when it changes, and into the
-    timeline; nothing is changed on a server.
+    timeline.
+
+    Without --mend nothing is changed on a server. With it a gateway is started again, a disk freed of caches
+    and old logs, a clock set, a droplet that is off started: each once in [health] mend_hours.
 
     Exit code 1 if there is a problem; advice does not count.
     """
@@ -48,9 +56,44 @@ def health(
     broken: list[AnyListing] = []
     chosen = _named(workspace, customers) if customers else _running(workspace, broken)
     began = SYSTEM_CLOCK.monotonic()
+    sweep = _sweep(workspace, settings, mend=mend)
     with shown_on_terminal("health") as say:
-        found = tuple(_sweep(workspace, settings).over(chosen, say))
-    return Response(HealthResult(found, tuple(broken), SYSTEM_CLOCK.monotonic() - began), as_json)
+        found = tuple(sweep.over(chosen, say))
+    jobs = _mend(workspace, found, as_json=as_json) if mend else ()
+    found = _seen_again(workspace, sweep, found, jobs)
+    seconds = SYSTEM_CLOCK.monotonic() - began
+    return Response(HealthResult(found, tuple(broken), seconds, jobs), as_json)
+
+
+def _mend(
+    workspace: "Workspace", found: "Sequence[ServerHealth]", *, as_json: bool
+) -> "tuple[JobResult, ...]":
+    """Have that mended of which the records say so now."""
+    from provisioner.cli.commands.provision import JOBS, shown_fleet
+    from provisioner.health.mending import is_to_be_mended
+    from provisioner.runs.fleet import JobResult
+    from provisioner.runs.workflow import MEND
+
+    chosen = [one.customer.email for one in found if is_to_be_mended(one.customer)]
+    if not chosen:
+        return ()
+    try:
+        with shown_fleet(workspace, chosen, JOBS, as_json=as_json) as fleet:
+            return tuple(fleet.run_all(chosen, MEND))
+    except KeyboardInterrupt:
+        return tuple(JobResult(who, interrupted=True) for who in chosen)
+
+
+def _seen_again(
+    workspace: "Workspace",
+    sweep: "Sweep",
+    found: "tuple[ServerHealth, ...]",
+    jobs: "Sequence[JobResult]",
+) -> "tuple[ServerHealth, ...]":
+    """Those that were mended as they are now, the others as they were seen."""
+    mended = [workspace.store().read(job.who).customer for job in jobs if job.result is not None]
+    again = {one.customer.id: one for one in replace(sweep, mend=False).over(mended)} if mended else {}
+    return tuple(again.get(one.customer.id, one) for one in found)
 
 
 def _named(workspace: "Workspace", whom: list[str]) -> "list[Customer]":
@@ -81,9 +124,10 @@ def _running(workspace: "Workspace", broken: "list[AnyListing]") -> "list[Custom
     return found
 
 
-def _sweep(workspace: "Workspace", settings: "Settings") -> "Sweep":
-    from provisioner.health.sweep import Sweep, waiting_for
-    from provisioner.health.visit import server_visitor
+def _sweep(workspace: "Workspace", settings: "Settings", *, mend: bool) -> "Sweep":
+    from provisioner.health.look import Look, waiting_for
+    from provisioner.health.sweep import Sweep
+    from provisioner.runs.visiting import server_visitor
     from provisioner.services.factory import Services
     from provisioner.steps.droplet.presence import explain_silence
 
@@ -92,4 +136,5 @@ def _sweep(workspace: "Workspace", settings: "Settings") -> "Sweep":
     def explain(customer: "Customer") -> None:
         explain_silence(settings, lambda: services.cloud, customer)
 
-    return Sweep(workspace.store(), settings, server_visitor(settings, explain), waiting_for(settings))
+    look = Look(settings, server_visitor(settings, explain), waiting_for(settings))
+    return Sweep(workspace.store(), look, mend=mend)

@@ -221,6 +221,15 @@ class DigitalOcean:
         except NotFound:
             return
 
+    def power_on(self, droplet_id: str) -> Action:
+        """Ask for a droplet that is off to be started; it is accepted, not done, when this returns.
+
+        One that is on, or has an action going on, is refused (422).
+        """
+        doing = f"start droplet {droplet_id}"
+        body = {"type": "power_on"}
+        return self._read(doing, f"droplets/{droplet_id}/actions", "action", Action.of, "POST", body)
+
     def rename_droplet(self, droplet_id: str, name: str) -> None:
         """Ask for another name of a droplet, which it has a few seconds later; its system keeps its own.
 

@@ -186,6 +186,10 @@ class DropletFailed(CloudError):
         super().__init__("bring the droplet up", whom=whom, cause=cause, hint=hint, retry=retry)
 
 
+class DropletOff(DropletFailed):
+    """The droplet is there, and switched off."""
+
+
 class DropletGone(CloudError):
     """The droplet in the record is not in the account: it was deleted, or the token is of another account."""
 

@@ -6,7 +6,13 @@ from contextlib import suppress
 from provisioner.customers.record import Customer
 from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
-from provisioner.services.digitalocean.errors import CloudCallError, DropletFailed, DropletGone, NotFound
+from provisioner.services.digitalocean.errors import (
+    CloudCallError,
+    DropletFailed,
+    DropletGone,
+    DropletOff,
+    NotFound,
+)
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 
@@ -48,7 +54,8 @@ def droplet_gone(customer: Customer) -> DropletGone:
 def _demand_running(customer: Customer, droplet: DropletInfo) -> None:
     if droplet.status in ("off", "archive"):
         hint = "switch it on in the DigitalOcean control panel, then run the same command again"
-        raise DropletFailed(customer.email, f"droplet {droplet.id} is {droplet.status}", hint)
+        kind = DropletOff if droplet.status == "off" else DropletFailed
+        raise kind(customer.email, f"droplet {droplet.id} is {droplet.status}", hint)
 
 
 def _demand_same_address(customer: Customer, droplet: DropletInfo) -> None:

@@ -9,6 +9,8 @@ import pytest
 from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.health.report import ServerReport
+from provisioner.step import Work
+from provisioner.steps import mend
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
 from tests.health.test_judge import WELL
@@ -28,13 +30,15 @@ def servers(
         with workspace.store().edit(email) as record:
             there = {"id": str(number), "ip": f"192.0.2.{number}"}
             record.update({f"setup.droplet.{name}": value for name, value in there.items()})
-            record.update({"setup.moltbot.installed": True, "setup.moltbot.version": "2026.9.6"})
+            record.update(
+                {"status": "active", "setup.moltbot.installed": True, "setup.moltbot.version": "2026.9.6"}
+            )
         says[email] = lambda: WELL
 
     def visit(customer: Customer) -> ServerReport:
         return says[customer.email]()
 
-    monkeypatch.setattr("provisioner.health.visit.server_visitor", lambda *_: visit)
+    monkeypatch.setattr("provisioner.runs.visiting.server_visitor", lambda *_: visit)
     return says
 
 
@@ -97,3 +101,61 @@ def test_whom_it_is_about_has_to_be_clear(
 def test_where_nobody_has_an_assistant_it_says_so(invoke: Invoke) -> None:
     shown = invoke("health", "--all")
     assert (shown.code, "There is nobody whose assistant runs." in shown.err) == (0, True)
+
+
+@pytest.fixture
+def restarts(servers: dict[str, Callable[[], ServerReport]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose gateway was started again; that mends it. How it is done over SSH is tested with the step."""
+    restarted = list[str]()
+
+    def restart(work: Work) -> None:
+        restarted.append(work.customer.email)
+        servers[work.customer.email] = lambda: WELL
+
+    monkeypatch.setattr(mend, "_visit", lambda _, customer: servers[customer.email]())
+    monkeypatch.setitem(mend._REMEDIES, "restart", restart)
+    return restarted
+
+
+def test_with_mend_what_is_wrong_is_mended_and_looked_at_again(
+    invoke: Invoke, servers: dict[str, Callable[[], ServerReport]], restarts: list[str]
+) -> None:
+    servers[ADA] = lambda: replace(WELL, active=False, state="failed")
+    assert invoke("health", "--all").code == 1
+    assert restarts == []
+
+    shown = invoke("health", "--all", "--mend")
+
+    assert (shown.code, restarts) == (0, [ADA])
+    said = " ".join(shown.out.split())
+    assert said == (f"{ADA} the gateway is stopped (failed): started the gateway again, and it is well again")
+    assert "server_mended" in invoke("timeline", ADA).out
+    document = json.loads(invoke("health", ADA, "--mend", "--json").out)
+    assert (document["healthy"], document["customers"][0]["mended"]) == (True, None)
+
+
+def test_what_was_tried_already_is_shown_with_when(
+    invoke: Invoke, servers: dict[str, Callable[[], ServerReport]], restarts: list[str]
+) -> None:
+    def stopped() -> ServerReport:
+        return replace(WELL, active=False, state="failed")
+
+    servers[ADA] = stopped
+    assert invoke("health", ADA, "--mend").code == 0
+    servers[ADA] = stopped
+
+    shown = invoke("health", ADA, "--mend")
+
+    assert (shown.code, restarts) == (1, [ADA])
+    assert "started the gateway again at 20" in " ".join(shown.out.split())
+
+
+def test_a_server_on_which_another_process_works_is_left_to_it(
+    workspace: Workspace, invoke: Invoke, servers: dict[str, Callable[[], ServerReport]], restarts: list[str]
+) -> None:
+    servers[ADA] = lambda: replace(WELL, active=False, state="failed")
+    with workspace.store().claim(ADA, "upgrade"):
+        shown = invoke("health", ADA, "--mend")
+
+    assert (shown.code, restarts) == (1, [])
+    assert "health_changed" not in invoke("timeline", ADA).out
