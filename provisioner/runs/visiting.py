@@ -13,9 +13,20 @@ _NOT_FOUND = 127
 
 
 def server_visitor(settings: Settings, explain: Callable[[Customer], None] = lambda _: None) -> Visit:
-    """Visits over SSH; `explain` is asked about a server that does not answer, and may raise why."""
+    """Visits over SSH; `explain` is asked about a server that does not answer, and may raise why.
+
+    Where it may have been the way there, or this machine had too much to do, it is tried once more.
+    """
 
     def visit(customer: Customer) -> ServerReport | None:
+        try:
+            return visit_once(customer)
+        except RemoteError as problem:
+            if not problem.retry:
+                raise
+            return visit_once(customer)
+
+    def visit_once(customer: Customer) -> ServerReport | None:
         from provisioner.runs.customer_server import host_of
         from provisioner.ssh.connection import connect
 

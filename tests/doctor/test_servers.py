@@ -99,6 +99,25 @@ def test_what_is_no_report_is_said(
         machine.visit()
 
 
+def test_a_server_that_does_not_answer_is_asked_once_more(machine: Machine, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    good = f"echo '{json.dumps(GOOD)}'"
+    machine.says(f"echo x >> {asked}; (($(wc -l < {asked}) > 1)) || kill -KILL $(ps -o ppid= $PPID); {good}")
+
+    assert machine.visit() is not None
+    assert asked.read_text() == "x\nx\n"
+
+
+def test_what_asking_again_does_not_help_is_asked_once(machine: Machine, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    machine.says(f"echo x >> {asked}; exit 1")
+
+    with pytest.raises(RemoteError):
+        machine.visit()
+
+    assert asked.read_text() == "x\n"
+
+
 def found_at(visit: Any, who: Customer | None = None) -> list[Trouble]:
     found = Findings()
     settings = Settings.model_validate(
