@@ -50,6 +50,12 @@ node = "24.19.0"
 # node_sha256 = "…"            # of node-v24.19.0-linux-x64.tar.gz; without it the mirror's list counts
 model = "anthropic/claude-sonnet-5"
 
+# [plans."price_…"]            # for who pays this price at Stripe, in place of what stands above
+# size = "s-2vcpu-4gb"
+# model = "anthropic/claude-opus-5"
+# region = "fra1"
+# version = "2026.9.6"
+
 [operator]
 name = "StuffPress"
 # contact = "support@example.com"  # where customers write to; needed before the first one is set up
@@ -116,6 +122,11 @@ _Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", ma
 # Without a blank or a letter that no header of a request can carry.
 _Token = Annotated[SecretStr, AfterValidator(_checked_token)]
 _ONE_DAY = 86_400
+REGION = r"^[a-z]{3}[0-9]?$"
+SIZE = r"^[a-z0-9.-]+$"
+MODEL = r"^[a-z0-9._-]+/[A-Za-z0-9._-]+$"
+VERSION = r"^[0-9]{4}\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$"
+_PRICE = r"^(price|plan)_[A-Za-z0-9_]{1,250}$"
 _TIME = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"
 _TEN_YEARS = 87_600
 _Wait = Annotated[float, Field(gt=0, le=_ONE_DAY)]
@@ -134,8 +145,8 @@ class _Section(BaseModel):
 class DropletSettings(_Section):
     """What is created for a customer, and how long it is waited for (seconds)."""
 
-    region: str = Field(default="sfo3", pattern=r"^[a-z]{3}[0-9]?$")
-    size: str = Field(default="s-1vcpu-2gb", pattern=r"^[a-z0-9.-]+$")
+    region: str = Field(default="sfo3", pattern=REGION)
+    size: str = Field(default="s-1vcpu-2gb", pattern=SIZE)
     image: str = Field(default=AUTO_IMAGE, pattern=r"^[a-z0-9.-]+$")
     """A slug or a snapshot's id; `AUTO_IMAGE`: the newest image of our own that fits, else `BASE_IMAGE`."""
     reboot_at: str = Field(default="11:00", pattern=_TIME)
@@ -158,7 +169,7 @@ class PoolSettings(_Section):
     """How many servers run before anybody needs them, in each of these regions."""
 
     size: int = Field(default=0, ge=0, le=100)
-    regions: tuple[Annotated[str, Field(pattern=r"^[a-z]{3}[0-9]?$")], ...] = ()
+    regions: tuple[Annotated[str, Field(pattern=REGION)], ...] = ()
     """Empty: the region of `[droplet]`."""
 
 
@@ -168,11 +179,20 @@ class SshSettings(_Section):
 
 
 class MoltbotSettings(_Section):
-    version: str = Field(default="2026.9.6", pattern=r"^[0-9]{4}\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$")
+    version: str = Field(default="2026.9.6", pattern=VERSION)
     node: str = Field(default="24.19.0", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
     node_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Of the archive for the servers' processor; empty: the mirror's own list of sums has to do."""
-    model: str = Field(default="anthropic/claude-sonnet-5", pattern=r"^[a-z0-9._-]+/[A-Za-z0-9._-]+$")
+    model: str = Field(default="anthropic/claude-sonnet-5", pattern=MODEL)
+
+
+class PlanSettings(_Section):
+    """What customers with this price get in place of the settings; None: as those say."""
+
+    size: str | None = Field(default=None, pattern=SIZE)
+    region: str | None = Field(default=None, pattern=REGION)
+    model: str | None = Field(default=None, pattern=MODEL)
+    version: str | None = Field(default=None, pattern=VERSION)
 
 
 class OperatorSettings(_Section):
@@ -269,6 +289,8 @@ class Settings(_Section):
     pool: PoolSettings = PoolSettings()
     ssh: SshSettings = SshSettings()
     moltbot: MoltbotSettings = MoltbotSettings()
+    plans: dict[Annotated[str, Field(pattern=_PRICE)], PlanSettings] = {}
+    """By Stripe's id of the price; a customer's own record goes before."""
     operator: OperatorSettings = OperatorSettings()
     mail: MailSettings = MailSettings()
     messaging: MessagingSettings = MessagingSettings()
@@ -493,7 +515,7 @@ def _explained(problem: ValidationError) -> SettingsError:
 
 def _said(one: Complaint) -> str:
     if one.kind == "extra_forbidden":
-        near = nearest(one.where, _names_in_toml())
+        near = nearest(one.where, _names_in_toml(one.where))
         return f"{one.where}: there is no such setting" + (f"; did you mean {near}?" if near else "")
     return f"{FROM_ENVIRONMENT.get(one.where, one.where)}: {one.text}"
 
@@ -507,7 +529,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return folded[found[0]] if found else None
 
 
-def _names_in_toml() -> Iterator[str]:
+def _names_in_toml(like: str) -> Iterator[str]:
+    """All that may stand there; in a plan, what one may say."""
+    yield "plans"
+    if like.startswith("plans."):
+        yield from (f"{like.rpartition('.')[0]}.{name}" for name in PlanSettings.model_fields)
     for section, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield section

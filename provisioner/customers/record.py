@@ -171,6 +171,14 @@ class Moltbot(_Part):
     installed_at: Moment | None = None
     version: str | None = None
     droplet_id: Annotated[str, Field(description="the droplet that it was installed on")] | None = None
+    model: (
+        Annotated[str, Field(description="the model that is wanted for this customer, whatever else says")]
+        | None
+    ) = None
+    pinned_version: (
+        Annotated[str, Field(description="the version that this customer is to have, whatever else says")]
+        | None
+    ) = None
     applied: (
         Annotated[dict[str, str], Field(description="what the server was brought to, in parts")] | None
     ) = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from provisioner.customers.addresses import checked_address
 from provisioner.errors import InputError
+from provisioner.settings import MODEL, REGION, SIZE, VERSION
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ _CHECKS: Mapping[str, Callable[[str, str], str]] = {
     "setup.droplet.hostKey": _HOST_KEY,
     "setup.droplet.nextHostKey": _HOST_KEY,
     "setup.droplet.id": _DROPLET_ID,
+    "setup.droplet.region": _Pattern(REGION, "DigitalOcean's regions are such as sfo3"),
+    "setup.droplet.size": _Pattern(SIZE, "DigitalOcean's sizes are such as s-1vcpu-2gb"),
+    "setup.moltbot.model": _Pattern(MODEL, "models are such as anthropic/claude-sonnet-5"),
+    "setup.moltbot.pinnedVersion": _Pattern(VERSION, "versions are such as 2026.9.6"),
     "setup.moltbot.dropletId": _DROPLET_ID,
     "setup.moltbot.audit.madeOn": _DROPLET_ID,
     "setup.messaging.dropletId": _DROPLET_ID,

@@ -19,7 +19,7 @@ from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 from provisioner.ssh.keys import operator_key
 from provisioner.steps.droplet.preflight import preflight
-from provisioner.steps.droplet.wish import usual_wish, wish_of
+from provisioner.steps.droplet.wish import planned_wishes, usual_wish, wish_of
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class CloudLook:
     def offer(self, customers: Sequence[Customer], settings: Settings) -> None:
         """What would make the droplets to come fail, and one by the settings."""
         coming = [one for one in customers if not has_left(one.status) and not one.setup.droplet.id]
-        own = [wish for one in coming if (wish := wish_of(one, settings)).of_record]
+        own = [wish for one in coming if (wish := wish_of(one, settings)).sources]
         try:
             key = operator_key(settings.ssh.key).public
         except SettingsError:
             key = None
         try:
-            refusals = preflight(self.cloud, [usual_wish(settings), *own], key)
+            refusals = preflight(self.cloud, [usual_wish(settings), *planned_wishes(settings), *own], key)
         except CloudError as error:
             self._note_refusal(error)
             return

@@ -7,6 +7,7 @@ from provisioner.customers.done import steps_done
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.errors import ProvisionerError
+from provisioner.customers.wanted import wanted_of
 from provisioner.health.judge import Sign, behind, judge, unreachable, without_report
 from provisioner.health.report import ServerReport
 from provisioner.secrets import Redactor, secrets_in
@@ -26,7 +27,7 @@ def look_at_server(
     customer: Customer, visit: Visit, settings: Settings
 ) -> tuple[ServerReport | None, list[Sign]]:
     """What the server says, if anything, and all that is wrong with it; no secret is in a sign's words."""
-    wanted = settings.moltbot.version
+    wanted = wanted_of(customer, settings).version.value
     try:
         report = visit(customer)
     except ProvisionerError as error:

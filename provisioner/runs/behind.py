@@ -8,6 +8,7 @@ from provisioner.customers.done import is_done
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
+from provisioner.customers.wanted import Wanted, wanted_of
 from provisioner.customers.store import Listing
 from provisioner.messaging.registry import CHANNELS
 from provisioner.settings import Settings
@@ -24,23 +25,32 @@ class Behind:
 
 
 class WantedParts:
-    """What servers would be brought to now, by the customer's channel; each is read once."""
+    """What servers would be brought to now, by the customer's channel and model; each is read once."""
 
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
         self._settings = settings
         self._search = [workspace.playbooks_dir]
-        self.of: Callable[[str], Parts] = cache(self._read)
-        """The parts for who talks over the platform of this name. PlaybookError if one cannot be read."""
+        self._of: Callable[[str, str], Parts] = cache(self._read)
+
+    def of(self, customer: Customer) -> Parts:
+        """The parts for this customer. PlaybookError if one cannot be read."""
+        return self._parts(customer, wanted_of(customer, self._settings))
 
     def behind(self, customer: Customer) -> tuple[str, ...]:
         """In what this customer's server is behind. PlaybookError if a playbook cannot be read."""
-        wanted = self.of(customer.setup.messaging.platform_name)
-        return tuple(differences(customer.setup.moltbot.applied, wanted))
+        wanted = wanted_of(customer, self._settings)
+        parts = self._parts(customer, wanted)
+        return tuple(differences(customer.setup.moltbot.applied, parts, wanted.model.whence))
 
-    def _read(self, platform: str) -> Parts:
+    def _parts(self, customer: Customer, wanted: Wanted) -> Parts:
+        return self._of(customer.setup.messaging.platform_name, wanted.model.value)
+
+    def _read(self, platform: str, model: str) -> Parts:
+        moltbot = self._settings.moltbot.model_copy(update={"model": model})
+        settings = self._settings.model_copy(update={"moltbot": moltbot})
         make = CHANNELS.get(platform)
-        channel = make().playbooks(self._settings) if make else {}
-        return wanted_parts(self._settings, self._search, channel)
+        channel = make().playbooks(settings) if make else {}
+        return wanted_parts(settings, self._search, channel)
 
 
 def look_who_is_behind(

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from provisioner.customers.record import Customer
+from provisioner.customers.wanted import Wanted, wanted_of
 from provisioner.runs.admission import admitted, missing_for
 from provisioner.runs.work import CustomerWork
 from provisioner.runs.workflow import PROVISION, Workflow
@@ -28,10 +29,11 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps of one customer."""
+    """All steps of one customer, and what they are to have."""
 
     customer: Customer
     steps: tuple[StepPlan, ...]
+    wanted: Wanted
 
     @property
     def missing(self) -> bool:
@@ -57,7 +59,8 @@ def plan(
     services = services or Services(settings, workspace.rates_dir)
     with closing(CustomerWork(workspace, _looking(settings), services, found.record)) as work:
         work.tell(say)
-        return Plan(customer, tuple(_plan_step(step, work) for step in workflow.steps))
+        steps = tuple(_plan_step(step, work) for step in workflow.steps)
+        return Plan(customer, steps, wanted_of(customer, settings))
 
 
 def _looking(settings: Settings) -> Settings:

@@ -33,8 +33,8 @@ def wanted_parts(
     }
 
 
-def differences(applied: Parts | None, wanted: Parts) -> list[str]:
-    """In what a server is behind, in words; nothing where it is as wanted."""
+def differences(applied: Parts | None, wanted: Parts, whence: str = "the settings") -> list[str]:
+    """In what a server is behind, in words; nothing where it is as wanted. `whence` wants the model."""
     if applied is None:
         return ["what it was set up with is not known"]
     changed = [part for part, want in wanted.items() if applied.get(part) != want]
@@ -42,7 +42,8 @@ def differences(applied: Parts | None, wanted: Parts) -> list[str]:
     found = [f"changed: {', '.join(playbooks)} (playbook or settings)"] if playbooks else []
     if _MODEL in changed:
         had = applied.get(_MODEL, "not known")
-        found.append(f"the model is {had}, and the settings want {wanted[_MODEL]}")
+        want = "want" if whence == "the settings" else "wants"
+        found.append(f"the model is {had}, and {whence} {want} {wanted[_MODEL]}")
     if _KEY in changed:
         found.append("the model's key is another one")
     return found

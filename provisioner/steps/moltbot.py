@@ -4,6 +4,7 @@ import re
 
 from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
+from provisioner.customers.wanted import settings_of, to_change, wanted_of
 from provisioner.errors import InputError, ModelError, RemoteError
 from provisioner.images.recipe import playbook_variables, program_variables, server_variables
 from provisioner.messaging.registry import channel_of
@@ -32,10 +33,11 @@ class _Playbooks(Step):
         missing = settings.missing_for_customers()
         if settings.anthropic_key is None:
             missing.append("set ANTHROPIC_API_KEY in the environment or in .env")
-        model = settings.moltbot.model
-        if not model.startswith(f"{PROVIDER}/"):
-            cause = f"{model} is another provider's, whose key servers do not get"
-            missing.append(f"set [moltbot] model to {PROVIDER}/… in provisioner.toml ({cause})")
+        model = wanted_of(customer, settings).model
+        if not model.value.startswith(f"{PROVIDER}/"):
+            cause = f"{model.value} is another provider's, whose key servers do not get"
+            change = to_change(customer.email, "model", f"{PROVIDER}/…", model.source, model.price)
+            missing.append(f"{change} ({cause})")
         return missing
 
     def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
@@ -43,12 +45,16 @@ class _Playbooks(Step):
 
         Only what is certain stands in the way: servers may reach a provider that this machine does not.
         """
-        from provisioner.services.model_keys.errors import ModelRefused
+        from provisioner.services.model_keys.errors import ModelRefused, ModelUnknown
 
+        model = wanted_of(customer, settings).model
         try:
-            services.model.check_once(settings.moltbot.model.removeprefix(f"{PROVIDER}/"))
+            services.model.check_once(model.value.removeprefix(f"{PROVIDER}/"))
         except ModelRefused as error:
-            return [f"{error.hint} ({error.cause})"]
+            hint = error.hint
+            if isinstance(error, ModelUnknown) and model.source != "settings":
+                hint = to_change(customer.email, "model", f"{PROVIDER}/…", model.source, model.price)
+            return [f"{hint} ({error.cause})"]
         except ModelError:
             pass
         return []
@@ -56,16 +62,17 @@ class _Playbooks(Step):
     def plan(self, work: Work) -> list[Planned]:
         if not work.customer.setup.droplet.ip:
             return [Planned("apply the playbooks server, openclaw and moltbot", needed=True)]
+        settings = settings_of(work.customer, work.settings)
         return [
-            *work.server.plan("server", server_variables(work.settings)),
-            *work.server.plan("openclaw", program_variables(work.settings)),
+            *work.server.plan("server", server_variables(settings)),
+            *work.server.plan("openclaw", program_variables(settings)),
             *work.server.plan("moltbot", _variables(work), _secrets(work)),
             *_other_version(work),
         ]
 
     def apply(self, work: Work) -> str:
         """Apply them; the version that the gateway says. RemoteError where it does not."""
-        work.server.apply_together(playbook_variables(work.settings))
+        work.server.apply_together(playbook_variables(settings_of(work.customer, work.settings)))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
         channel_of(work.customer).preconfigure(work)
@@ -121,7 +128,7 @@ class Apply(_Playbooks):
                 _APPLY, whom=email, cause="nothing is installed", hint=command("provision", email)
             )
         wanted = _wanted(work)
-        differing = differences(moltbot.applied, wanted)
+        differing = differences(moltbot.applied, wanted, wanted_of(work.customer, work.settings).model.whence)
         version = self.apply(work)
         if asks_anew(moltbot.applied, wanted):
             _demand_answer(work)
@@ -139,7 +146,8 @@ class Apply(_Playbooks):
 
 
 def _wanted(work: Work) -> dict[str, str]:
-    return wanted_parts(work.settings, [work.playbooks], channel_of(work.customer).playbooks(work.settings))
+    settings = settings_of(work.customer, work.settings)
+    return wanted_parts(settings, [work.playbooks], channel_of(work.customer).playbooks(settings))
 
 
 def _demand_answer(work: Work) -> None:
@@ -147,7 +155,7 @@ def _demand_answer(work: Work) -> None:
     work.say("having the assistant answer once")
     reason = refusal(work)
     if reason is not None:
-        hint = f"correct [moltbot] model or ANTHROPIC_API_KEY, then {command('apply', work.customer.email)}"
+        hint = f"correct the model or ANTHROPIC_API_KEY, then {command('apply', work.customer.email)}"
         raise RemoteError(_APPLY, whom=work.customer.email, cause=reason, hint=hint)
 
 
@@ -173,10 +181,11 @@ def _renew_host_key(work: Work) -> None:
 
 def _other_version(work: Work) -> list[Planned]:
     """That another version is there than the settings want. No run replaces the one that works."""
-    wanted, found = work.settings.moltbot.version, _version_there(work)
-    if found is None or found == wanted:
+    wanted, found = wanted_of(work.customer, work.settings).version, _version_there(work)
+    if found is None or found == wanted.value:
         return []
-    words = f"Moltbot {found} is there and the settings want {wanted}: a run leaves it as it is"
+    whose = "the settings want" if wanted.source == "settings" else f"{wanted.whence} wants"
+    words = f"Moltbot {found} is there and {whose} {wanted.value}: a run leaves it as it is"
     return [Planned(words, needed=True, behind=True)]
 
 
@@ -194,7 +203,7 @@ def _version_there(work: Work) -> str | None:
 
 
 def _variables(work: Work) -> dict[str, object]:
-    settings, customer = work.settings, work.customer
+    settings, customer = settings_of(work.customer, work.settings), work.customer
     return {
         **shared_variables(settings),
         "model": settings.moltbot.model,

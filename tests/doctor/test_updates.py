@@ -8,7 +8,7 @@ from provisioner.customers.record import Customer, Pause
 from provisioner.doctor.findings import Findings, Trouble
 from provisioner.doctor.updates import look_who_is_behind
 from provisioner.runs.behind import WantedParts
-from provisioner.settings import MoltbotSettings, Settings
+from provisioner.settings import MoltbotSettings, PlanSettings, Settings
 from provisioner.workspace import Workspace, init_workspace
 from tests.steps.support import new_record
 
@@ -35,7 +35,7 @@ def examined(workspace: Workspace, here: list[Customer], settings: Settings | No
 
 
 def test_those_who_are_behind_in_the_same_stand_in_one_line(workspace: Workspace) -> None:
-    applied = dict(WantedParts(workspace, Settings()).of("telegram"))
+    applied = dict(WantedParts(workspace, Settings()).of(new_record().customer))
     other = Settings(moltbot=MoltbotSettings(model="anthropic/claude-haiku-5"))
 
     [found] = examined(workspace, customers(5, applied), other)
@@ -54,7 +54,7 @@ def test_one_alone_is_named_with_the_command(workspace: Workspace) -> None:
 
 
 def test_who_is_up_to_date_or_whose_assistant_does_not_run_is_in_no_line(workspace: Workspace) -> None:
-    applied = dict(WantedParts(workspace, Settings()).of("telegram"))
+    applied = dict(WantedParts(workspace, Settings()).of(new_record().customer))
 
     assert examined(workspace, customers(2, applied)) == []
     assert examined(workspace, customers(2, status="cancelled")) == []
@@ -74,3 +74,16 @@ def test_a_playbook_that_cannot_be_read_is_said(workspace: Workspace) -> None:
     [found] = examined(workspace, customers(1))
 
     assert found.kind == "settings"
+
+
+def test_each_is_behind_what_they_themselves_are_to_have(workspace: Workspace) -> None:
+    """Of two with the same server, the one whose price has a plan with another model is behind."""
+    applied = dict(WantedParts(workspace, Settings()).of(new_record().customer))
+    plan = PlanSettings(model="anthropic/claude-haiku-5")
+    (usual,) = customers(1, applied)
+    (planned,) = customers(1, applied, email="p@example.com", subscription={"stripePriceId": "price_small"})
+
+    [found] = examined(workspace, [usual, planned], Settings(plans={"price_small": plan}))
+
+    assert found.whom == "p@example.com"
+    assert found.problem.endswith("and the plan of price_small wants anthropic/claude-haiku-5")

@@ -77,3 +77,11 @@ def test_another_version_of_the_software_is_no_difference_because_nothing_replac
 def test_of_a_server_without_a_mark_nothing_is_known() -> None:
     assert differences(None, NOW) == ["what it was set up with is not known"]
     assert asks_anew(None, NOW)
+
+
+def test_it_is_said_who_wants_another_model() -> None:
+    wanted = {**NOW, "model": "anthropic/claude-opus-5"}
+
+    [said] = differences(NOW, wanted, "the plan of price_big")
+
+    assert said.endswith("and the plan of price_big wants anthropic/claude-opus-5")

@@ -120,6 +120,18 @@ def test_a_fleet_asks_once(provider: Provider) -> None:
     assert answers[0]
 
 
+def test_a_model_that_a_plan_wants_and_the_provider_has_not_is_changed_in_the_plan(
+    provider: Provider,
+) -> None:
+    settings = provider.settings(plans={"price_big": {"model": "anthropic/claude-opus-9"}})
+    record = new_record(subscription={"stripePriceId": "price_big"})
+
+    (refusal,) = Moltbot().refusals(settings, Services(settings), record.customer)
+
+    assert refusal.startswith('set model = "anthropic/…" under [plans."price_big"] in provisioner.toml')
+    assert "it has no model claude-opus-9" in refusal
+
+
 @pytest.mark.parametrize("model", ["openai/gpt-6", "anthropic-proxy/claude-sonnet-5"])
 def test_another_providers_model_is_missing_its_key(model: str) -> None:
     known = {"anthropic_key": KEY, "operator": CONTACT}

@@ -10,7 +10,7 @@ from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Json, Who
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Response, done
-from provisioner.errors import InputError
+from provisioner.errors import InputError, SettingsError
 from provisioner.printable import command
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from provisioner.customers.record import Customer
     from provisioner.customers.store import CustomerStore
+    from provisioner.customers.wanted import Wanted
 
 # A value or a note may begin with a dash.
 _WORDS = {"ignore_unknown_options": True}
@@ -136,7 +137,22 @@ def show(
     from provisioner.cli.output.records import CustomerResult
 
     found = current_workspace().store().find(who)
-    return Response(CustomerResult(found.record, found.archived, reveal), as_json)
+    wanted = _what_they_are_to_have(found.record.customer)
+    return Response(CustomerResult(found.record, found.archived, reveal, wanted), as_json)
+
+
+def _what_they_are_to_have(customer: "Customer") -> "Wanted | None":
+    """None for who has left, and while the settings cannot be read: a record is shown all the same."""
+    from provisioner.customers.lifecycle import has_left
+    from provisioner.customers.wanted import wanted_of
+    from provisioner.settings import load_settings
+
+    if has_left(customer.status):
+        return None
+    try:
+        return wanted_of(customer, load_settings(current_workspace().root))
+    except SettingsError:
+        return None
 
 
 def update(

@@ -23,12 +23,14 @@ class PlanResult(Result):
         return MISSING if self.plan.missing else 0
 
     def blocks(self) -> Iterator[Block]:
+        yield Wrapped(styled("to have     ", "bold"), str(self.plan.wanted), 14)
         for step in self.plan.steps:
             yield from _step(step)
 
     def document(self) -> dict[str, object]:
         return {
             "email": self.plan.customer.email,
+            "wanted": self.plan.wanted.document(),
             "steps": [_document(step) for step in self.plan.steps],
         }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provisioner.customers.record import Record
     from provisioner.customers.store import AnyListing
     from provisioner.customers.view import AnyCustomer
+    from provisioner.customers.wanted import Wanted
     from provisioner.workspace import Workspace
 
 _STATUS_STYLES = {
@@ -78,11 +79,12 @@ def customer_list(
 
 @dataclass(frozen=True)
 class CustomerResult(Result):
-    """One whole record, with every key that its file has."""
+    """One whole record, with every key that its file has, and what the customer is to have, if anything."""
 
     record: "Record"
     archived: bool
     reveal: bool
+    wanted: "Wanted | None" = None
     kind = "customer"
 
     def blocks(self) -> Iterator[Block]:
@@ -91,11 +93,14 @@ class CustomerResult(Result):
         place = " (archived)" if self.archived else ""
         yield styled(f"{customer.email}{place}", "bold")
         yield Wrapped("", f"setup {_far(customer)}" + (f", waits for {waits}" if waits else ""), 0)
+        if self.wanted is not None:
+            yield Wrapped("", f"to have: {self.wanted}", 0)
         yield ""
         yield Fields(self._data)
 
     def document(self) -> dict[str, object]:
-        return {"archived": self.archived, "customer": self._data}
+        wanted = {"wanted": self.wanted.document()} if self.wanted is not None else {}
+        return {"archived": self.archived, "customer": self._data, **wanted}
 
     @property
     def _data(self) -> dict[str, Any]:

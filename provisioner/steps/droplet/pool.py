@@ -1,5 +1,6 @@
 """A server that runs already, in place of one that is made: taken from the pool, and made the customer's."""
 
+from provisioner.customers.wanted import wanted_of
 from provisioner.droplets.identity import FLEET_TAG, name_of, tag_of
 from provisioner.pool.claim import claim, free
 from provisioner.pool.droplet import is_of_pool, pool_tag
@@ -77,5 +78,10 @@ def _members(work: Work) -> Members:
 
 
 def _kind(work: Work) -> Kind:
-    wish = wish_of(work.customer, work.settings)
-    return Kind(wish.region, wish.size, read_pool_recipe(work.settings, [work.playbooks]).digest)
+    """Another model is none: it comes with the customer, without a start of the gateway."""
+    wish, settings = wish_of(work.customer, work.settings), work.settings
+    version = wanted_of(work.customer, settings).version.value
+    theirs = settings.model_copy(
+        update={"moltbot": settings.moltbot.model_copy(update={"version": version})}
+    )
+    return Kind(wish.region, wish.size, read_pool_recipe(theirs, [work.playbooks]).digest)

@@ -62,7 +62,10 @@ class CreateDroplet(Step):
         if ready:
             return [Planned(f"take {ready[0].name} from the pool", needed=True)]
         name, said = name_of(work.customer.id), image_for(work, wanted)
-        return [Planned(f"create {name}: {wanted.size}, {wanted.region}, {said}", needed=True)]
+        size, region = (
+            f"{kind}{wanted.whence(of)}" for of, kind in (("size", wanted.size), ("region", wanted.region))
+        )
+        return [Planned(f"create {name}: {size}, {region}, {said}", needed=True)]
 
     def run(self, work: Work) -> Outcome:
         keeper = CustomersDroplet(work)

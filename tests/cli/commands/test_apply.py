@@ -79,7 +79,7 @@ def test_who_is_not_behind_is_left_alone(invoke: Invoke, workspace: Workspace, i
 
     wanted = WantedParts(workspace, load_settings(workspace.root))
     with workspace.store().edit(BOB) as record:
-        record.update({"setup.moltbot.applied": dict(wanted.of("telegram"))})
+        record.update({"setup.moltbot.applied": dict(wanted.of(record.customer))})
 
     ended = invoke("apply", BOB)
     again = invoke("apply", BOB, "--again")

@@ -17,12 +17,14 @@ from provisioner.cli.commands import server
 from provisioner.cli.main import run
 from provisioner.cli.output import terminal
 from provisioner.cli.output.live import lines, shown, shown_together
+from provisioner.customers.wanted import wanted_of
 from provisioner.errors import CloudError
 from provisioner.playbook.logs import Run
 from provisioner.printable import clean, clean_json, clean_lines
 from provisioner.runs.fleet import JobResult
 from provisioner.runs.planning import Plan, StepPlan
 from provisioner.runs.progress import Listener, Progress
+from provisioner.settings import Settings
 from provisioner.step import Planned
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke, Result
@@ -145,7 +147,8 @@ def test_no_plan_passes_on_what_a_server_says(
 ) -> None:
     customer = workspace.store().read(EMAIL).customer
     step = StepPlan("moltbot", False, (HOSTILE,), (Planned(HOSTILE, True), Planned(HOSTILE, False)))
-    monkeypatch.setattr("provisioner.runs.planning.plan", lambda *_, **__: Plan(customer, (step,)))
+    made = Plan(customer, (step,), wanted_of(customer, Settings()))
+    monkeypatch.setattr("provisioner.runs.planning.plan", lambda *_, **__: made)
 
     for words in (("plan", EMAIL), ("plan", EMAIL, "--json")):
         result = command(*words)

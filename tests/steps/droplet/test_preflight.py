@@ -11,12 +11,12 @@ from provisioner.errors import InputError
 from provisioner.runs.planning import plan
 from provisioner.runs.runner import Runner
 from provisioner.services.digitalocean.errors import NoAnswer, NotTheApi
-from provisioner.settings import Settings
+from provisioner.settings import PlanSettings, Settings
 from provisioner.ssh.keys import generate_keypair
 from provisioner.step import Done, Failed, Work
 from provisioner.steps.droplet.preflight import Problem, preflight
 from provisioner.steps.droplet.step import CreateDroplet
-from provisioner.steps.droplet.wish import Wish, wish_of
+from provisioner.steps.droplet.wish import Wish, planned_wishes, wish_of
 from provisioner.workspace import Workspace, init_workspace
 from tests.clouds import FastCloud, settings_for
 from tests.runs.test_runner import EarlyFake
@@ -86,6 +86,17 @@ def test_what_the_record_wishes_is_changed_in_the_record(cloud: FastCloud) -> No
 
     assert (wish.size, wish.region) == ("s-1vcpu-3gb", "sfo3")
     assert f"provisioner update {EMAIL} setup.droplet.size s-1vcpu-" in problem.hint
+
+
+def test_what_a_plan_wishes_is_changed_in_the_plan(cloud: FastCloud) -> None:
+    record = new_record(subscription={"stripePriceId": "price_big"})
+    settings = Settings(plans={"price_big": PlanSettings(size="s-1vcpu-3gb")})
+
+    [problem] = preflight(cloud.client(), [wish_of(record.customer, settings)])
+
+    assert problem.what == "DigitalOcean has no size s-1vcpu-3gb"
+    assert '" under [plans."price_big"] in provisioner.toml' in problem.hint
+    assert preflight(cloud.client(), list(planned_wishes(settings))) == [problem]
 
 
 def test_an_image_that_does_not_fit_on_the_disk_is_named(cloud: FastCloud, monkeypatch: Any) -> None:
