@@ -25,6 +25,7 @@
     │   │   │       └── NotTheApi              a gateway or a proxy refused
     │   │   ├── DropletFailed                  it was accepted and did not come up
     │   │   │   └── DropletOff                 it is there, and switched off
+    │   │   ├── ActionFailed                   what was asked to be done to it was refused, or failed
     │   │   ├── DropletGone                    the one in the record is not in the account
     │   │   └── DropletUnclear                 which one is the customer's is not certain
     │   ├── TelegramError                      the Bot API

@@ -39,6 +39,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.rotate": ("rotate",),
     "commands.backup": ("backup", "restore-backup"),
     "commands.pausing": ("pause",),
+    "commands.resizing": ("resize",),
     "commands.leaving": ("cancel", "destroy"),
     "commands.status": ("status",),
     "commands.health": ("health",),

@@ -38,6 +38,8 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
         return _leave(customer.leaving)
     if has_left(customer.status):
         return ""
+    if customer.setup.resize is not None:
+        return f"their server to become {customer.setup.resize.to}"
     if customer.setup.pause is not None:
         return _pause(customer.setup.pause)
     done = steps_done(customer) if done is None else done

@@ -297,6 +297,21 @@ class Rotation(_Part):
     ) = None
 
 
+class Resize(_Part):
+    """That the customer's server is to have another size, and how far that is."""
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    from_: Annotated[str, Field(description="the size before")] = Field(alias="from")
+    to: Annotated[str, Field(description="the size that is wanted")]
+    disk: Annotated[StrictBool, Field(description="whether the disk is to grow too, for good")] = False
+    off_at: Annotated[Moment, Field(description="when the server was switched off for it")] | None = None
+    resized_at: Moment | None = None
+    refused: (
+        Annotated[str, Field(description="why it cannot be; the server is to run again as it was")] | None
+    ) = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -308,6 +323,7 @@ class Setup(_Part):
     restore: Restore | None = None
     pause: Pause | None = None
     rotation: Rotation | None = None
+    resize: Resize | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 

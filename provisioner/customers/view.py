@@ -83,6 +83,12 @@ class Pause(_Part, frozen=True):
     undo_at: Moment | None = None
 
 
+class Resize(_Part, frozen=True):
+    requested_at: Moment
+    to: str
+    disk: bool = False
+
+
 class Setup(_Part, frozen=True):
     status: SetupStatus = "pending"
     droplet: Droplet = Droplet()
@@ -90,6 +96,7 @@ class Setup(_Part, frozen=True):
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     pause: Pause | None = None
+    resize: Resize | None = None
     waiting: WaitingFor | None = None
 
 

@@ -1,4 +1,4 @@
-"""What a customer is to have: as their own record says, else the plan of their price, else the settings. Pure.
+"""What a customer is to have: as their record says, else the plan of their price, else the settings. Pure.
 
 Of a customer with a server the record says what it is in region and size, which `resize` and `move` change.
 """
@@ -58,9 +58,7 @@ class Wanted:
 
     def over(self, settings: Settings) -> Settings:
         """The settings as they are for this customer."""
-        droplet = settings.droplet.model_copy(
-            update={"size": self.size.value, "region": self.region.value}
-        )
+        droplet = settings.droplet.model_copy(update={"size": self.size.value, "region": self.region.value})
         moltbot = settings.moltbot.model_copy(
             update={"model": self.model.value, "version": self.version.value}
         )

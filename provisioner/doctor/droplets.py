@@ -12,6 +12,7 @@ from typing import Final
 from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
+from provisioner.customers.resizing import goes_on, is_resizing
 from provisioner.doctor.findings import Cost, Findings
 from provisioner.droplets.identity import (
     FLEET_TAG,
@@ -56,6 +57,11 @@ class Fleet:
             elif has_left(customer.status) or customer.id in archived:
                 state = customer.status if has_left(customer.status) else "archived"
                 found.note("droplet", customer.email, *self._useless(customer, state, droplet))
+            elif is_resizing(customer):
+                # One that runs is looked at itself.
+                if droplet.status != "active":
+                    problem = f"droplet {droplet.id} is off, because it is being resized"
+                    found.advise("droplet", customer.email, problem, goes_on(customer))
             else:
                 for problem, hint in _differences(customer, droplet):
                     found.note("droplet", customer.email, problem, hint)

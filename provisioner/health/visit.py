@@ -6,8 +6,9 @@ from dataclasses import replace
 from provisioner.customers.done import steps_done
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
-from provisioner.errors import ProvisionerError
+from provisioner.customers.resizing import goes_on, is_resizing
 from provisioner.customers.wanted import wanted_of
+from provisioner.errors import ProvisionerError
 from provisioner.health.judge import Sign, behind, judge, unreachable, without_report
 from provisioner.health.report import ServerReport
 from provisioner.secrets import Redactor, secrets_in
@@ -27,6 +28,9 @@ def look_at_server(
     customer: Customer, visit: Visit, settings: Settings
 ) -> tuple[ServerReport | None, list[Sign]]:
     """What the server says, if anything, and all that is wrong with it; no secret is in a sign's words."""
+    if is_resizing(customer):
+        words = "it is being resized, and does not run meanwhile"
+        return None, [Sign("server", words, goes_on(customer), "advice")]
     wanted = wanted_of(customer, settings).version.value
     try:
         report = visit(customer)

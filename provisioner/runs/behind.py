@@ -8,8 +8,8 @@ from provisioner.customers.done import is_done
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
-from provisioner.customers.wanted import Wanted, wanted_of
 from provisioner.customers.store import Listing
+from provisioner.customers.wanted import Wanted, wanted_of
 from provisioner.messaging.registry import CHANNELS
 from provisioner.settings import Settings
 from provisioner.steps.applied import Parts, differences, wanted_parts

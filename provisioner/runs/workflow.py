@@ -17,6 +17,8 @@ from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Apply, Moltbot
 from provisioner.steps.pausing import PauseAssistant, Resume
 from provisioner.steps.payment_reminder import RemindOfPayment
+from provisioner.steps.resizing import DOING as RESIZING
+from provisioner.steps.resizing import ChangeSize, SwitchOff, SwitchOn
 from provisioner.steps.restore import CloseRestore, RestoreBackup
 from provisioner.steps.rotation.bot_token import RotateBotToken
 from provisioner.steps.rotation.gateway_token import RotateGatewayToken
@@ -98,6 +100,14 @@ PAUSE = Workflow(
     doing="pause the assistant",
 )
 """For who is paused, as the record says, or is to go on; for all others there is nothing to do."""
+
+RESIZE = Workflow(
+    "resize",
+    (SwitchOff(), ChangeSize(), SwitchOn()),
+    allowed_statuses=("in_progress", "active"),
+    doing=RESIZING,
+)
+"""For who is to have another size, as the record says; for all others there is nothing to do."""
 
 REMIND = Workflow(
     "remind",

@@ -144,7 +144,7 @@ def _start(work: Work) -> None:
     give_up = work.clock.monotonic() + work.settings.droplet.active_seconds
     if cloud.droplet(droplet_id).status == "off":
         try:
-            cloud.power_on(droplet_id)
+            cloud.act(droplet_id, "power_on")
         except CloudCallError as problem:
             # It is being started already.
             if problem.report.status != 422:

@@ -14,12 +14,22 @@ from provisioner.customers.unpaid import due_reminder, unpaid_since
 from provisioner.health.visit import has_running_server
 from provisioner.messaging.emails import known_email
 from provisioner.printable import command
-from provisioner.runs.workflow import BACKUP, CANCEL, MEND, PAUSE, PROVISION, REMIND, RESTORE, Workflow
+from provisioner.runs.workflow import (
+    BACKUP,
+    CANCEL,
+    MEND,
+    PAUSE,
+    PROVISION,
+    REMIND,
+    RESIZE,
+    RESTORE,
+    Workflow,
+)
 from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
 
 WORKFLOWS: Mapping[str, Workflow] = {
-    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND)
+    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND, RESIZE)
 }
 """What the worker can do by itself; a request for anything else stays in the record."""
 GO_ON = "go on"
@@ -96,6 +106,8 @@ def backoff(failures: int) -> timedelta:
 
 
 def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
+    if (resize := _resize(customer)) is not None:
+        return resize
     if is_leaving(customer):
         return _leave(customer, now) or _pause(customer) or _mend(customer)
     if is_paused(customer):
@@ -107,6 +119,14 @@ def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | No
         or _begun(customer)
         or _backup(customer, settings, now)
     )
+
+
+def _resize(customer: Customer) -> Job | None:
+    """A server that gets another size: until it has, it may be off, and nothing else can be done on it."""
+    resize = customer.setup.resize
+    if resize is None or customer.status not in RESIZE.allowed_statuses:
+        return None
+    return Job("run", RESIZE.name, resize.requested_at, f"their server is to become {resize.to}")
 
 
 def _restore(customer: Customer) -> Job | None:

@@ -12,7 +12,12 @@ from tests.steps.support import new_record
 
 EMAIL, PRICE = "customer@example.com", "price_big"
 OF_PLAN = {"size": "s-2vcpu-4gb", "region": "fra1", "model": "anthropic/claude-opus-5", "version": "2026.9.5"}
-OF_RECORD = {"size": "s-4vcpu-8gb", "region": "nyc3", "model": "anthropic/claude-haiku-5", "version": "2026.9.4"}
+OF_RECORD = {
+    "size": "s-4vcpu-8gb",
+    "region": "nyc3",
+    "model": "anthropic/claude-haiku-5",
+    "version": "2026.9.4",
+}
 SETTINGS = Settings(
     droplet=DropletSettings(region="sfo2", size="s-1vcpu-1gb"),
     moltbot=MoltbotSettings(model="anthropic/claude-sonnet-5", version="2026.9.6"),

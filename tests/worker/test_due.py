@@ -47,6 +47,8 @@ BACKED_UP = {"backups": [{"file": "a", "takenAt": "2026-02-28T13:00:00Z", "size"
 
 RESTORE = {"file": "/b/a.tar.gz", "sha256": "0", "requestedAt": "2026-02-28T00:00:00Z"}
 RESTORING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "restore": RESTORE}}
+RESIZE = {"requestedAt": "2026-02-28T00:00:00Z", "from": "s-1vcpu-2gb", "to": "s-2vcpu-4gb"}
+RESIZING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "resize": RESIZE}}
 PAYS_NOW = {"subscription": {"stripeSubscriptionId": "sub_1", "status": "active"}}
 
 
@@ -104,6 +106,9 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE, {"backup": BackupSettings(every_hours=0)}, []),
         (COMPLETE | RESTORING, {}, [("run", "restore-backup")]),
         (COMPLETE | RESTORING | {"status": "cancelled"}, {}, []),
+        (COMPLETE | RESIZING, {}, [("run", "resize")]),
+        (COMPLETE | RESIZING | LEAVES, {}, [("run", "resize")]),
+        (COMPLETE | RESIZING | {"status": "cancelled"}, {}, []),
         (UNPAID, {}, [("tell", "payment")]),
         (UNPAID, {"billing": BillingSettings(unpaid_days=30)}, []),
         (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("ask", "pause")]),

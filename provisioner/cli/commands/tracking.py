@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WORDS = {"ignore_unknown_options": True}
 _SUBSCRIPTION = "subscription.stripeSubscriptionId"
 _OF_CHANNEL = "setup.messaging."
+_SIZE = "setup.droplet.size"
 _PLATFORM = "setup.messaging.platform"
 
 
@@ -185,6 +186,10 @@ def update(
         lines += _costs_on(record.customer)
     if field == _PLATFORM:
         lines += _what_it_means(before, record.customer)
+    if field == _SIZE and before.setup.droplet.id and word not in ("null", before.setup.droplet.size):
+        lines.append(
+            f"This changes no server; to change it: {command('resize', record.customer.email, word)}"
+        )
     return done(*lines)
 
 

@@ -163,13 +163,17 @@ def _rename(call: Call, droplet: Droplet) -> Callable[[], None]:
 
 
 def _resize(call: Call, droplet: Droplet) -> Callable[[], None]:
-    size = size_named(call.form(NewSize).size)
-    if size is None or size.disk < droplet.size.disk:
+    """Without `disk` the disk stays as it is, and another resize can take the rest back."""
+    form = call.form(NewSize)
+    size = size_named(form.size)
+    if size is None or size.disk < droplet.disk:
         raise unprocessable("You specified an invalid size for Droplet resize.")
 
     def effect() -> None:
         call.cloud.machines.resize(droplet.id, size.memory)
         _set(call.cloud, droplet, "size", size)
+        if form.disk:
+            _set(call.cloud, droplet, "disk", size.disk)
         with call.cloud.lock:
             if droplet.id in call.cloud.droplets:
                 call.cloud.usage.begin_droplet(droplet.id, droplet.name, size)
@@ -178,13 +182,13 @@ def _resize(call: Call, droplet: Droplet) -> Callable[[], None]:
 
 
 def _rebuild(call: Call, droplet: Droplet) -> Callable[[], None]:
-    image = images.usable(call.cloud, call.form(NewImage).image, droplet.size.disk, "rebuild")
+    image = images.usable(call.cloud, call.form(NewImage).image, droplet.disk, "rebuild")
     return lambda: jobs.rebuild(call.cloud, droplet, image)
 
 
 def _restore(call: Call, droplet: Droplet) -> Callable[[], None]:
     """From a snapshot or a backup of the same droplet."""
-    image = images.usable(call.cloud, call.form(NewImage).image, droplet.size.disk, "restore")
+    image = images.usable(call.cloud, call.form(NewImage).image, droplet.disk, "restore")
     if image.droplet_id != droplet.id:
         raise unprocessable("You specified an invalid image for Droplet restore.")
     return lambda: jobs.rebuild(call.cloud, droplet, image)

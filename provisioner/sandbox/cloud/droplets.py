@@ -125,8 +125,8 @@ def render(call: Call, droplet: Droplet) -> dict[str, Any]:
         "name": droplet.name,
         "memory": droplet.size.memory,
         "vcpus": droplet.size.vcpus,
-        "disk": droplet.size.disk,
-        "disk_info": [{"type": "local", "size": {"amount": droplet.size.disk, "unit": "gib"}}],
+        "disk": droplet.disk,
+        "disk_info": [{"type": "local", "size": {"amount": droplet.disk, "unit": "gib"}}],
         "locked": droplet.pending is not None,
         "status": droplet.status,
         "kernel": None,
@@ -205,6 +205,7 @@ def _accept(call: Call, order: _Order, name: str) -> tuple[Droplet, Action]:
         listed_at=cloud.now() + _lag(call.faults, "list_lag", cloud.options.list_lag),
         tagged_at=cloud.now() + _lag(call.faults, "tag_lag", cloud.options.tag_lag),
         fate=_fate(call, order),
+        disk=order.size.disk,
     )
     cloud.add_droplet(droplet)
     if order.backup_policy is not None:

@@ -96,7 +96,7 @@ def _copy(cloud: Cloud, droplet: Droplet, name: str, kind: Literal["snapshot", "
             name,
             droplet.image.distribution,
             None,
-            droplet.size.disk,
+            droplet.disk,
             cloud.timestamp(),
             (droplet.region.slug,),
             gigabytes=round(droplet.image.gigabytes + size / 1e9, 2),

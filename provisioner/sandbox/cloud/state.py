@@ -60,6 +60,8 @@ class Droplet:
     """Before this moment of `Cloud.now`, lists do not show it."""
     tagged_at: float
     """Before this moment of `Cloud.now`, it has no tags."""
+    disk: int = 0
+    """In GiB; a resize that leaves it makes it another than its size's."""
     status: DropletStatus = "new"
     address: str | None = None
     pending: Action | None = None

@@ -186,6 +186,16 @@ class DigitalOcean:
         """How far an action is."""
         return self._read(f"read action {action_id}", f"actions/{action_id}", "action", Action.of)
 
+    def act(self, droplet_id: str, kind: str, **more: object) -> Action:
+        """Ask for an action on a droplet, such as `power_off`, once; `more` is what its kind needs.
+
+        After an error whose `report.sent` is True it may have been accepted all the same. A droplet has one
+        at a time: another one is refused (422).
+        """
+        body = {"type": kind, **more}
+        doing = f"{kind.replace('_', ' ')} droplet {droplet_id}"
+        return self._read(doing, f"droplets/{droplet_id}/actions", "action", Action.of, "POST", body)
+
     def take_snapshot(self, droplet_id: str, name: str) -> Action:
         """Ask for a snapshot of a droplet, once: the API would take a second one for the same request.
 
@@ -220,15 +230,6 @@ class DigitalOcean:
             self._call(f"delete the tag {tag}", f"tags/{tag}", "DELETE")
         except NotFound:
             return
-
-    def power_on(self, droplet_id: str) -> Action:
-        """Ask for a droplet that is off to be started; it is accepted, not done, when this returns.
-
-        One that is on, or has an action going on, is refused (422).
-        """
-        doing = f"start droplet {droplet_id}"
-        body = {"type": "power_on"}
-        return self._read(doing, f"droplets/{droplet_id}/actions", "action", Action.of, "POST", body)
 
     def rename_droplet(self, droplet_id: str, name: str) -> None:
         """Ask for another name of a droplet, which it has a few seconds later; its system keeps its own.

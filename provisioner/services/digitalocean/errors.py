@@ -190,6 +190,13 @@ class DropletOff(DropletFailed):
     """The droplet is there, and switched off."""
 
 
+class ActionFailed(CloudError):
+    """An action on a droplet was refused, or has failed: the droplet is as it was."""
+
+    def __init__(self, whom: str, doing: str, cause: str) -> None:
+        super().__init__(doing, whom=whom, cause=cause)
+
+
 class DropletGone(CloudError):
     """The droplet in the record is not in the account: it was deleted, or the token is of another account."""
 

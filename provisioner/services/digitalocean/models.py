@@ -11,7 +11,8 @@ ActionStatus = Literal["in-progress", "completed", "errored"]
 class DropletInfo:
     """A droplet; `status` is new, active, off or archive, `created_at` a moment in UTC as text.
 
-    `backed_up` says whether DigitalOcean takes backups of its own, which cost extra.
+    `backed_up` says whether DigitalOcean takes backups of its own, which cost extra; `disk` is in GiB, and
+    after a resize may be another than that of the size.
     """
 
     id: str
@@ -23,6 +24,7 @@ class DropletInfo:
     region: str
     size: str
     backed_up: bool = False
+    disk: int | None = None
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> "DropletInfo":
@@ -37,6 +39,7 @@ class DropletInfo:
             region=raw["region"]["slug"],
             size=raw["size_slug"],
             backed_up="backups" in (raw.get("features") or ()),
+            disk=raw.get("disk"),
         )
 
 

@@ -23,6 +23,8 @@ def without_droplet(customer: Customer) -> dict[str, object]:
         # One that was never up may be a droplet that is only late: it is looked for before another is made.
         fields["setup.droplet.requestedAt"] = None
     fields |= dict.fromkeys(_OF_THE_SERVER)
+    if customer.setup.resize is not None:
+        fields["setup.resize"] = None
     return {**fields, "setup.waiting": None, **to_do_anew(customer)}
 
 

@@ -81,7 +81,5 @@ def _kind(work: Work) -> Kind:
     """Another model is none: it comes with the customer, without a start of the gateway."""
     wish, settings = wish_of(work.customer, work.settings), work.settings
     version = wanted_of(work.customer, settings).version.value
-    theirs = settings.model_copy(
-        update={"moltbot": settings.moltbot.model_copy(update={"version": version})}
-    )
+    theirs = settings.model_copy(update={"moltbot": settings.moltbot.model_copy(update={"version": version})})
     return Kind(wish.region, wish.size, read_pool_recipe(theirs, [work.playbooks]).digest)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from provisioner.customers.record import Customer
+from provisioner.customers.resizing import goes_on, is_resizing
 from provisioner.printable import command
 from provisioner.services.digitalocean.client import DigitalOcean
 from provisioner.services.digitalocean.errors import (
@@ -54,6 +55,8 @@ def droplet_gone(customer: Customer) -> DropletGone:
 def _demand_running(customer: Customer, droplet: DropletInfo) -> None:
     if droplet.status in ("off", "archive"):
         hint = "switch it on in the DigitalOcean control panel, then run the same command again"
+        if is_resizing(customer):
+            hint = f"it is being resized: {goes_on(customer)}, then run the same command again"
         kind = DropletOff if droplet.status == "off" else DropletFailed
         raise kind(customer.email, f"droplet {droplet.id} is {droplet.status}", hint)
 

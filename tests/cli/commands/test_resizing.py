@@ -1,0 +1,66 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backups.assistants import EMAIL
+from tests.cli.conftest import Invoke
+from tests.clouds import CloudServer
+from tests.steps.leavers import Leaver, leaver
+
+
+@pytest.fixture
+def ada(
+    tmp_path: Path, clouds: CloudServer, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Leaver]:
+    with clouds.cloud() as cloud, leaver(tmp_path / "site", cloud) as found:
+        monkeypatch.setenv("PROVISIONER_WORKSPACE", str(found.site.workspace.root))
+        monkeypatch.setattr("provisioner.settings.load_settings", lambda _: found.site.settings)
+        yield found
+
+
+def test_the_price_is_said_before_and_the_size_after(ada: Leaver, invoke: Invoke) -> None:
+    resized = invoke("resize", EMAIL, "s-2vcpu-4gb")
+
+    assert resized.code == 0, resized.err
+    assert f"{EMAIL}: s-1vcpu-2gb ($12 a month) to s-2vcpu-4gb ($24 a month)" in resized.err
+    assert f"{EMAIL}: the server is s-2vcpu-4gb now" in resized.err
+    again = invoke("resize", EMAIL, "s-2vcpu-4gb")
+    assert (again.code, f"{EMAIL}: the server is s-2vcpu-4gb already" in again.err) == (0, True)
+    [entry] = json.loads(invoke("resize", EMAIL, "s-2vcpu-4gb", "--json").out)["customers"]
+    assert (entry["size"], entry["outcome"]) == ("s-2vcpu-4gb", "done")
+
+
+def test_a_size_that_there_is_not_is_wrong_input(ada: Leaver, invoke: Invoke) -> None:
+    refused = invoke("resize", EMAIL, "huge")
+
+    assert refused.code == 2
+    assert "DigitalOcean has no size huge" in refused.err
+
+
+def test_a_size_in_the_record_alone_changes_no_server_and_says_so(ada: Leaver, invoke: Invoke) -> None:
+    updated = invoke("update", EMAIL, "setup.droplet.size", "s-2vcpu-4gb")
+
+    assert updated.code == 0
+    assert f"to change it: provisioner resize {EMAIL} s-2vcpu-4gb" in " ".join(updated.err.split())
+    assert ada.cloud.droplets[0].size.slug == "s-1vcpu-2gb"
+
+
+def test_one_that_is_not_at_its_end_is_listed_and_is_nothing_broken(ada: Leaver, invoke: Invoke) -> None:
+    resize = {"requestedAt": "2026-11-28T00:00:00Z", "from": "s-1vcpu-2gb", "to": "s-2vcpu-4gb"}
+    ada.site.set(setup__resize=resize, setup__messaging__userId="1", setup__moltbot__version="2026.9.6")
+    [droplet] = ada.cloud.droplets
+    ada.cloud.client().act(str(droplet.id), "power_off")
+    while ada.cloud.droplets[0].status != "off":
+        ada.cloud.clock.sleep(1)
+
+    assert "their server to become s-2vcpu-4gb" in invoke("list").out
+    health = invoke("health", EMAIL)
+    assert health.code == 0, health.out + health.err
+    assert "it is being resized" in health.out + health.err
+    found = json.loads(invoke("doctor", "--json").out)
+    of_ada = [one for one in found["advice"] if "off" in one["problem"] and one["whom"] == EMAIL]
+    assert [(one["severity"], one["hint"]) for one in of_ada] == [
+        ("advice", f"provisioner resize {EMAIL} s-2vcpu-4gb")
+    ]
