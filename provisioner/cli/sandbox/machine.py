@@ -9,7 +9,7 @@ import typer
 from provisioner.cli.options import Json
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Answer, Block, Response, Told, done
-from provisioner.cli.sandbox import faults, people, stripe
+from provisioner.cli.sandbox import faults, openrouter, people, stripe
 from provisioner.cli.sandbox.choice import choose_sandbox, chosen_state, sandbox_command, the_sandbox
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ sandbox_app = typer.Typer(
 faults.register(sandbox_app)
 people.register(sandbox_app)
 stripe.register(sandbox_app)
+openrouter.register(sandbox_app)
 
 
 def register(app: typer.Typer) -> None:

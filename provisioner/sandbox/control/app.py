@@ -16,6 +16,7 @@ from provisioner.errors import SandboxError
 from provisioner.sandbox.cloud.options import CloudOptions
 from provisioner.sandbox.cloud.state import Droplet
 from provisioner.sandbox.control.assembly import Assembly
+from provisioner.sandbox.control.openrouter import openrouter_routes
 from provisioner.sandbox.control.people import people_routes
 from provisioner.sandbox.control.stripe import stripe_routes
 from provisioner.sandbox.faults.rules import Rule
@@ -33,6 +34,7 @@ def control_app(assembly: Assembly, stop: Callable[[], None]) -> Starlette:
             *_cloud_routes(assembly),
             *people_routes(assembly),
             *stripe_routes(assembly),
+            *openrouter_routes(assembly),
         ],
         exception_handlers={SandboxError: _refused, ValidationError: _invalid},
     )

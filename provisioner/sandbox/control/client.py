@@ -270,6 +270,20 @@ class Sandbox:
         """Its live mode, which has keys and customers of its own."""
         return SandboxStripe(self._ask, live=True)
 
+    # OpenRouter
+
+    def model_keys(self) -> list[dict[str, Any]]:
+        """The keys of its account, the newest first, as its API shows them."""
+        return list(self._ask("GET", "/openrouter/keys"))
+
+    def spend(self, name: str, dollars: float) -> None:
+        """Charge the newest key of this name, as answers that cost so much."""
+        self._ask("POST", "/openrouter/spend", {"name": name, "dollars": dollars})
+
+    def pass_model_days(self, days: float) -> None:
+        """Let so many days pass for its account, whose budgets go by the month."""
+        self._ask("POST", "/openrouter/days", {"days": days})
+
     def _ask(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
         try:
             answer = ask(self.folder, method, path, body, timeout=_ANSWER_WITHIN + wait)
