@@ -56,6 +56,10 @@ model = "anthropic/claude-sonnet-5"
 # region = "fra1"
 # version = "2026.9.6"
 
+[model_keys]
+provider = "shared"            # your one key on every server; "openrouter": one for each customer
+monthly_budget = 25            # dollars that each customer's key may spend a month
+
 [operator]
 name = "StuffPress"
 # contact = "support@example.com"  # where customers write to; needed before the first one is set up
@@ -124,7 +128,7 @@ _Token = Annotated[SecretStr, AfterValidator(_checked_token)]
 _ONE_DAY = 86_400
 REGION = r"^[a-z]{3}[0-9]?$"
 SIZE = r"^[a-z0-9.-]+$"
-MODEL = r"^[a-z0-9._-]+/[A-Za-z0-9._-]+$"
+MODEL = r"^[a-z0-9._-]+(/[A-Za-z0-9._-]+)?/[A-Za-z0-9._:-]+$"
 VERSION = r"^[0-9]{4}\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$"
 _PRICE = r"^(price|plan)_[A-Za-z0-9_]{1,250}$"
 _TIME = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"
@@ -136,6 +140,11 @@ def default_toml(contact: str | None = None) -> str:
     """The settings as `init` writes them, with where customers write to if that is known."""
     line = f"contact = {json.dumps(contact, ensure_ascii=False)}  # where customers write to"
     return DEFAULT_TOML if contact is None else re.sub(r"(?m)^# contact = .*$", lambda _: line, DEFAULT_TOML)
+
+
+def provider_of(model: str) -> str:
+    """Whose key the model takes: the first part of its name."""
+    return model.partition("/")[0]
 
 
 class _Section(BaseModel):
@@ -184,6 +193,22 @@ class MoltbotSettings(_Section):
     node_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Of the archive for the servers' processor; empty: the mirror's own list of sums has to do."""
     model: str = Field(default="anthropic/claude-sonnet-5", pattern=MODEL)
+
+
+class ModelKeySettings(_Section):
+    """Whose key the assistants use for the model, and what each customer's may spend."""
+
+    provider: Literal["shared", "openrouter"] = "shared"
+    """shared: the operator's own, on every server. openrouter: one for each customer, made by us."""
+    monthly_budget: int = Field(default=25, ge=1, le=100_000)
+    """Dollars; a record's `setup.modelKey.budget` goes before it."""
+    check_hours: float = Field(default=24, gt=0, le=_TEN_YEARS)
+    """How often the worker asks what a key has spent."""
+
+    @property
+    def model_provider(self) -> str:
+        """The provider that models have to be of."""
+        return "anthropic" if self.provider == "shared" else self.provider
 
 
 class PlanSettings(_Section):
@@ -291,6 +316,7 @@ class Settings(_Section):
     moltbot: MoltbotSettings = MoltbotSettings()
     plans: dict[Annotated[str, Field(pattern=_PRICE)], PlanSettings] = {}
     """By Stripe's id of the price; a customer's own record goes before."""
+    model_keys: ModelKeySettings = ModelKeySettings()
     operator: OperatorSettings = OperatorSettings()
     mail: MailSettings = MailSettings()
     messaging: MessagingSettings = MessagingSettings()
@@ -305,6 +331,8 @@ class Settings(_Section):
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"
     anthropic_key: _Token | None = None
     anthropic_base_url: str | None = None
+    openrouter_management_key: _Token | None = None
+    openrouter_base_url: str | None = None
     telegram_api_root: str = "https://api.telegram.org"
     telegram_manager_token: _Token | None = None
     smtp_url: SecretStr | None = None
@@ -340,6 +368,18 @@ class Settings(_Section):
 
         return self.mail.sender or formataddr((self.operator.name, self.operator.contact or ""))
 
+    def missing_for_model(self) -> list[str]:
+        """What has to be set before an assistant gets its key for the model, each as an instruction."""
+        if self.model_keys.provider == "openrouter":
+            return self.missing_for_model_keys()
+        return [] if self.anthropic_key else ["set ANTHROPIC_API_KEY in the environment or in .env"]
+
+    def missing_for_model_keys(self) -> list[str]:
+        """What has to be set before a customer's own key is made, changed or deleted."""
+        if self.openrouter_management_key is not None:
+            return []
+        return ["set OPENROUTER_MANAGEMENT_KEY in the environment or in .env"]
+
     def missing_for_customers(self) -> list[str]:
         """What has to be set before anything is written to customers, each as an instruction."""
         from email.utils import parseaddr
@@ -371,6 +411,8 @@ FROM_ENVIRONMENT = {
     "digitalocean_endpoint": "DIGITALOCEAN_END_POINT",
     "anthropic_key": "ANTHROPIC_API_KEY",
     "anthropic_base_url": "ANTHROPIC_BASE_URL",
+    "openrouter_management_key": "OPENROUTER_MANAGEMENT_KEY",
+    "openrouter_base_url": "OPENROUTER_BASE_URL",
     "telegram_api_root": "TELEGRAM_API_ROOT",
     "telegram_manager_token": "TELEGRAM_MANAGER_TOKEN",
     "smtp_url": "SMTP_URL",
@@ -384,6 +426,7 @@ FROM_ENVIRONMENT = {
 ENDPOINTS = (
     "digitalocean_endpoint",
     "anthropic_base_url",
+    "openrouter_base_url",
     "telegram_api_root",
     "stripe_api_base",
     "node_mirror",

@@ -105,7 +105,13 @@ def test_a_token_that_no_request_can_carry_is_refused_without_showing_it(tmp_pat
     assert token not in refused.value.summary
 
 
-ENDPOINTS = ("DIGITALOCEAN_END_POINT", "ANTHROPIC_BASE_URL", "TELEGRAM_API_ROOT", "PROVISIONER_NODE_MIRROR")
+ENDPOINTS = (
+    "DIGITALOCEAN_END_POINT",
+    "ANTHROPIC_BASE_URL",
+    "OPENROUTER_BASE_URL",
+    "TELEGRAM_API_ROOT",
+    "PROVISIONER_NODE_MIRROR",
+)
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)

@@ -40,6 +40,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.backup": ("backup", "restore-backup"),
     "commands.pausing": ("pause",),
     "commands.resizing": ("resize",),
+    "commands.model_key": ("model-key",),
     "commands.leaving": ("cancel", "destroy"),
     "commands.status": ("status",),
     "commands.health": ("health",),

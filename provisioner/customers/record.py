@@ -185,6 +185,46 @@ class Moltbot(_Part):
     audit: Audit | None = None
 
 
+class KeyReplacement(_Part):
+    """How far it is that another key takes the place of the customer's own."""
+
+    hash: Annotated[str, Field(description="of the new one, until it is on the server")] | None = None
+    mark: Annotated[str, Field(description="of the new one, until it is on the server")] | None = None
+    old: Annotated[str, Field(description="of the one that goes, once the new one is there")] | None = None
+    old_mark: str | None = None
+    counted: Annotated[StrictBool, Field(description="whether its spend is carried on already")] = False
+
+
+class ModelKey(_Part):
+    """The customer's own key for the model; the key itself is on their server alone, and never here."""
+
+    provider: str | None = None
+    name: Annotated[str, Field(description="what it is called there")] | None = None
+    requested_at: (
+        Annotated[Moment, Field(description="when it was asked for; null: there is none")] | None
+    ) = None
+    hash: Annotated[str, Field(description="what the provider calls it")] | None = None
+    mark: Annotated[str, Field(description="in the name of its file on the server")] | None = None
+    droplet_id: Annotated[str, Field(description="the droplet that has it")] | None = None
+    budget: (
+        Annotated[StrictInt, Field(ge=1, description="dollars a month; the settings' where there is none")]
+        | None
+    ) = None
+    stopped: Annotated[StrictBool, Field(description="a person has stopped it")] = False
+    limit: Annotated[StrictInt, Field(description="in cents, as the provider was last told")] | None = None
+    disabled: Annotated[StrictBool, Field(description="whether the provider was told to refuse it")] = False
+    checked_at: Annotated[Moment, Field(description="when its spend was last asked for")] | None = None
+    spend: Annotated[dict[str, StrictInt], Field(description="in cents, by month (UTC): 2026-11")] | None = (
+        None
+    )
+    carried: (
+        Annotated[dict[str, StrictInt], Field(description="the part of it that earlier keys have spent")]
+        | None
+    ) = None
+    told: Annotated[tuple[str, ...], Field(description="what was said about this month's budget")] = ()
+    replacement: KeyReplacement | None = None
+
+
 class Link(_Part):
     """The customer's personal link to the bot that makes bots; good once, and until it expires."""
 
@@ -286,7 +326,7 @@ class Pause(_Part):
 class Rotation(_Part):
     """A secret of the customer's assistant in whose place another one is being put."""
 
-    kind: Annotated[str, Field(description="which one: gateway-token or bot-token")]
+    kind: Annotated[str, Field(description="which one: gateway-token, bot-token or model-key")]
     requested_at: Moment
     by: Annotated[str, Field(description="who has asked for it")] | None = None
     old_token: (
@@ -318,6 +358,7 @@ class Setup(_Part):
     status: SetupStatus = "pending"
     droplet: Droplet = Droplet()
     moltbot: Moltbot = Moltbot()
+    model_key: ModelKey = ModelKey()
     messaging: Messaging = Messaging()
     handoff: Handoff = Handoff()
     restore: Restore | None = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 GATEWAY_TOKEN = "gateway-token"
 BOT_TOKEN = "bot-token"
+MODEL_KEY = "model-key"
 
 
 def asked_to_rotate(

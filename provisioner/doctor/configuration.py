@@ -12,9 +12,12 @@ from provisioner.workspace import Workspace
 def look_at_settings(workspace: Workspace, settings: Settings, found: Findings) -> None:
     """Check what a run needs, and who else can read it."""
     found.looked.append("settings")
+    shared = settings.model_keys.provider == "shared"
     for name, value in (
         ("DIGITALOCEAN_ACCESS_TOKEN", settings.digitalocean_token),
-        ("ANTHROPIC_API_KEY", settings.anthropic_key),
+        ("ANTHROPIC_API_KEY", settings.anthropic_key)
+        if shared
+        else ("OPENROUTER_MANAGEMENT_KEY", settings.openrouter_management_key),
     ):
         if value is None:
             found.note("settings", name, "is not set", "set it in the environment or in .env")

@@ -48,7 +48,7 @@ class Doctor:
         costs, there = self._look_at_cloud(here, archived)
         look_at_servers(there, self.visit, self.settings, self._found, self.say)
         self.say("asking the model's provider")
-        look_at_model(self.settings, here, self._found)
+        look_at_model(self.settings, here, archived, self._mark(), self._found)
         self.say(f"asking about the bots of {_number(here)}")
         look_at_channels(self.settings, here, archived, self._found, self.say)
         self.say("asking the mail server")

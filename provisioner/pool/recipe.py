@@ -6,7 +6,7 @@ from pathlib import Path
 
 from provisioner.images.recipe import Recipe, digest_of, read_recipe, texts_of
 from provisioner.playbook.load import playbook_folder
-from provisioner.settings import Settings
+from provisioner.settings import Settings, provider_of
 
 GATEWAY = "moltbot"
 """The playbook that runs the gateway; a customer's values come with a customer."""
@@ -48,6 +48,7 @@ def gateway_variables(settings: Settings) -> dict[str, object]:
         "nobody": True,
         "node_version": settings.moltbot.node,
         "model": settings.moltbot.model,
+        "provider": provider_of(settings.moltbot.model),
         "customer_name": "",
         "joined": "",
         "plan": "",

@@ -8,7 +8,7 @@ from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.done import is_done
 from provisioner.customers.leaving import at
 from provisioner.customers.record import Customer
-from provisioner.customers.rotating import BOT_TOKEN, asked_to_rotate, is_rotating
+from provisioner.customers.rotating import BOT_TOKEN, MODEL_KEY, asked_to_rotate, is_rotating
 from provisioner.customers.store import CustomerStore, Listing
 from provisioner.errors import InputError
 from provisioner.messaging.registry import channel_of, known_channel
@@ -39,12 +39,25 @@ def ask_to_rotate(
         hint = command("provision", customer.email)
         raise InputError(workflow.doing, whom=customer.email, cause="nothing is installed", hint=hint)
     with store.edit(who, workflow.doing) as record:
+        if kind == MODEL_KEY:
+            _demand_own_key(record.customer, workflow.doing)
         old = _credential(record.customer, workflow.doing) if kind == BOT_TOKEN else None
         fields = asked_to_rotate(record.customer, kind, actor(), at(clock.time()), old)
         record.update(fields)
         if fields:
             record.add_event("rotation_requested", f"The {kind} is to be replaced", by=actor())
     return record.customer
+
+
+def _demand_own_key(customer: Customer, doing: str) -> None:
+    own = customer.setup.model_key
+    if own.hash is None:
+        cause = "they have no key of their own: their assistant uses ANTHROPIC_API_KEY"
+        hint = f"put another one there, then {command('apply', customer.email)}"
+        raise InputError(doing, whom=customer.email, cause=cause, hint=hint)
+    if own.stopped:
+        hint = command("model-key", customer.email, options="--start")
+        raise InputError(doing, whom=customer.email, cause="it is stopped", hint=hint)
 
 
 def _credential(customer: Customer, doing: str) -> str:
@@ -89,7 +102,9 @@ def _rotatable(
 def _may_rotate(customer: Customer, kind: str) -> bool:
     """Whether they have one, and no other secret of theirs is being replaced."""
     is_free = customer.setup.rotation is None or is_rotating(customer, kind)
-    return is_free and (kind != BOT_TOKEN or _has_credential(customer))
+    own = customer.setup.model_key
+    has_one = {BOT_TOKEN: _has_credential(customer), MODEL_KEY: own.hash is not None and not own.stopped}
+    return is_free and has_one.get(kind, True)
 
 
 def _has_credential(customer: Customer) -> bool:

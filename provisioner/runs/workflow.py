@@ -12,8 +12,10 @@ from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAssistant
 from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
+from provisioner.steps.leaving.model_key import DeleteModelKey, StopModelKey
 from provisioner.steps.mend import Mend
 from provisioner.steps.messaging import Messaging
+from provisioner.steps.model_budget import WatchModelKey
 from provisioner.steps.moltbot import Apply, Moltbot
 from provisioner.steps.pausing import PauseAssistant, Resume
 from provisioner.steps.payment_reminder import RemindOfPayment
@@ -22,6 +24,7 @@ from provisioner.steps.resizing import ChangeSize, SwitchOff, SwitchOn
 from provisioner.steps.restore import CloseRestore, RestoreBackup
 from provisioner.steps.rotation.bot_token import RotateBotToken
 from provisioner.steps.rotation.gateway_token import RotateGatewayToken
+from provisioner.steps.rotation.model_key import RotateModelKey
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,16 @@ RESTORE = Workflow(
 
 CANCEL = Workflow(
     "cancel",
-    (StartAgain(), StopAssistant(), FinalBackup(), DestroyDroplet(), Leftovers(), Archive()),
+    (
+        StartAgain(),
+        StopAssistant(),
+        StopModelKey(),
+        FinalBackup(),
+        DestroyDroplet(),
+        DeleteModelKey(),
+        Leftovers(),
+        Archive(),
+    ),
     allowed_statuses=("pending_setup", "in_progress", "active", "cancelled"),
     doing="have the customer leave",
     of_archived=True,
@@ -131,7 +143,14 @@ ROTATE_BOT_TOKEN = Workflow(
     doing="replace the bot's token",
     of_paused=False,
 )
-"""Both for whose secret is to be replaced, as the record says; for all others there is nothing to do."""
+ROTATE_MODEL_KEY = Workflow(
+    "rotate model-key",
+    (RotateModelKey(),),
+    allowed_statuses=("in_progress", "active"),
+    doing="replace the key for the model",
+    of_paused=False,
+)
+"""These for whose secret is to be replaced, as the record says; for all others there is nothing to do."""
 
 MEND = Workflow(
     "mend",
@@ -140,3 +159,11 @@ MEND = Workflow(
     doing="mend the server",
 )
 """For whose server the record says that something is to be mended; for all others there is nothing to do."""
+
+MODEL_KEY = Workflow(
+    "model-key",
+    (WatchModelKey(),),
+    allowed_statuses=("pending_setup", "in_progress", "active", "cancelled"),
+    doing="look at the key for the model",
+)
+"""For who has a key of their own; for all others there is nothing to do."""

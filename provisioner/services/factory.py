@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.settings import Settings
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from provisioner.services.digitalocean.client import DigitalOcean
     from provisioner.services.mail import Mailer
     from provisioner.services.model_keys.anthropic import ModelProvider
+    from provisioner.services.model_keys.openrouter import OpenRouter
     from provisioner.services.stripe.client import Stripe
     from provisioner.services.telegram.client import TelegramBot
 
@@ -36,6 +37,7 @@ class Services:
         `new_cloud` and `new_mailer` make other clients than those of the settings.
         """
         self._settings = settings
+        self._clock = clock
         self._making = threading.Lock()
         self._new_cloud = new_cloud or (lambda: connect_cloud(settings, rates, clock))
         self._new_mailer = new_mailer or (lambda: connect_mailer(settings))
@@ -62,6 +64,11 @@ class Services:
                 key = settings.anthropic_key.get_secret_value()
                 self._model = ModelProvider(key, settings.anthropic_base_url, deadline=_MODEL_SECONDS)
             return self._model
+
+    @property
+    def model_keys(self) -> "OpenRouter":
+        """The account of the management key, which whoever asks has seen to be set."""
+        return connect_model_keys(self._settings, self._clock)
 
     def telegram(self, token: str) -> "TelegramBot":
         from provisioner.services.telegram.client import TelegramBot
@@ -90,6 +97,15 @@ def connect_cloud(
     if rates is not None:
         budget = RateBudget(rates, token, endpoint, a_minute=settings.droplet.requests_per_minute)
     return (client or DigitalOcean)(token, endpoint, clock=clock, budget=budget)
+
+
+def connect_model_keys(settings: Settings, clock: Clock = SYSTEM_CLOCK, **options: Any) -> "OpenRouter":
+    """The account in which customers' own keys for the model are; `options` are the client's."""
+    from provisioner.services.model_keys.openrouter import OpenRouter
+
+    assert settings.openrouter_management_key is not None, "whoever asks has looked before"
+    key = settings.openrouter_management_key.get_secret_value()
+    return OpenRouter(key, settings.openrouter_base_url, clock=clock, **options)
 
 
 def connect_stripe(settings: Settings) -> "Stripe | None":

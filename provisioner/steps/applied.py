@@ -11,6 +11,8 @@ from provisioner.settings import Settings
 Parts = Mapping[str, str]
 """By the part's name: of each playbook a digest with its settings, the `model`, the mark of `modelKey`."""
 _MODEL, _KEY = "model", "modelKey"
+OWN = "openrouter"
+"""What stands for the key's mark where the customer has a key of their own there."""
 # Applying leaves the software that works as it is.
 _NOT_APPLIED = frozenset({"moltbot_version"})
 
@@ -23,14 +25,21 @@ def wanted_parts(
     `search` are folders whose playbooks go before the shipped ones. PlaybookError if one cannot be read.
     """
     shared = playbook_variables(settings)
-    key = settings.anthropic_key
     return {
         **{name: _digest(name, search, shared[name]) for name in PLAYBOOKS},
         "moltbot": _digest("moltbot", search, shared_variables(settings)),
         **{name: _digest(name, search, variables) for name, variables in channel.items()},
         _MODEL: settings.moltbot.model,
-        **({_KEY: mark_of(key.get_secret_value())} if key else {}),
+        **_whose_key(settings),
     }
+
+
+def _whose_key(settings: Settings) -> dict[str, str]:
+    """The mark of the shared key, or the provider of the customer's own, which is another one for each."""
+    if settings.model_keys.provider == OWN:
+        return {_KEY: OWN}
+    key = settings.anthropic_key
+    return {_KEY: mark_of(key.get_secret_value())} if key else {}
 
 
 def differences(applied: Parts | None, wanted: Parts, whence: str = "the settings") -> list[str]:
@@ -45,8 +54,16 @@ def differences(applied: Parts | None, wanted: Parts, whence: str = "the setting
         want = "want" if whence == "the settings" else "wants"
         found.append(f"the model is {had}, and {whence} {want} {wanted[_MODEL]}")
     if _KEY in changed:
-        found.append("the model's key is another one")
+        found.append(_other_key(applied.get(_KEY), wanted[_KEY]))
     return found
+
+
+def _other_key(had: str | None, wanted: str) -> str:
+    if wanted == OWN:
+        return "the model's key is the shared one, and the settings want one of the customer's own"
+    if had == OWN:
+        return "the model's key is the customer's own, and the settings want the shared one"
+    return "the model's key is another one"
 
 
 def asks_anew(applied: Parts | None, wanted: Parts) -> bool:
@@ -61,9 +78,11 @@ def _digest(name: str, search: Sequence[Path], variables: Mapping[str, object]) 
 
 def shared_variables(settings: Settings) -> dict[str, object]:
     """Those of the playbook `moltbot` that are the same for all customers, but the model and its key."""
+    own = settings.model_keys.provider == OWN
+    base_url = settings.openrouter_base_url if own else settings.anthropic_base_url
     return {
         "node_version": settings.moltbot.node,
-        "anthropic_base_url": settings.anthropic_base_url or "",
+        "base_url": base_url or "",
         "operator_name": settings.operator.name,
         "operator_contact": settings.operator.contact or "",
     }

@@ -1,6 +1,8 @@
 """The steps moltbot and apply: the playbooks on a server that has nothing yet, and on one that works."""
 
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 
 from provisioner.customers.done import is_done
 from provisioner.customers.record import Customer
@@ -11,16 +13,20 @@ from provisioner.messaging.registry import channel_of
 from provisioner.printable import command
 from provisioner.secrets import mark_of
 from provisioner.services.factory import Services
-from provisioner.settings import Settings
+from provisioner.settings import Settings, provider_of
 from provisioner.ssh.json_answers import parse_json
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.steps.answer import refusal
 from provisioner.steps.applied import asks_anew, differences, shared_variables, wanted_parts
 from provisioner.steps.audit import audit
+from provisioner.steps.model_key import (
+    delete_model_key,
+    ensure_model_key,
+    has_own_key,
+    missing_for_own_key,
+)
 from provisioner.timestamps import now
 
-PROVIDER = "anthropic"
-"""The one provider whose key servers get."""
 _APPLY = "bring the server up to date"
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
@@ -30,40 +36,46 @@ class _Playbooks(Step):
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         # The contact stands in what the assistant knows about its operator.
-        missing = settings.missing_for_customers()
-        if settings.anthropic_key is None:
-            missing.append("set ANTHROPIC_API_KEY in the environment or in .env")
+        own = settings.model_keys.model_provider
+        missing = [*settings.missing_for_customers(), *settings.missing_for_model()]
+        # One of their own that is not wanted any more is deleted.
+        missing += missing_for_own_key(settings, customer)
         model = wanted_of(customer, settings).model
-        if not model.value.startswith(f"{PROVIDER}/"):
+        if provider_of(model.value) != own:
             cause = f"{model.value} is another provider's, whose key servers do not get"
-            change = to_change(customer.email, "model", f"{PROVIDER}/…", model.source, model.price)
+            change = to_change(customer.email, "model", f"{own}/…", model.source, model.price)
             missing.append(f"{change} ({cause})")
-        return missing
+        return list(dict.fromkeys(missing))
 
     def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
         """What the model's provider says against the key and the model.
 
         Only what is certain stands in the way: servers may reach a provider that this machine does not.
         """
-        from provisioner.services.model_keys.errors import ModelRefused, ModelUnknown
+        from provisioner.services.model_keys.errors import ManagementKeyRefused, ModelRefused, ModelUnknown
 
         model = wanted_of(customer, settings).model
         try:
-            services.model.check_once(model.value.removeprefix(f"{PROVIDER}/"))
-        except ModelRefused as error:
+            if has_own_key(settings):
+                return _without_credit(services.model_keys.credit())
+            services.model.check_once(model.value.partition("/")[2])
+        except (ModelRefused, ManagementKeyRefused) as error:
             hint = error.hint
             if isinstance(error, ModelUnknown) and model.source != "settings":
-                hint = to_change(customer.email, "model", f"{PROVIDER}/…", model.source, model.price)
+                own = settings.model_keys.model_provider
+                hint = to_change(customer.email, "model", f"{own}/…", model.source, model.price)
             return [f"{hint} ({error.cause})"]
         except ModelError:
             pass
         return []
 
     def plan(self, work: Work) -> list[Planned]:
+        own = _own_key_planned(work)
         if not work.customer.setup.droplet.ip:
-            return [Planned("apply the playbooks server, openclaw and moltbot", needed=True)]
+            return [*own, Planned("apply the playbooks server, openclaw and moltbot", needed=True)]
         settings = settings_of(work.customer, work.settings)
         return [
+            *own,
             *work.server.plan("server", server_variables(settings)),
             *work.server.plan("openclaw", program_variables(settings)),
             *work.server.plan("moltbot", _variables(work), _secrets(work)),
@@ -75,12 +87,19 @@ class _Playbooks(Step):
         work.server.apply_together(playbook_variables(settings_of(work.customer, work.settings)))
         if not work.customer.setup.droplet.host_key_renewed:
             _renew_host_key(work)
+        if has_own_key(work.settings):
+            ensure_model_key(work)
         channel_of(work.customer).preconfigure(work)
-        found = work.server.apply("moltbot", _variables(work), _secrets(work))
+        found = configure_gateway(work)
         version = found.get("version")
         if not version or not _VERSION.fullmatch(version):
             raise RemoteError(f"run the step {self.name}", cause="the gateway did not say its version")
         return version
+
+
+def configure_gateway(work: Work) -> Mapping[str, str]:
+    """Bring the gateway to what it shall be, with the key for the model that is there; what it registers."""
+    return work.server.apply("moltbot", _variables(work), _secrets(work))
 
 
 class Moltbot(_Playbooks):
@@ -106,6 +125,7 @@ class Moltbot(_Playbooks):
                 "setup.moltbot.audit": None,
             },
         )
+        _let_go_of_own_key(work)
         # A customer who is handed over already waits for nothing.
         if is_done(work.customer, "handoff"):
             audit(work)
@@ -141,8 +161,29 @@ class Apply(_Playbooks):
                 "setup.moltbot.audit": None,
             },
         )
+        _let_go_of_own_key(work)
         audit(work)
         return Done()
+
+
+def _own_key_planned(work: Work) -> list[Planned]:
+    own, settings = work.customer.setup.model_key, work.settings
+    if not has_own_key(settings):
+        return []
+    there = own.hash is not None and own.droplet_id == work.customer.setup.droplet.id
+    return [Planned("make a key of their own for the model", needed=not there)]
+
+
+def _without_credit(left: Decimal) -> list[str]:
+    if left > 0:
+        return []
+    return ["buy credit at the model's provider (nothing of it is left, and no key works without)"]
+
+
+def _let_go_of_own_key(work: Work) -> None:
+    """Delete the customer's own key where the settings want the shared one, which is in use by now."""
+    if not has_own_key(work.settings):
+        delete_model_key(work)
 
 
 def _wanted(work: Work) -> dict[str, str]:
@@ -155,7 +196,11 @@ def _demand_answer(work: Work) -> None:
     work.say("having the assistant answer once")
     reason = refusal(work)
     if reason is not None:
-        hint = f"correct the model or ANTHROPIC_API_KEY, then {command('apply', work.customer.email)}"
+        own = has_own_key(work.settings)
+        what = (
+            "look at the key in the provider's settings" if own else "correct the model or ANTHROPIC_API_KEY"
+        )
+        hint = f"{what}, then {command('apply', work.customer.email)}"
         raise RemoteError(_APPLY, whom=work.customer.email, cause=reason, hint=hint)
 
 
@@ -207,7 +252,9 @@ def _variables(work: Work) -> dict[str, object]:
     return {
         **shared_variables(settings),
         "model": settings.moltbot.model,
-        "key_mark": mark_of(_key(work)),
+        "provider": provider_of(settings.moltbot.model),
+        "own_key": has_own_key(settings),
+        "key_mark": _key_mark(work),
         "customer_name": customer.name or "",
         "joined": (customer.signup_date or now())[:10],
         "plan": customer.subscription.plan or "",
@@ -215,7 +262,14 @@ def _variables(work: Work) -> dict[str, object]:
 
 
 def _secrets(work: Work) -> dict[str, str]:
-    return {"ANTHROPIC_API_KEY": _key(work)}
+    return {} if has_own_key(work.settings) else {"ANTHROPIC_API_KEY": _key(work)}
+
+
+def _key_mark(work: Work) -> str:
+    """Of the key that is there; empty where one of the customer's own is still to be made."""
+    if has_own_key(work.settings):
+        return work.customer.setup.model_key.mark or ""
+    return mark_of(_key(work))
 
 
 def _key(work: Work) -> str:

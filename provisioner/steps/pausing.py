@@ -10,6 +10,7 @@ from provisioner.messaging.registry import emails_to
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.steps.gateway import start_gateway, stop_gateway
+from provisioner.steps.model_key import missing_for_own_key, start_model_key, stop_model_key
 from provisioner.timestamps import now
 
 
@@ -19,7 +20,7 @@ class Resume(Step):
     name = "resume"
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
-        return []
+        return missing_for_own_key(settings, customer)
 
     def done(self, customer: Customer) -> bool:
         pause = customer.setup.pause
@@ -30,6 +31,7 @@ class Resume(Step):
 
     def run(self, work: Work) -> Outcome:
         pause = _pause_of(work)
+        start_model_key(work)
         if has_assistant(work.customer):
             start_gateway(work)
             if was_told(work.customer, f"paused {pause.requested_at}"):
@@ -44,7 +46,7 @@ class PauseAssistant(Step):
     name = "pause"
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
-        return []
+        return missing_for_own_key(settings, customer)
 
     def done(self, customer: Customer) -> bool:
         pause = customer.setup.pause
@@ -57,6 +59,8 @@ class PauseAssistant(Step):
         pause = _pause_of(work)
         if has_assistant(work.customer):
             stop_gateway(work)
+        stop_model_key(work)
+        if has_assistant(work.customer):
             emails_to(work).send("paused", f"paused {pause.requested_at}")
         until = "until they have paid" if pause.until_paid else "until it is undone"
         details = f"The assistant does not run {until}; asked for by {pause.by or 'somebody'}"

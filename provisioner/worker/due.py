@@ -8,6 +8,15 @@ from typing import Literal
 from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.model_key import (
+    budget_of,
+    highest_said,
+    is_to_be_refused,
+    limit_in,
+    month_of,
+    said,
+    spent_in,
+)
 from provisioner.customers.pausing import has_paid_again, is_paused, pause_goes_on
 from provisioner.customers.record import Customer, Health
 from provisioner.customers.unpaid import due_reminder, unpaid_since
@@ -18,6 +27,7 @@ from provisioner.runs.workflow import (
     BACKUP,
     CANCEL,
     MEND,
+    MODEL_KEY,
     PAUSE,
     PROVISION,
     REMIND,
@@ -29,7 +39,7 @@ from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
 
 WORKFLOWS: Mapping[str, Workflow] = {
-    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND, RESIZE)
+    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND, RESIZE, MODEL_KEY)
 }
 """What the worker can do by itself; a request for anything else stays in the record."""
 GO_ON = "go on"
@@ -69,7 +79,11 @@ class Job:
 
 def due(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
     """All that is to be done for a customer who is not archived; one run at most."""
-    jobs = [*_about_money(customer, settings, now), *_asked(customer)]
+    jobs = [
+        *_about_money(customer, settings, now),
+        *_about_budget(customer, settings, now),
+        *_asked(customer),
+    ]
     quiet = is_quiet(settings.worker.quiet_hours, now)
     for run in wanted_runs(customer, settings, now):
         if not _is_put_off(customer, run, now) and not (run.may_disturb and quiet):
@@ -79,7 +93,11 @@ def due(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
 
 def wanted_runs(customer: Customer, settings: Settings, now: datetime) -> Iterator[Job]:
     """The runs that would be due next, without quiet hours and failures after which they are put off."""
-    for run in (_reminder(customer, settings, now), _next_run(customer, settings, now)):
+    for run in (
+        _reminder(customer, settings, now),
+        _next_run(customer, settings, now),
+        _model_key(customer, settings, now),
+    ):
         if run is not None:
             yield run
 
@@ -249,6 +267,39 @@ def _backup(customer: Customer, settings: Settings, now: datetime) -> Job | None
     if taken is not None and now - taken < timedelta(hours=hours):
         return None
     return Job("run", BACKUP.name, last or "", f"the last one is {hours:g} hours old or more")
+
+
+_BUSY_HOURS = 1.0
+"""How often is looked at a key that has spent half of its budget."""
+
+
+def _model_key(customer: Customer, settings: Settings, now: datetime) -> Job | None:
+    """A look at what the customer's own key has spent, or what the provider is to be told about it."""
+    own, ours = customer.setup.model_key, settings.model_keys
+    if own.hash is None or has_left(customer.status) or settings.openrouter_management_key is None:
+        return None
+    month = month_of(now)
+    wanted = (limit_in(customer, ours.monthly_budget, month), is_to_be_refused(customer))
+    if (own.limit, own.disabled) != wanted:
+        return Job("run", MODEL_KEY.name, own.checked_at or "", "their key is to have another limit or state")
+    half = 2 * spent_in(customer, month) >= budget_of(customer, ours.monthly_budget)
+    hours = min(_BUSY_HOURS, ours.check_hours) if half else ours.check_hours
+    checked = moment(own.checked_at or own.requested_at or "")
+    if checked is not None and now - checked < timedelta(hours=hours):
+        return None
+    return Job("run", MODEL_KEY.name, own.checked_at or "", "what it has spent is not known", disturbs=True)
+
+
+def _about_budget(customer: Customer, settings: Settings, now: datetime) -> list[Job]:
+    """The operator has to know what the customer was told about this month's budget."""
+    month = month_of(now)
+    part = highest_said(customer, month)
+    if part is None:
+        return []
+    budget, spent = budget_of(customer, settings.model_keys.monthly_budget), spent_in(customer, month)
+    why = f"{part} % of this month's ${budget // 100} for the model are spent (${spent / 100:.2f})"
+    more = command("model-key", customer.email, options="--budget DOLLARS")
+    return [Job("tell", "model budget", said(month, part), f"{why}; they were told; for more: {more}")]
 
 
 def _about_money(customer: Customer, settings: Settings, now: datetime) -> list[Job]:

@@ -35,6 +35,7 @@ def invoke(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     # Nothing listens there: no test asks the real ones.
     monkeypatch.setenv("TELEGRAM_API_ROOT", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("OPENROUTER_BASE_URL", "http://127.0.0.1:9")
 
     def call(*words: str, stdin: str = "") -> Result:
         monkeypatch.setattr(sys, "argv", ["provisioner", *words])

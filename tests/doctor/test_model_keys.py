@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from provisioner.customers.new import SignUp, new_record
+from provisioner.customers.record import Customer
 from provisioner.doctor import model_keys as doctor_model
 from provisioner.doctor.examination import Doctor
 from provisioner.doctor.findings import Diagnosis
@@ -19,6 +21,7 @@ from provisioner.sandbox.model.app import Model, model_app
 from provisioner.settings import Settings
 from provisioner.workspace import Workspace, init_workspace
 from tests.doctor.hints import check_hint
+from tests.openrouters import FakeRouter, openrouter
 from tests.serving import serving
 
 EMAIL = "ada@example.com"
@@ -36,6 +39,10 @@ class Stage:
         with self.workspace.store().edit(EMAIL) as record:
             for path, value in fields.items():
                 record.set(path.replace("__", "."), value)
+
+    @property
+    def customer(self) -> Customer:
+        return self.workspace.store().read(EMAIL).customer
 
     def examine(self) -> Diagnosis:
         key = self.workspace.ssh_dir / "id_ed25519"
@@ -154,3 +161,100 @@ def test_those_who_left_hold_no_key_of_ours(stage: Stage) -> None:
     stage.set(status="cancelled")
 
     assert stage.examine().advice == ()
+
+
+@pytest.fixture
+def own(stage: Stage) -> Iterator[FakeRouter]:
+    """The account of the customers' own keys, with Ada's in it."""
+    with openrouter() as router:
+        stage.values.update(router.settings)
+        key = router.account.add(f"{stage.workspace.mark()} {stage.customer.id}", Decimal(20), "monthly")
+        given = {"name": key.name, "requestedAt": "2026-02-01T00:00:00Z", "hash": key.hash}
+        stage.set(setup__modelKey=given)
+        yield router
+
+
+def test_keys_that_records_have_and_enough_credit_are_in_order(stage: Stage, own: FakeRouter) -> None:
+    own.account.add("somebody else's", None, None)
+
+    diagnosis = stage.examine()
+
+    assert "model keys" in diagnosis.looked
+    assert "model key" not in diagnosis.looked
+    assert [one for one in diagnosis.findings if one.kind == "model"] == []
+    assert not [one for one in diagnosis.findings if "ANTHROPIC" in one.whom]
+
+
+OwnHarm = Callable[[Stage, FakeRouter], object]
+OWN_HARMS: dict[str, tuple[OwnHarm, str, str]] = {
+    "a wrong management key": (
+        lambda s, _: s.values.update(openrouter_management_key="sk-or-v1-wrong"),
+        "it refuses the management key",
+        "put it into OPENROUTER_MANAGEMENT_KEY",
+    ),
+    "no credit": (
+        lambda _, r: setattr(r.account, "credit", Decimal(0)),
+        "the credit is spent",
+        "auto top-up",
+    ),
+    "a key that is gone": (
+        lambda _, r: r.account.keys.clear(),
+        "not at the provider any more",
+        "provisioner provision ada@example.com",
+    ),
+    "a key that no record has": (
+        lambda s, r: r.account.add(f"{s.workspace.mark()} cust_0", None, None),
+        "a key for the model that no record has",
+        "delete it in OpenRouter's settings",
+    ),
+    "a key that was lost on its way": (
+        lambda s, _: s.set(setup__modelKey__hash=None),
+        "a key for the model that no record has",
+        "provisioner provision ada@example.com",
+    ),
+    "a lost key of a rotation": (
+        lambda s, r: s.set(
+            setup__rotation={"kind": "model-key", "requestedAt": "2026-02-01T00:00:00Z"},
+            setup__modelKey__replacement={
+                "old": r.account.add(f"{s.workspace.mark()} {s.customer.id}", None, None).hash[::-1]
+            },
+        ),
+        "a key for the model that no record has",
+        "provisioner rotate model-key ada@example.com",
+    ),
+    "a key of who is archived": (
+        lambda s, _: s.workspace.store().archive(EMAIL),
+        "still at the provider",
+        "delete it in OpenRouter's settings",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OWN_HARMS))
+def test_each_harm_to_own_keys_is_found(stage: Stage, own: FakeRouter, name: str) -> None:
+    harm, problem, hint = OWN_HARMS[name]
+    harm(stage, own)
+
+    (trouble,) = [one for one in stage.examine().troubles if one.kind == "model"]
+
+    assert problem in trouble.problem
+    assert hint in trouble.hint
+    check_hint(trouble.hint)
+
+
+def test_little_credit_is_an_advice(stage: Stage, own: FakeRouter) -> None:
+    own.account.credit = Decimal("4.99")
+
+    (advice,) = [one for one in stage.examine().advice if one.kind == "model"]
+
+    assert "$4.99 of credit is left, and all customers together may spend $20" in advice.problem
+
+
+def test_a_model_of_another_provider_does_not_fit_own_keys(stage: Stage, own: FakeRouter) -> None:
+    stage.values["moltbot"] = {"model": "anthropic/claude-sonnet-5"}
+
+    (trouble,) = [one for one in stage.examine().troubles if one.whom == "[moltbot] model"]
+
+    assert "is no model of openrouter" in trouble.problem
+    assert "openrouter/…" in trouble.hint
+    assert len(own.keys) == 1

@@ -212,5 +212,5 @@ class Running:
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    prefixes = ("DIGITALOCEAN_", "ANTHROPIC_", "TELEGRAM_", "PROVISIONER_", "SMTP_", "STRIPE_")
+    prefixes = ("DIGITALOCEAN_", "ANTHROPIC_", "OPENROUTER_", "TELEGRAM_", "PROVISIONER_", "SMTP_", "STRIPE_")
     return {name: value for name, value in environment.items() if not name.startswith(prefixes)}

@@ -87,7 +87,7 @@ class Stage:
             "server": {},
             "openclaw": {"node_mirror": f"{root}/node"},
             "moltbot": {
-                "anthropic_base_url": f"{root}/anthropic",
+                "base_url": f"{root}/anthropic",
                 "key_mark": mark_of(key),
                 "customer_name": HOSTILE,
             },
@@ -414,8 +414,8 @@ def test_a_gateway_of_nobody_becomes_a_customers_without_a_restart(stage: Stage)
     shell, phones, ada, bot = stage.machine.shell, stage.outside.phones, stage.outside.ada, stage.outside.bot
     plain = shell(LEFT)
     shell(FORGET, timeout=90)
-    stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY)
-    assert stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY).changed == 0
+    stage.apply("moltbot", nobody=True, base_url="", **NOBODY)
+    assert stage.apply("moltbot", nobody=True, base_url="", **NOBODY).changed == 0
     assert "Ada" not in shell(f"cat /home/openclaw/.openclaw/openclaw.json {ENV}")
     assert (
         shell("find /home/openclaw/.openclaw/workspace /home/openclaw/.openclaw/secrets -type f || :") == ""
@@ -431,7 +431,7 @@ def test_a_gateway_of_nobody_becomes_a_customers_without_a_restart(stage: Stage)
     said = phones.say(ada, bot, "hello, whoever you were")
     assert phones.wait_for_reply_in_thread(ada, bot, after=said, containing="hello, whoever", timeout=120)
     with pytest.raises(TaskFailed, match="somebody's"):
-        stage.apply("moltbot", nobody=True, anthropic_base_url="", **NOBODY)
+        stage.apply("moltbot", nobody=True, base_url="", **NOBODY)
 
     stage.outside.model.keys = frozenset({NEXT_KEY})
     stage.apply("moltbot", key=NEXT_KEY)

@@ -98,7 +98,7 @@ def test_a_server_of_nobody_gets_no_key_and_no_word_of_a_customers() -> None:
 
 
 def test_another_address_of_the_model_is_configured_only_if_there_is_one() -> None:
-    config = config_of(rendered("moltbot", anthropic_base_url="http://10.0.0.1:9/a"), '"loopback"')
+    config = config_of(rendered("moltbot", base_url="http://10.0.0.1:9/a"), '"loopback"')
 
     assert config["models"]["providers"]["anthropic"]["baseUrl"] == "http://10.0.0.1:9/a"
 

@@ -19,7 +19,7 @@ OPENCLAW: dict[str, Any] = {
 MOLTBOT: dict[str, Any] = {
     "node_version": "24.19.0",
     "model": "anthropic/claude-sonnet-5",
-    "anthropic_base_url": "",
+    "base_url": "",
     "nobody": False,
     "key_mark": "0123456789ab",
     "customer_name": "Ada Example",

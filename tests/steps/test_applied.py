@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from provisioner.secrets import mark_of
-from provisioner.settings import MoltbotSettings, OperatorSettings, Settings
+from provisioner.settings import ModelKeySettings, MoltbotSettings, OperatorSettings, Settings
 from provisioner.steps.applied import asks_anew, differences, wanted_parts
 
 KEY = "sk-ant-api03-first"
@@ -85,3 +85,18 @@ def test_it_is_said_who_wants_another_model() -> None:
     [said] = differences(NOW, wanted, "the plan of price_big")
 
     assert said.endswith("and the plan of price_big wants anthropic/claude-opus-5")
+
+
+def test_a_key_of_the_customers_own_is_another_for_each_and_no_difference() -> None:
+    changes: dict[str, Any] = {
+        "model_keys": ModelKeySettings(provider="openrouter"),
+        "moltbot": MoltbotSettings(model="openrouter/anthropic/claude-sonnet-5"),
+    }
+    own = parts(**changes)
+
+    assert differences(own, parts(**changes, anthropic_key=SecretStr("sk-ant-another"))) == []
+    [model, key] = differences(NOW, own)[-2:]
+    assert "want openrouter/anthropic/claude-sonnet-5" in model
+    assert key == "the model's key is the shared one, and the settings want one of the customer's own"
+    assert differences(own, NOW)[-1].endswith("is the customer's own, and the settings want the shared one")
+    assert asks_anew(NOW, own)

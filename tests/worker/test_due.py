@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from provisioner.customers.record import Record
-from provisioner.settings import BackupSettings, BillingSettings, HealthSettings, Settings, WorkerSettings
+from provisioner.settings import (
+    BackupSettings,
+    BillingSettings,
+    HealthSettings,
+    ModelKeySettings,
+    Settings,
+    WorkerSettings,
+)
 from provisioner.timestamps import written
 from provisioner.worker.due import backoff, due, is_look_due, is_quiet
 from tests.steps.support import new_record
@@ -256,6 +263,66 @@ FIRST = "payment since 2026-02-10T00:00:00Z after 7 d"
 def test_who_has_not_paid_is_reminded(document: Any, settings: Any, wanted: list[tuple[str, str]]) -> None:
     found = [one for one in jobs(new_record(**document), **settings) if one != ("tell", "payment")]
     assert found == wanted
+
+
+KEYS = {"openrouter_management_key": "sk-or-v1-management"}
+OWN: dict[str, Any] = {
+    "requestedAt": "2026-02-01T00:00:00Z",
+    "hash": "0a",
+    "limit": 2500,
+    "checkedAt": "2026-03-01T10:30:00Z",
+}
+
+
+def with_key(document: dict[str, Any] = COMPLETE, **changes: Any) -> dict[str, Any]:
+    return document | BACKED_UP | {"setup": {**document["setup"], "modelKey": OWN | changes}}
+
+
+@pytest.mark.parametrize(
+    ("document", "settings", "wanted"),
+    [
+        (with_key(), KEYS, []),
+        (with_key(), KEYS | {"model_keys": ModelKeySettings(check_hours=1)}, [("run", "model-key")]),
+        (with_key(checkedAt="2026-02-28T12:00:00Z"), KEYS, [("run", "model-key")]),
+        (with_key(checkedAt="2026-02-28T12:00:01Z"), KEYS, []),
+        (with_key(checkedAt=None), KEYS, [("run", "model-key")]),
+        (with_key(checkedAt=None), {}, []),
+        (with_key(checkedAt=None, hash=None), KEYS, []),
+        (with_key(checkedAt=None), KEYS | QUIET, []),
+        # From half of the budget on it is looked at every hour.
+        (with_key(spend={"2026-03": 1249}), KEYS, []),
+        (with_key(spend={"2026-03": 1250}), KEYS, [("run", "model-key")]),
+        (with_key(spend={"2026-02": 2500}), KEYS, []),
+        # What the provider is to be told is told at once.
+        (with_key(budget=40), KEYS, [("run", "model-key")]),
+        (with_key(stopped=True), KEYS | QUIET, [("run", "model-key")]),
+        (with_key(carried={"2026-03": 1}), KEYS, [("run", "model-key")]),
+        (with_key(carried={"2026-02": 1}), KEYS, []),
+        (with_key(checkedAt=None) | {"status": "cancelled"}, KEYS, []),
+        # The operator is told what the customer was told, as long as its month lasts.
+        (with_key(told=["2026-03 80", "2026-03 100"]), KEYS, [("tell", "model budget")]),
+        (with_key(told=["2026-02 80", "2026-02 100"]), KEYS, []),
+        # One that fails keeps nothing else waiting, and nothing else this.
+        (with_key(checkedAt=None) | {"backups": []}, KEYS, [("run", "backup")]),
+        (
+            with_key(checkedAt=None) | {"backups": []} | put_off("2026-03-02T00:00:00Z", "backup"),
+            KEYS,
+            [("run", "model-key")],
+        ),
+    ],
+)
+def test_what_keys_spend_is_looked_at(document: Any, settings: Any, wanted: list[tuple[str, str]]) -> None:
+    assert jobs(new_record(**document), **settings) == wanted
+
+
+def test_the_operator_is_told_of_each_part_of_a_budget_under_a_name_of_its_own() -> None:
+    said = []
+    for told in (["2026-03 80"], ["2026-03 80", "2026-03 100"]):
+        record = new_record(**with_key(told=told, spend={"2026-03": 2501}))
+        [job] = [one for one in due(record.customer, Settings(), NOW) if one.kind == "tell"]
+        said.append(job.since)
+        assert "$25 for the model are spent ($25.01)" in job.why
+    assert said == ["2026-03 80", "2026-03 100"]
 
 
 def test_the_days_without_payment_are_counted_from_the_first() -> None:

@@ -79,6 +79,28 @@ def bot_token(
     return _rotated(whom, canary, jobs, as_json=as_json)
 
 
+@_rotate.command("model-key")
+def model_key(
+    customers: Customers = None,
+    everybody: Everybody = False,
+    canary: Canary = 1,
+    again: Again = False,
+    jobs: Jobs = JOBS,
+    as_json: Json = False,
+) -> Response:
+    """Replace customers' own keys for the model.
+
+    The assistant answers with the new one before the old one is deleted. It need not start again.
+
+    Run it again at any time: it goes on with those that are not done. Exit codes as for provision.
+    """
+    from provisioner.customers.rotating import MODEL_KEY
+    from provisioner.runs.workflow import ROTATE_MODEL_KEY
+
+    whom = _Whom(ROTATE_MODEL_KEY, MODEL_KEY, customers, everybody, again)
+    return _rotated(whom, canary, jobs, as_json=as_json)
+
+
 class _Whom:
     """Whose secret of this kind is asked for by which words."""
 

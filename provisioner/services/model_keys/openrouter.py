@@ -83,6 +83,7 @@ class OpenRouter:
         clock: Clock = SYSTEM_CLOCK,
         pause: wait_base | None = None,
         deadline: float = CALL_SECONDS,
+        attempts: int = _ATTEMPTS,
     ) -> None:
         """`pause` says how long to wait before a request is repeated, where the provider does not say it."""
         self._key = management_key
@@ -90,6 +91,7 @@ class OpenRouter:
         self._clock = clock
         self._pause = pause or wait_random_exponential(multiplier=1, max=20)
         self._deadline = deadline
+        self._attempts = attempts
 
     def create(self, name: str, monthly_limit: Decimal) -> NewModelKey:
         """Make a key that may spend so much each month.
@@ -175,7 +177,7 @@ class OpenRouter:
                 lambda error: isinstance(error, ModelProviderBusy) and not (once and error.sent)
             ),
             wait=_AsTold(self._pause),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=stop_after_attempt(self._attempts),
             sleep=self._clock.sleep,
             reraise=True,
         )

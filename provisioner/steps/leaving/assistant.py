@@ -11,6 +11,7 @@ from provisioner.step import Done, Outcome, Planned, Step, Until, Work
 from provisioner.steps.backup import take_backup
 from provisioner.steps.gateway import start_gateway, stop_gateway
 from provisioner.steps.leaving.step import LeavingStep, leaving_of, present_of
+from provisioner.steps.model_key import missing_for_own_key, start_model_key
 
 
 class StopAssistant(LeavingStep):
@@ -78,7 +79,7 @@ class StartAgain(Step):
     name = "undo"
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
-        return []
+        return missing_for_own_key(settings, customer)
 
     def done(self, customer: Customer) -> bool:
         return customer.leaving is None or customer.leaving.undo_at is None
@@ -89,6 +90,7 @@ class StartAgain(Step):
     def run(self, work: Work) -> Outcome:
         leaving = leaving_of(work)
         if has_assistant(work.customer) and not is_paused(work.customer):
+            start_model_key(work)
             start_gateway(work)
         if was_told(work.customer, f"leaving {leaving.requested_at}", f"cancelled {leaving.requested_at}"):
             emails_to(work).send("staying", f"staying {leaving.requested_at}")
