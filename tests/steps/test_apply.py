@@ -1,6 +1,8 @@
 """The step apply: playbooks and settings of today on a server that works already."""
 
 import json
+from contextlib import suppress
+from itertools import count
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +13,7 @@ from provisioner.settings import OperatorSettings, Settings
 from provisioner.step import Done
 from provisioner.steps.answer import ANSWERS
 from provisioner.steps.moltbot import Apply, Moltbot
+from tests.dying import Killed
 from tests.steps.support import READY, MemoryServer, MemoryWork, new_record
 
 FIRST, SECOND = SecretStr("sk-ant-api03-first"), SecretStr("sk-ant-api03-second")
@@ -24,6 +27,7 @@ class AskedServer(MemoryServer):
 
     def run(self, command: str, *, timeout: float = 30) -> str:
         if ANSWERS in command:
+            self.at("ask")
             self.asked += 1
             return self.said
         return super().run(command, timeout=timeout)
@@ -79,6 +83,34 @@ def test_another_key_is_taken_for_done_only_when_it_answers() -> None:
     assert Apply().run(work) == Done()
     assert work.customer.setup.moltbot.applied != had
     assert server.asked == 2
+
+
+def test_killed_anywhere_another_key_ends_the_same() -> None:
+    """What is not proven is not in the record, so that the next run does it again."""
+    for at in count():
+        work, server = working(anthropic_key=SECOND)
+        had, places = work.customer.setup.moltbot.applied, list[str]()
+
+        def die(place: str, at: int = at, places: list[str] = places) -> None:
+            places.append(place)
+            if len(places) - 1 == at:
+                raise Killed(place)
+
+        server.at = work.before = work.after = die
+        with suppress(Killed):
+            Apply().run(work)
+        server.at = work.before = work.after = lambda _: None
+        if len(places) <= at:
+            break
+        if "server_updated" not in work.events:
+            assert work.customer.setup.moltbot.applied == had, places[-1]
+
+        assert Apply().run(work) == Done()
+
+        assert work.customer.setup.moltbot.applied != had
+        assert server.asked
+        assert work.events[-2:] == ["server_updated", "security_audit"]
+    assert at > 8
 
 
 def test_the_version_that_the_gateway_says_is_in_the_record() -> None:
