@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import JOBS, Jobs, Json, known_addresses, shown_fleet
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_waves_shown
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
     from provisioner.customers.store import AnyListing
     from provisioner.runs.behind import Behind
-    from provisioner.runs.waves import Waved
     from provisioner.workspace import Workspace
 
 
@@ -39,6 +38,7 @@ def apply(
     Run it again at any time: it goes on with those that are behind. Exit codes as for provision.
     """
     from provisioner.cli.output.apply import ApplyResult, BehindResult
+    from provisioner.runs.workflow import APPLY
 
     if bool(customers) == everybody:
         hint = "name the customers, or say --all for everybody whose assistant is installed"
@@ -50,7 +50,7 @@ def apply(
     if only_plan:
         return Response(BehindResult(found, tuple(broken)), as_json)
     chosen = [one.customer.email for one in found if one.differences or again]
-    waved = _apply(workspace, chosen, canary, jobs, as_json=as_json)
+    waved = run_waves_shown(workspace, chosen, APPLY, canary, jobs, as_json=as_json)
     so_already = tuple(one.customer.email for one in found if not (one.differences or again))
     return Response(
         ApplyResult(waved.results, tuple(broken), untouched=waved.untouched, so_already=so_already), as_json
@@ -62,17 +62,3 @@ def _behind(workspace: "Workspace", whom: Sequence[str], broken: "list[AnyListin
     from provisioner.settings import load_settings
 
     return tuple(look_who_is_behind(workspace, load_settings(workspace.root), whom, broken.append))
-
-
-def _apply(
-    workspace: "Workspace", chosen: Sequence[str], canary: int, jobs: int, *, as_json: bool
-) -> "Waved":
-    from provisioner.runs.fleet import JobResult
-    from provisioner.runs.waves import Waved, run_in_waves
-    from provisioner.runs.workflow import APPLY
-
-    try:
-        with shown_fleet(workspace, chosen, jobs, as_json=as_json) as fleet:
-            return run_in_waves(fleet, chosen, APPLY, canary)
-    except KeyboardInterrupt:
-        return Waved(tuple(JobResult(who, interrupted=True) for who in chosen), ())

@@ -4,19 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import (
-    JOBS,
-    Jobs,
-    Json,
-    OptionalPatience,
-    RunOptions,
-    Wait,
-    known_addresses,
-    shown_fleet,
-)
+from provisioner.cli.commands.provision import OptionalPatience, RunOptions, Wait
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_shown
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +37,6 @@ def backup(
     A backup that is interrupted leaves nothing; run it again. Exit codes as for provision.
     """
     from provisioner.cli.output.backups import BackupsResult
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.workflow import BACKUP
 
     if bool(customers) == everybody:
@@ -54,13 +45,9 @@ def backup(
     workspace = current_workspace()
     broken: list[AnyListing] = []
     chosen = known_addresses(workspace, customers) or _running(workspace, broken)
-    try:
-        with shown_fleet(workspace, chosen, jobs, as_json=as_json) as fleet:
-            results = fleet.run_all(chosen, BACKUP)
-    except KeyboardInterrupt:
-        results = [JobResult(who, interrupted=True) for who in chosen]
+    results = run_shown(workspace, chosen, BACKUP, jobs, as_json=as_json)
     number, size, folder = _kept(workspace)
-    return Response(BackupsResult(tuple(results), tuple(broken), kept=(number, size), folder=folder), as_json)
+    return Response(BackupsResult(results, tuple(broken), kept=(number, size), folder=folder), as_json)
 
 
 def restore_backup(
@@ -79,18 +66,13 @@ def restore_backup(
     Run it again at any time to resume. Exit codes as for provision.
     """
     from provisioner.cli.output.job_results import RunsResult
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.restore import ask_to_restore
     from provisioner.runs.workflow import RESTORE
 
     workspace, options = current_workspace(), RunOptions(1, None, wait)
     email = ask_to_restore(workspace, who, file).email
-    try:
-        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
-            results = fleet.run_all([email], RESTORE, patience=options.patience)
-    except KeyboardInterrupt:
-        results = [JobResult(email, interrupted=True)]
-    result = RunsResult(tuple(results), kind="restore-backup", verb="restore-backup")
+    results = run_shown(workspace, [email], RESTORE, as_json=as_json, patience=options.patience)
+    result = RunsResult(results, kind="restore-backup", verb="restore-backup")
     return Response(result, as_json)
 
 

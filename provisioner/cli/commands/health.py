@@ -69,19 +69,12 @@ def _mend(
     workspace: "Workspace", found: "Sequence[ServerHealth]", *, as_json: bool
 ) -> "tuple[JobResult, ...]":
     """Have that mended of which the records say so now."""
-    from provisioner.cli.commands.provision import JOBS, shown_fleet
+    from provisioner.cli.running import JOBS, run_shown
     from provisioner.health.mending import is_to_be_mended
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.workflow import MEND
 
     chosen = [one.customer.email for one in found if is_to_be_mended(one.customer)]
-    if not chosen:
-        return ()
-    try:
-        with shown_fleet(workspace, chosen, JOBS, as_json=as_json) as fleet:
-            return tuple(fleet.run_all(chosen, MEND))
-    except KeyboardInterrupt:
-        return tuple(JobResult(who, interrupted=True) for who in chosen)
+    return run_shown(workspace, chosen, MEND, JOBS, as_json=as_json) if chosen else ()
 
 
 def _seen_again(
@@ -98,7 +91,7 @@ def _seen_again(
 
 def _named(workspace: "Workspace", whom: list[str]) -> "list[Customer]":
     """InputError for one on whose server nothing should run."""
-    from provisioner.cli.commands.provision import known_addresses
+    from provisioner.cli.running import known_addresses
     from provisioner.health.visit import has_running_server
     from provisioner.printable import command
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import Json, shown_fleet
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import Json, run_shown
 from provisioner.errors import InputError
 from provisioner.printable import command
 
@@ -89,19 +89,13 @@ def destroy(
 def _leave(workspace: "Workspace", who: str, wish: "Wish | None", *, as_json: bool) -> Response:
     """Write down what is asked for, and do what is due; without a wish the customer is to stay."""
     from provisioner.cli.output.leaving import LeavingResult
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.leaving import ask_to_leave, ask_to_stay
     from provisioner.runs.workflow import CANCEL
 
     store = workspace.store()
     customer = ask_to_stay(store, who) if wish is None else ask_to_leave(store, who, wish)
-    email = customer.email
-    try:
-        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
-            results = fleet.run_all([email], CANCEL)
-    except KeyboardInterrupt:
-        results = [JobResult(email, interrupted=True)]
-    return Response(LeavingResult(tuple(results)), as_json)
+    results = run_shown(workspace, [customer.email], CANCEL, as_json=as_json)
+    return Response(LeavingResult(results), as_json)
 
 
 def _demand_meant(customer: "Customer", yes: str | None, *, without_backup: bool) -> None:

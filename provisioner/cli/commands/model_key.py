@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import Json, shown_fleet
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import Json, run_shown
 from provisioner.errors import InputError
 
 
@@ -32,7 +32,6 @@ def model_key(
     """
     from provisioner.actor import actor
     from provisioner.cli.output.model_key import ModelKeyResult
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.model_keys import ask_of_model_key
     from provisioner.runs.workflow import MODEL_KEY
     from provisioner.settings import load_settings
@@ -44,9 +43,5 @@ def model_key(
     stopped = True if stop else False if start else None
     customer = ask_of_model_key(workspace.store(), who, actor(), budget=budget, stopped=stopped)
     email = customer.email
-    try:
-        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
-            results = fleet.run_all([email], MODEL_KEY)
-    except KeyboardInterrupt:
-        results = [JobResult(email, interrupted=True)]
-    return Response(ModelKeyResult(tuple(results), monthly=monthly), as_json)
+    results = run_shown(workspace, [email], MODEL_KEY, as_json=as_json)
+    return Response(ModelKeyResult(results, monthly=monthly), as_json)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import Json, shown_fleet
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import Json, run_shown
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,6 @@ def pause(
     from provisioner.actor import actor
     from provisioner.cli.output.pausing import PauseResult
     from provisioner.customers.pausing import PauseWish
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.pausing import ask_to_go_on, ask_to_pause
     from provisioner.runs.workflow import PAUSE
 
@@ -39,10 +38,5 @@ def pause(
         customer = ask_to_go_on(store, who, actor(), reason)
     else:
         customer = ask_to_pause(store, who, PauseWish(actor(), reason))
-    email = customer.email
-    try:
-        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
-            results = fleet.run_all([email], PAUSE)
-    except KeyboardInterrupt:
-        results = [JobResult(email, interrupted=True)]
-    return Response(PauseResult(tuple(results), options="--undo" if undo else ""), as_json)
+    results = run_shown(workspace, [customer.email], PAUSE, as_json=as_json)
+    return Response(PauseResult(results, options="--undo" if undo else ""), as_json)

@@ -2,25 +2,22 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provisioner.cli.context import current_workspace
-from provisioner.cli.output import render
 from provisioner.cli.output.result import Response
-from provisioner.errors import InputError, RecordError, UnknownCustomer
+from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_shown
+from provisioner.errors import InputError
 from provisioner.workspace import Workspace
 
 if TYPE_CHECKING:
     from typer._click.core import Context
 
     from provisioner.customers.store import AnyListing
-    from provisioner.runs.fleet import Fleet
 
 _PATIENCE = "1h"
 _DURATION = re.compile(r"(\d+)([smhd]?)")
@@ -34,14 +31,6 @@ Wait = Annotated[
         help=f"Keep waiting where a person has to act (30m, 2h; {_PATIENCE} without a duration).",
     ),
 ]
-Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="How many customers at once.")]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="One JSON document on standard output; progress as JSON lines on standard error."
-    ),
-]
-JOBS = 50
 
 
 class OptionalPatience(typer.core.TyperCommand):
@@ -160,65 +149,19 @@ def provision_chosen(
 ) -> Response:
     """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
     from provisioner.cli.output.job_results import RunsResult
-    from provisioner.runs.fleet import JobResult
+    from provisioner.runs.workflow import PROVISION
 
-    try:
-        with shown_fleet(workspace, chosen, options.jobs, as_json=as_json) as fleet:
-            results = fleet.run_all(chosen, until=options.until, patience=options.patience)
-    except KeyboardInterrupt:
-        # The second Ctrl-C: nothing is waited for, but the same command resumes.
-        results = [JobResult(who, interrupted=True) for who in chosen]
-    result = RunsResult(tuple(results), tuple(broken), options.again(), more, kind)
+    results = run_shown(
+        workspace,
+        chosen,
+        PROVISION,
+        options.jobs,
+        as_json=as_json,
+        until=options.until,
+        patience=options.patience,
+    )
+    result = RunsResult(results, tuple(broken), options.again(), more, kind)
     return Response(result, as_json)
-
-
-def known_addresses(workspace: Workspace, whom: Sequence[str] | None) -> list[str]:
-    """The address of each of these, once; InputError that names all that are unknown.
-
-    A customer whose record cannot be read keeps the name given: their own run reports it.
-    """
-    addresses: dict[str, None] = {}
-    unknown: list[UnknownCustomer] = []
-    store = workspace.store()
-    for who in whom or ():
-        try:
-            addresses[store.read(who).customer.email] = None
-        except UnknownCustomer as problem:
-            unknown.append(problem)
-        except RecordError:
-            addresses[who] = None
-    if len(unknown) > 1:
-        names = ", ".join(str(problem.whom) for problem in unknown)
-        hints = dict.fromkeys(problem.hint for problem in unknown if problem.hint)
-        raise InputError("find the customers", cause=f"no record is of {names}", hint="\n".join(hints))
-    if unknown:
-        raise unknown[0]
-    return list(addresses)
-
-
-@contextmanager
-def shown_fleet(
-    workspace: Workspace, customers: Sequence[str], jobs: int, *, as_json: bool
-) -> Iterator["Fleet"]:
-    """A fleet whose progress is shown until the block ends."""
-    from provisioner.cli.output.live import lines, shown, shown_together
-    from provisioner.runs.fleet import Fleet
-    from provisioner.settings import load_settings
-
-    fleet = partial(Fleet, workspace, load_settings(workspace.root), jobs=jobs, together=len(customers) > 1)
-    if as_json:
-        listener, ended = lines()
-        yield fleet(listener, ended=ended)
-    elif len(customers) == 1:
-        with shown() as listener:
-            yield fleet(listener, slow_shutdown=_say_how_to_end)
-    else:
-        with shown_together(len(customers)) as (listener, ended):
-            yield fleet(listener, ended=ended, slow_shutdown=_say_how_to_end)
-
-
-def _say_how_to_end() -> None:
-    render.say("stopping what is under way; Ctrl-C again ends it at once")
 
 
 def _seconds(duration: str) -> float:

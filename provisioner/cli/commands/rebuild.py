@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from provisioner.cli.commands.provision import (
-    JOBS,
-    Json,
     OptionalPatience,
     RunOptions,
     Until,
@@ -17,6 +15,7 @@ from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import JOBS, Json
 from provisioner.errors import SettingsError
 from provisioner.printable import command
 

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from provisioner.cli.account import account
-from provisioner.cli.commands.provision import Json, shown_fleet
 from provisioner.cli.options import Who
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import Json, run_shown
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,6 @@ def resize(
     Run it again at any time to go on. What DigitalOcean refuses leaves the server running as it was.
     """
     from provisioner.cli.output.resizing import ResizeResult
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.resizing import ResizeWish, ask_to_resize
     from provisioner.runs.workflow import RESIZE
     from provisioner.steps.resizing import priced
@@ -42,10 +41,6 @@ def resize(
     email, asked = customer.email, customer.setup.resize
     if asked is not None and not as_json:
         render.say(f"{email}: {priced(cloud, asked.from_)} to {priced(cloud, asked.to)}")
-    try:
-        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
-            results = fleet.run_all([email], RESIZE)
-    except KeyboardInterrupt:
-        results = [JobResult(email, interrupted=True)]
+    results = run_shown(workspace, [email], RESIZE, as_json=as_json)
     options = f"{size}{' --disk' if disk else ''}"
-    return Response(ResizeResult(tuple(results), options=options), as_json)
+    return Response(ResizeResult(results, options=options), as_json)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import JOBS, Jobs, Json, known_addresses, shown_fleet
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_waves_shown
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,17 +129,11 @@ class _Whom:
 def _rotated(whom: _Whom, canary: int, jobs: int, *, as_json: bool) -> Response:
     """Ask for it, and do it in waves."""
     from provisioner.cli.output.rotate import RotateResult
-    from provisioner.runs.fleet import JobResult
-    from provisioner.runs.waves import Waved, run_in_waves
 
     workspace = current_workspace()
     broken: list[AnyListing] = []
     asked = whom.ask(workspace, broken)
-    try:
-        with shown_fleet(workspace, asked.customers, jobs, as_json=as_json) as fleet:
-            waved = run_in_waves(fleet, asked.customers, whom.workflow, canary)
-    except KeyboardInterrupt:
-        waved = Waved(tuple(JobResult(who, interrupted=True) for who in asked.customers), ())
+    waved = run_waves_shown(workspace, asked.customers, whom.workflow, canary, jobs, as_json=as_json)
     result = RotateResult(
         waved.results,
         tuple(broken),

@@ -8,6 +8,7 @@ import pytest
 from provisioner.cli.context import choose_workspace
 from provisioner.customers.new import SignUp, new_record
 from provisioner.runs.fleet import Fleet, JobResult
+from provisioner.runs.workflow import PROVISION, Workflow
 from provisioner.workspace import Workspace
 from tests.cli.conftest import Invoke
 
@@ -21,7 +22,10 @@ def begun(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[l
         workspace.store().add(new_record(SignUp(email, "sub")))
     runs: list[tuple[list[str], float]] = []
 
-    def run_all(_: Fleet, customers: list[str], *, until: str | None, patience: float) -> list[JobResult]:
+    def run_all(
+        _: Fleet, customers: list[str], workflow: Workflow, *, until: str | None, patience: float
+    ) -> list[JobResult]:
+        assert workflow is PROVISION
         runs.append((list(customers), patience))
         return [JobResult(who, interrupted=True) for who in customers]
 
