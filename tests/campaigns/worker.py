@@ -38,6 +38,8 @@ _CREATIONS: tuple[tuple[AnyFault, ...], ...] = (
     (VANISHES,),
 )
 """Ways for the creation of a droplet to go wrong that are worth a death at each failpoint."""
+_WITHIN_A_WRITE = ("before write", "after write", "after sync", "before rename", "after sync of the folder")
+"""A death there leaves what one right before or after it leaves, but for a file that nobody reads."""
 
 
 class Droplets(Worker):
@@ -127,7 +129,7 @@ class Setups(Worker):
 
     def enumerate(self) -> None:
         (self._given,), self._lasts = self.timed(GIVEN)
-        for at in self.mine(range(len(self._given))):
+        for at in self.mine(self._apart(self._given)):
             self.live("whole setups: a death at each failpoint", GIVEN, [Killed(at)])
         self._managed = self.places(MANAGED)
         for run, at in self.mine(self._own_bot()):
@@ -162,10 +164,16 @@ class Setups(Worker):
     def _own_bot(self) -> Iterator[tuple[int, int]]:
         """What a customer's own bot adds: all before the droplet, and all after the server is there."""
         for run, places in enumerate(self._managed):
-            for at, place in enumerate(places):
-                if run == 0 and not self.plan.long and "droplets" in place:
+            for at in self._apart(places):
+                if run == 0 and not self.plan.long and "droplets" in places[at]:
                     break
                 yield run, at
+
+    def _apart(self, places: Sequence[str]) -> Iterator[int]:
+        """The failpoints; in the short form without those within a write: `Droplets` tries them all."""
+        for at, place in enumerate(places):
+            if self.plan.long or place not in _WITHIN_A_WRITE:
+                yield at
 
     def _disks(self) -> None:
         things = sum(place in FILE_PLACES for place in self._given)

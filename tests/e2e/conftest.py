@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.sandbox.control.client import Sandbox, running_sandbox
+from provisioner.workspace import Workspace
 from tests.e2e.operator import Operator
 
 
@@ -17,3 +18,11 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def operator(sandbox: Sandbox, tmp_path: Path) -> Operator:
     return Operator(tmp_path / "workspace", sandbox)
+
+
+@pytest.fixture(scope="session")
+def image(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The mark of workspaces that have an image built: `Operator.take_mark`. A setup takes half as long."""
+    operator = Operator(tmp_path_factory.mktemp("image") / "workspace", sandbox)
+    operator.done("image", "build")
+    return Workspace(operator.workspace).mark()

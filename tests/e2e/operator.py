@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from provisioner.droplets.identity import tag_of
 from provisioner.sandbox.control.client import Sandbox
+from provisioner.workspace import MARK_FILE
 
 _LATER = """
 import os, signal, sys, time
@@ -63,6 +64,10 @@ class Operator:
     def environment(self) -> dict[str, str]:
         """What the commands see."""
         return dict(self._environment)
+
+    def take_mark(self, mark: str) -> None:
+        """Have the workspace be the one with this mark: what the account has of it is this one's, too."""
+        (self.workspace / "customers" / MARK_FILE).write_text(f"{mark}\n", "utf-8")
 
     def pass_days(self, days: float) -> None:
         """From here on the clock of all commands is so many days further than it was."""

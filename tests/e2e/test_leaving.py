@@ -19,9 +19,12 @@ NOTE = "~/.openclaw/workspace/memory/2026-11-28.md"
 
 
 @pytest.fixture
-def operator(sandbox: Sandbox, tmp_path: Path) -> Operator:
+def operator(sandbox: Sandbox, image: str, tmp_path: Path) -> Operator:
     """With Stripe's live mode: its clock is moved on here, and its customers are nobody else's."""
-    return Operator(tmp_path / "workspace", sandbox, STRIPE_SECRET_KEY=sandbox.live_stripe.keys.key)
+    key = sandbox.live_stripe.keys.key
+    operator = Operator(tmp_path / "workspace", sandbox, STRIPE_SECRET_KEY=key)
+    operator.take_mark(image)
+    return operator
 
 
 def on_server(operator: Operator, script: str) -> str:
@@ -96,23 +99,15 @@ def paused_and_back(operator: Operator, sandbox: Sandbox) -> None:
 
 
 def leaves_at_the_period_end_and_stays(operator: Operator, sandbox: Sandbox) -> None:
-    """Asked for at the keyboard; dies at all that it does on the server, and ends the same."""
+    """Asked for at the keyboard; dies after what it does on the server, and ends the same."""
     operator.done("cancel", EMAIL, "--at-period-end")
     assert operator.record(EMAIL)["status"] == "active"
     operator.pass_days(31.5)
-    for place in (
-        "before the assistant is stopped",
-        "after the assistant is stopped",
-        "before a backup is made",
-        "after a backup is made",
-        "after a backup is received",
-        "after a backup got its name",
-    ):
+    for place in ("after the assistant is stopped", "after a backup is made", "after a backup got its name"):
         operator.dies(place, "cancel", EMAIL)
     assert "waiting until" in operator.done("cancel", EMAIL).err
     demand_stopped(operator)
     assert operator.record(EMAIL)["leaving"]["backup"]
-    operator.dies("before the assistant is started", "cancel", EMAIL, "--undo")
     operator.dies("after the assistant is started", "cancel", EMAIL, "--undo")
     operator.done("cancel", EMAIL, "--undo")
     demand_answer(sandbox, QUESTION, ANSWER)
@@ -125,8 +120,7 @@ def leaves_at_stripe(operator: Operator, sandbox: Sandbox) -> None:
     for place in (
         "after a request is taken up",
         "after the assistant is stopped",
-        "after a backup is made",
-        "after a backup got its name",
+        "after a backup is received",
     ):
         worker_dies(operator, place)
     work_until(operator, "backup")
@@ -137,8 +131,6 @@ def leaves_at_stripe(operator: Operator, sandbox: Sandbox) -> None:
     for place in (
         "before a droplet is destroyed",
         "after a droplet is destroyed",
-        "before a tag is deleted",
-        "before a customer is archived",
         "after a customer is archived",
     ):
         worker_dies(operator, place)

@@ -17,7 +17,8 @@ date --date "$since" +%s
 """
 
 
-def test_a_customer_gets_a_server_of_the_pool(operator: Operator, sandbox: Sandbox) -> None:
+def test_a_customer_gets_a_server_of_the_pool(operator: Operator, image: str, sandbox: Sandbox) -> None:
+    operator.take_mark(image)
     settings = operator.workspace / "provisioner.toml"
     settings.write_text(settings.read_text("utf-8").replace("[pool]\nsize = 0", "[pool]\nsize = 1"), "utf-8")
     filled = operator.run("pool", "fill", "--json")

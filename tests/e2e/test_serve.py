@@ -18,12 +18,14 @@ EMAIL, PHONE = "lin@example.com", "lin"
 
 
 @pytest.fixture
-def operator(sandbox: Sandbox, tmp_path: Path) -> Operator:
-    """In live mode, which no other test here uses: all that happens at Stripe is this customer's."""
+def operator(sandbox: Sandbox, image: str, tmp_path: Path) -> Operator:
+    """In live mode: all that happens at Stripe is this customer's."""
     keys = sandbox.live_stripe.keys
-    return Operator(
+    operator = Operator(
         tmp_path / "workspace", sandbox, STRIPE_SECRET_KEY=keys.key, STRIPE_WEBHOOK_SECRET=keys.webhook
     )
+    operator.take_mark(image)
+    return operator
 
 
 class Customer:
