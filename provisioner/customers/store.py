@@ -148,6 +148,19 @@ def everybody(store: CustomerStore) -> "Iterator[Customer]":
                 yield listing.customer
 
 
+def everybody_ever(store: CustomerStore, broken: "list[AnyListing]") -> "list[Customer]":
+    """Each once, those in the archive too; what cannot be read is added to `broken`."""
+    found = {}
+    for archived in (False, True):
+        for listing in store.all(archived=archived):
+            if listing.customer is None:
+                broken.append(listing)
+            else:
+                # Who is archived meanwhile is met twice.
+                found[listing.customer.id] = listing.customer
+    return list(found.values())
+
+
 def customers_having(store: CustomerStore, key: "Key", value: str) -> "list[Customer]":
     """Every customer who has what an event carries, as far as records can be read."""
     return [one.customer for one in store.having((key, value)) if one.customer is not None]

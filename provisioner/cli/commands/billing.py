@@ -11,9 +11,7 @@ from provisioner.cli.output.result import Response
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
-    from provisioner.customers.record import Customer
     from provisioner.customers.store import AnyListing
-    from provisioner.workspace import Workspace
 
 _DOING = "show the figures"
 
@@ -38,6 +36,7 @@ def billing(
     """
     from provisioner.billing.figures import figures
     from provisioner.cli.output.billing import BillingCsv, BillingResult, MonthResult
+    from provisioner.customers.store import everybody_ever
     from provisioner.settings import load_settings
     from provisioner.timestamps import present
 
@@ -48,21 +47,9 @@ def billing(
     workspace = current_workspace()
     broken: list[AnyListing] = []
     churn_at = load_settings(workspace.root).billing.churn_at
-    found = figures(_everybody(workspace, broken), present(), churn_at)
+    found = figures(everybody_ever(workspace.store(), broken), present(), churn_at)
     if as_csv:
         return Response(BillingCsv(found, tuple(broken)))
     if month is not None:
         return Response(MonthResult(found, tuple(broken), month), as_json)
     return Response(BillingResult(found, tuple(broken)), as_json)
-
-
-def _everybody(workspace: "Workspace", broken: "list[AnyListing]") -> "list[Customer]":
-    """Those in the archive too: history outlasts customers."""
-    store, found = workspace.store(), {}
-    for listing in (*store.all(), *store.all(archived=True)):
-        if listing.customer is None:
-            broken.append(listing)
-        else:
-            # Who is archived meanwhile is met twice.
-            found[listing.customer.id] = listing.customer
-    return list(found.values())

@@ -1,13 +1,11 @@
 """Revenue and churn, for people, as JSON, and for a spreadsheet."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from provisioner.billing.movements import KINDS
+from provisioner.billing.shown import UNKNOWN, csv_of, document_of, money, number, percent
 from provisioner.cli.output.job_results import unreadable, unreadable_files
 from provisioner.cli.output.result import Block, Message, Paragraph, Result, Table, Verbatim, Wrapped
 from provisioner.payments.money import in_words
@@ -23,7 +21,6 @@ _MONTHS = 12
 """How many months are printed."""
 _LISTED = 20
 """How many customers are printed of each kind."""
-_UNKNOWN = "—"
 _HEADER = ("month", "customers", "new", "back", "lost", "MRR", "change", "churn", "ARPU")
 
 
@@ -91,13 +88,13 @@ class MonthResult(BillingResult):
             "currencies": [
                 {
                     "currency": one.code,
-                    "figures": _month(month),
+                    "figures": document_of(month),
                     "movements": [
                         {
                             "at": written(moved.at),
                             "email": moved.customer,
                             "kind": moved.kind,
-                            "amount": _number(moved.amount),
+                            "amount": number(moved.amount),
                         }
                         for moved in one.movements
                         if moved.month == self.month
@@ -116,44 +113,37 @@ class BillingCsv(BillingResult):
     """All months of all currencies, a line each; amounts are in the currency's smallest unit."""
 
     def blocks(self) -> Iterator[Block]:
-        rows = [
-            {"currency": one.code, **_month(month)} for one in self.figures.currencies for month in one.months
-        ]
         yield from unreadable_files(self.broken)
-        out = io.StringIO()
-        writer = csv.DictWriter(out, list(rows[0]) if rows else ["currency", "month"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        yield Verbatim(out.getvalue())
+        yield Verbatim(csv_of(self.figures.currencies))
 
 
 def _row(month: "Month", currency: str) -> tuple[str, ...]:
     counts = (month.count("new"), month.count("reactivation"), month.count("churn"))
-    amounts = (_money(month.end, currency), _money(month.end - month.start, currency))
-    rates = (_percent(month.customer_churn), _money(month.arpu, currency))
+    amounts = (money(month.end, currency), money(month.end - month.start, currency))
+    rates = (percent(month.customer_churn), money(month.arpu, currency))
     return (month.month, str(month.customers_end), *map(str, counts), *amounts, *rates)
 
 
 def _rows_of_month(month: "Month", currency: str) -> Iterator[tuple[str, str]]:
-    yield "MRR at the start", _money(month.start, currency)
+    yield "MRR at the start", money(month.start, currency)
     for kind in KINDS:
-        yield kind, f"{_money(month.amount(kind), currency)} ({month.count(kind)})"
-    yield "MRR at the end", _money(month.end, currency)
-    yield "of it nobody has ended", _money(month.committed, currency)
-    yield "ARR", _money(month.yearly, currency)
+        yield kind, f"{money(month.amount(kind), currency)} ({month.count(kind)})"
+    yield "MRR at the end", money(month.end, currency)
+    yield "of it nobody has ended", money(month.committed, currency)
+    yield "ARR", money(month.yearly, currency)
     yield "customers", f"{month.customers_start} at the start, {month.customers_end} at the end"
-    yield "customer churn", f"{_percent(month.customer_churn)} (plain {_percent(month.plain_churn)})"
-    yield "MRR churn", f"{_percent(month.gross_churn)} gross, {_percent(month.net_churn)} net"
-    yield "ARPU", _money(month.arpu, currency)
-    yield "lifetime value", _money(month.lifetime_value, currency)
-    yield "quick ratio", _UNKNOWN if month.quick_ratio is None else f"{float(month.quick_ratio):.2f}"
+    yield "customer churn", f"{percent(month.customer_churn)} (plain {percent(month.plain_churn)})"
+    yield "MRR churn", f"{percent(month.gross_churn)} gross, {percent(month.net_churn)} net"
+    yield "ARPU", money(month.arpu, currency)
+    yield "lifetime value", money(month.lifetime_value, currency)
+    yield "quick ratio", UNKNOWN if month.quick_ratio is None else f"{float(month.quick_ratio):.2f}"
     yield "trials", f"{month.trials_ended} ended, {month.trials_converted} of them pay"
 
 
 def _moved(one: "Currency", month: str) -> Iterator[Block]:
     there = [moved for moved in one.movements if moved.month == month]
     for moved in there[:_LISTED]:
-        words = f"{moved.customer}: {moved.kind}, {_money(moved.signed, one.code)} a month"
+        words = f"{moved.customer}: {moved.kind}, {money(moved.signed, one.code)} a month"
         yield Wrapped(f"{moved.at:%Y-%m-%d} ", words, 11)
     if len(there) > _LISTED:
         yield f"and {len(there) - _LISTED} more; --json has them all"
@@ -187,62 +177,20 @@ def _sums(amounts: Iterator[tuple[int | None, str | None]]) -> str:
     for amount, currency in amounts:
         if amount is not None and currency:
             sums[currency.lower()] = sums.get(currency.lower(), 0) + amount
-    return ", ".join(in_words(amount, currency) for currency, amount in sorted(sums.items())) or _UNKNOWN
+    return ", ".join(in_words(amount, currency) for currency, amount in sorted(sums.items())) or UNKNOWN
 
 
 def _currency(one: "Currency") -> dict[str, object]:
     return {
         "currency": one.code,
-        "months": list(map(_month, one.months)),
+        "months": list(map(document_of, one.months)),
         "cohorts": list(map(_cohort, one.cohorts)),
-    }
-
-
-def _month(month: "Month") -> dict[str, object]:
-    return {
-        "month": month.month,
-        "start": _number(month.start),
-        **{kind: _number(month.amount(kind)) for kind in KINDS},
-        "end": _number(month.end),
-        "committed": _number(month.committed),
-        "customersStart": month.customers_start,
-        **{f"{kind}Customers": month.count(kind) for kind in KINDS},
-        "customersEnd": month.customers_end,
-        "customerChurn": _rate(month.customer_churn),
-        "plainChurn": _rate(month.plain_churn),
-        "grossChurn": _rate(month.gross_churn),
-        "netChurn": _rate(month.net_churn),
-        "arpu": _number(month.arpu),
-        "lifetimeValue": _number(month.lifetime_value),
-        "quickRatio": _rate(month.quick_ratio),
-        "yearly": _number(month.yearly),
-        "trialsEnded": month.trials_ended,
-        "trialsConverted": month.trials_converted,
     }
 
 
 def _cohort(one: "Cohort") -> dict[str, object]:
     kept: Sequence[dict[str, object]] = [
-        {"month": kept.month, "customers": kept.customers, "monthly": _number(kept.monthly)}
+        {"month": kept.month, "customers": kept.customers, "monthly": number(kept.monthly)}
         for kept in one.kept
     ]
-    return {"month": one.month, "size": one.size, "monthly": _number(one.monthly), "kept": kept}
-
-
-def _money(amount: Fraction | None, currency: str) -> str:
-    return _UNKNOWN if amount is None else in_words(round(amount), currency)
-
-
-def _percent(rate: Fraction | None) -> str:
-    return _UNKNOWN if rate is None else f"{float(rate):.1%}"
-
-
-def _number(amount: Fraction | None) -> float | int | None:
-    """In the smallest unit, to its hundredth."""
-    if amount is None:
-        return None
-    return amount.numerator if amount.denominator == 1 else round(float(amount), 2)
-
-
-def _rate(rate: Fraction | None) -> float | None:
-    return None if rate is None else round(float(rate), 4)
+    return {"month": one.month, "size": one.size, "monthly": number(one.monthly), "kept": kept}
