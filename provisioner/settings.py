@@ -100,6 +100,9 @@ weekly = 4                     # of how many weeks
 
 [cancel]
 grace_days = 14                # how long the server of a customer who has left stays before it is destroyed
+
+[web]
+# address = "https://desk.your-domain"  # of the dashboard, behind a proxy that has the certificate
 """
 
 
@@ -307,6 +310,13 @@ class CancelSettings(_Section):
     """Whether snapshots with the customer's tag stay, and are paid for."""
 
 
+class WebSettings(_Section):
+    """Where the dashboard is."""
+
+    address: str = Field(default="", pattern=r"^(https://[A-Za-z0-9.:\[\]-]{1,250})?$")
+    """From outside, through a proxy that has the certificate. Empty: from this machine alone."""
+
+
 class Settings(_Section):
     """Everything that a run may need; what is not set is None, and only the step that needs it asks."""
 
@@ -326,6 +336,7 @@ class Settings(_Section):
     cancel: CancelSettings = CancelSettings()
     worker: WorkerSettings = WorkerSettings()
     health: HealthSettings = HealthSettings()
+    web: WebSettings = WebSettings()
 
     digitalocean_token: _Token | None = None
     digitalocean_endpoint: str = "https://api.digitalocean.com/v2/"

@@ -52,6 +52,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.image": ("image",),
     "commands.pool": ("pool",),
     "commands.serve": ("serve", "worker"),
+    "commands.login": ("login",),
     "commands.stripe": ("stripe",),
     "sandbox.machine": ("sandbox",),
     "sandbox.demo": ("demo",),

@@ -1,0 +1,1 @@
+"""Who may see the pages: operators, their passwords and links, and who is signed in."""
