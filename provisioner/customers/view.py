@@ -111,6 +111,17 @@ class Retry(_Part, frozen=True):
     error: str | None = None
 
 
+class Health(_Part, frozen=True):
+    problems: tuple[str, ...] = ()
+    since: Moment | None = None
+
+
+class Request(_Part, frozen=True):
+    workflow: str
+    at: Moment
+    by: str
+
+
 class CustomerView(_Part, frozen=True):
     """The fields of `record.Customer` that say who it is and how far they are."""
 
@@ -122,7 +133,9 @@ class CustomerView(_Part, frozen=True):
     subscription: Subscription = Subscription()
     setup: Setup = Setup()
     leaving: Leaving | None = None
+    requests: tuple[Request, ...] = ()
     retry: Retry | None = None
+    health: Health | None = None
 
 
 AnyCustomer: TypeAlias = "record.Customer | CustomerView"

@@ -5,6 +5,7 @@ was dealt with in `done`, with what it did. A file is written to where it goes b
 where it was, so that a kill leaves it in one of them at least, and the later one counts.
 """
 
+import heapq
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -157,6 +158,20 @@ class Inbox:
         """Everything that is there, the newest last."""
         found = {one.id: one for place in reversed(_PLACES) for one in self._all(place)}
         return sorted(found.values(), key=lambda one: (one.received, one.age))
+
+    def latest(self, most: int) -> list[Received]:
+        """Those that have come or were dealt with last, the newest first; no other file is opened."""
+        found: list[tuple[float, Place, Path]] = []
+        for place in _PLACES:
+            for path in self._paths(place):
+                with suppress(FileNotFoundError):
+                    found.append((path.stat().st_mtime, place, path))
+        newest = heapq.nlargest(most, found)
+        return [_read(place, path, self._files.read(path).raw) for _, place, path in newest if path.exists()]
+
+    def number_pending(self) -> int:
+        """How many were not looked at yet; none of them is opened."""
+        return sum(1 for _ in self._paths("pending"))
 
     @property
     def _fetched(self) -> Path:

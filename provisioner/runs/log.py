@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,12 @@ def last_progress(folder: Path, customers: Mapping[str, str]) -> dict[str, dict[
             found[whose] = event
             del wanted[whose]
     return found
+
+
+def newest_runs(folder: Path, most: int) -> list[dict[str, Any]]:
+    """The last event of each of the newest runs, the newest run first."""
+    found = (_last_event(path) for path in islice(_newest_first(folder), most))
+    return [event for event in found if event]
 
 
 def _newest_first(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provisioner.errors import ProvisionerError
@@ -36,6 +36,7 @@ def application(
     not_ready: Callable[[], Sequence[str]],
     receiver: Receiver | None,
     wake: Callable[[], None],
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """`not_ready` says what is wrong with the process; `wake` is called when an event has come.
 
@@ -53,10 +54,15 @@ def application(
     async def figures(_: Request) -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
-    routes = [Route("/healthz", healthy), Route("/readyz", ready), Route("/metrics", figures)]
+    routes: list[BaseRoute] = [
+        Route("/healthz", healthy),
+        Route("/readyz", ready),
+        Route("/metrics", figures),
+    ]
     if receiver is not None:
         webhook = _StripeWebhook(receiver, metrics, wake)
         routes.append(Route("/webhooks/stripe", webhook.answer, methods=["POST"]))
+    routes += pages
     limits = Middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY)
     return Starlette(routes=routes, middleware=[Middleware(_OneLine, say=say), limits])
 

@@ -24,6 +24,8 @@ def full() -> dict[str, Any]:
     data = documented()
     data["setup"]["waiting"] = dict(WAITING)
     data["setup"]["pause"] = {"requestedAt": "2026-01-29T06:00:00Z", "untilPaid": True, "by": "bob"}
+    data["requests"] = [{"workflow": "backup", "at": "2026-01-29T06:00:00Z", "by": "bob", "reason": None}]
+    data["health"] = {"problems": ["gateway"], "since": "2026-01-29T06:00:00Z"}
     return data
 
 
@@ -33,8 +35,12 @@ def shown(customer: Any, model: type[msgspec.Struct] = CustomerView) -> dict[str
     for one in msgspec.structs.fields(model):
         value = getattr(customer, one.name)
         inner = _group(one)
-        found[one.name] = shown(value, inner) if inner is not None and value is not None else value
+        found[one.name] = _shown(value, inner) if inner is not None and value is not None else value
     return found
+
+
+def _shown(value: Any, model: type[msgspec.Struct]) -> Any:
+    return [shown(one, model) for one in value] if isinstance(value, tuple) else shown(value, model)
 
 
 def _group(one: Any) -> type[msgspec.Struct] | None:
@@ -139,6 +145,8 @@ def changed(changes: list[tuple[tuple[Any, ...], Any]]) -> dict[str, Any]:
 
 def only_shown(data: Any, model: type[msgspec.Struct] = CustomerView) -> Any:
     """The document without what no list shows."""
+    if isinstance(data, list):
+        return [only_shown(one, model) for one in data]
     if not isinstance(data, dict):
         return data
     fields = {one.encode_name: one for one in msgspec.structs.fields(model)}

@@ -18,12 +18,14 @@ _WHY: Final = {
     "zsh": "the tests of completion ask the shells themselves",
     "fish": "the tests of completion ask the shells themselves",
     "openssh-client": "the tests compare with the system's own ssh",
+    "chromium": "the tests of the dashboard use it as a person does",
 }
 FOR_TESTS: Final[Mapping[str, str]] = {
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "zsh": "zsh",
     "fish": "fish",
+    "chromium": "chromium",
 }
 """What the tests need besides, as command and Debian package."""
 
