@@ -51,6 +51,7 @@
     │       └── StripeBusy                     too many requests, or no answer
     ├── RemoteError                            a customer's server
     │   ├── HostKeyError                       it showed another key than the one we know
+    │   ├── LoginRefused                       it does not take the key
     │   ├── ConnectionLost                     the link is gone; what runs there goes on
     │   ├── NothingRan                         it let us in, and ended before our command
     │   │   └── PasswordExpired                somebody has to set root's password first

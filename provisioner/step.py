@@ -102,6 +102,10 @@ class Server(Protocol):
         RemoteError if it fails, or lasts over `timeout` seconds.
         """
 
+    def accepts(self, private: str) -> bool:
+        """Whether it lets in who has this private key, over a connection of its own; RemoteError if it does
+        not answer."""
+
     def prepare_host_key(self) -> str:
         """Make the server's next host key there; its public line. The server still shows the old one."""
 

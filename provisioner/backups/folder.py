@@ -131,6 +131,14 @@ class BackupFolder:
         with explained("remove the backup", self._whom):
             self._files.remove(self.file(name))
 
+    def clear(self) -> None:
+        """Remove all of them, and what is left of one that was coming in."""
+        for one in self.all():
+            self.remove(one.name)
+        failpoint("before the rest of a backup is removed")
+        with explained("remove the backup", self._whom):
+            self._files.remove(self.path / _RECEIVED)
+
 
 def backups_in(folder: Path) -> Iterator[BackupFile]:
     """The whole backups in one customer's folder; none if it is not there."""

@@ -42,6 +42,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.resizing": ("resize",),
     "commands.model_key": ("model-key",),
     "commands.leaving": ("cancel", "destroy"),
+    "commands.handover": ("handover",),
     "commands.status": ("status",),
     "commands.health": ("health",),
     "commands.billing": ("billing",),

@@ -84,8 +84,9 @@ def asked_to_leave(customer: Customer, wish: Wish, now: datetime) -> Fields:
 
 
 def _new(customer: Customer, wish: Wish, now: datetime) -> Mapping[str, object]:
-    if customer.status == "handed_over":
-        raise _refused(customer, "their server was handed over: it is theirs", None)
+    handover = customer.handover
+    if customer.status == "handed_over" or (handover is not None and handover.key_proven_at is not None):
+        raise _refused(customer, "their server is handed over: it is theirs", None)
     return {
         "requestedAt": written(now),
         "by": wish.by,

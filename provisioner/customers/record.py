@@ -405,6 +405,46 @@ class Leaving(_Part):
     undo_at: Annotated[Moment, Field(description="when it was asked to be undone")] | None = None
 
 
+class Proven(_Part):
+    """What became of one secret, or of one way in, when the server was handed over."""
+
+    secret: Annotated[str, Field(description="which one")]
+    done: str
+    proof: Annotated[str, Field(description="how it was seen to be so")]
+
+
+class Handover(_Part):
+    """How the server becomes the customer's own: what was asked for, and how far it is."""
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    ssh_key: Annotated[str, Field(description="the public key with which the customer logs in")]
+    key_file: Annotated[str, Field(description="where its private half is, to be tried once")] | None = None
+    by_word: Annotated[StrictBool, Field(description="whether the customer says that they can log in")] = (
+        False
+    )
+    own_model_key: Annotated[StrictBool, Field(description="whether they have given one of their own")] = (
+        False
+    )
+    model_key_file: (
+        Annotated[str, Field(description="where the customer puts one on the server, if they have not")]
+        | None
+    ) = None
+    api_key: Annotated[str, Field(description="secret; that key, until it is on the server")] | None = None
+    key_proven_at: Annotated[Moment, Field(description="when the customer was seen to get in")] | None = None
+    bot_token_at: Annotated[Moment, Field(description="when the bot's token was replaced")] | None = None
+    gateway_token_at: Annotated[Moment, Field(description="when the gateway's was")] | None = None
+    model_key_at: Annotated[Moment, Field(description="when our key for the model was gone")] | None = None
+    cleaned_at: Annotated[Moment, Field(description="when nothing else of ours was there")] | None = None
+    forgotten_at: Annotated[Moment, Field(description="when no secret of theirs was here")] | None = None
+    locking_at: Annotated[Moment, Field(description="written before our own way in is taken away")] | None = (
+        None
+    )
+    locked_at: Annotated[Moment, Field(description="when the server was seen to refuse us")] | None = None
+    ended_at: Moment | None = None
+    report: tuple[Proven, ...] = ()
+
+
 class Note(_Part):
     """Something to know about this customer."""
 
@@ -491,6 +531,7 @@ class Customer(_Part):
     retry: Retry | None = None
     health: Health | None = None
     leaving: Leaving | None = None
+    handover: Handover | None = None
     notes: tuple[Note, ...] = ()
     timeline: tuple[Event, ...] = ()
     metadata: Metadata = Metadata()

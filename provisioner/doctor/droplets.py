@@ -55,6 +55,9 @@ class Fleet:
             elif has_left(customer.status) and is_leaving(customer):
                 self._tell_of_grace(customer, droplet, found)
             elif has_left(customer.status) or customer.id in archived:
+                if customer.status == "handed_over":
+                    self._tell_of_handover(customer, droplet, found)
+                    continue
                 state = customer.status if has_left(customer.status) else "archived"
                 found.note("droplet", customer.email, *self._useless(customer, state, droplet))
             elif is_resizing(customer):
@@ -161,14 +164,18 @@ class Fleet:
             "droplet", customer.email, f"has left; {until}", f"then: {goes_on}; if they stay: {undo}"
         )
 
+    def _tell_of_handover(self, customer: Customer, droplet: DropletInfo, found: Findings) -> None:
+        """A droplet that is the customer's by now costs us as it was agreed; nobody is told to delete it."""
+        problem = f"has their server, and droplet {droplet.id} still costs {self._costs(droplet)} here"
+        hint = "bill it as agreed, or have it moved to the customer's account: docs/handover.md"
+        found.advise("droplet", customer.email, problem, hint)
+
     def _costs(self, droplet: DropletInfo) -> str:
         price = self.prices.get(droplet.size)
         return f"${price:.2f} a month" if price is not None else "money"
 
     def _useless(self, customer: Customer, state: str, droplet: DropletInfo) -> tuple[str, str]:
         problem = f"is {state}, and droplet {droplet.id} still costs {self._costs(droplet)}"
-        if customer.status == "handed_over":
-            return problem, "delete it in the control panel, once nobody needs what is on it"
         hint = f"with a last backup: {command('cancel', customer.email, options='--now')}"
         if state == "archived":
             return problem, f"{hint}; if they are still a customer: {command('restore', customer.email)}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from provisioner.customers.done import steps_done
+from provisioner.customers.handing_over import is_handing_over
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.record import Customer
 from provisioner.customers.resizing import goes_on, is_resizing
@@ -21,7 +22,8 @@ Visit = Callable[[Customer], ServerReport | None]
 
 def has_running_server(customer: Customer) -> bool:
     """Whether there is a server on which something should run."""
-    return "moltbot" in steps_done(customer) and not has_left(customer.status)
+    is_looked_after = not has_left(customer.status) and not is_handing_over(customer)
+    return "moltbot" in steps_done(customer) and is_looked_after
 
 
 def look_at_server(

@@ -143,6 +143,8 @@ def particulars(customer: Customer) -> dict[str, object]:
         "ends_on": leaving.stop_at[:10] if leaving else "",
         "kept_until": _kept_until(leaving) if leaving else "",
         "is_unpaid": is_unpaid(customer),
+        "stands_still": customer.handover is not None and not customer.handover.own_model_key,
+        "model_key_file": (customer.handover and customer.handover.model_key_file) or "",
     }
 
 

@@ -1,5 +1,6 @@
 """What stands in the way of a run before it begins: for whom it may start, and what is missing for it."""
 
+from provisioner.customers.handing_over import is_handing_over
 from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.pausing import is_paused
@@ -7,7 +8,7 @@ from provisioner.customers.record import Customer
 from provisioner.customers.store import Found
 from provisioner.errors import InputError, ProvisionerError, SomethingMissing
 from provisioner.printable import command
-from provisioner.runs.workflow import Workflow
+from provisioner.runs.workflow import HANDOVER, Workflow
 from provisioner.services.factory import Services
 from provisioner.settings import Settings
 from provisioner.step import Step
@@ -22,6 +23,9 @@ def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
     if customer.status not in workflow.allowed_statuses:
         cause = f"the status is {customer.status}"
         raise InputError(doing, whom=customer.email, cause=cause, hint=_what_may_start(workflow, customer))
+    if is_handing_over(customer) and workflow.name != HANDOVER.name:
+        hint = f"it goes on with: {command('handover', customer.email)}"
+        raise InputError(doing, whom=customer.email, cause="their server is being handed over", hint=hint)
     if is_paused(customer) and not workflow.of_paused:
         hint = f"to have it run again: {command('pause', customer.email, options='--undo')}"
         raise InputError(doing, whom=customer.email, cause="their assistant is paused", hint=hint)

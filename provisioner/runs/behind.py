@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from provisioner.customers.done import is_done
+from provisioner.customers.handing_over import is_handing_over
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer
@@ -70,7 +71,8 @@ def look_who_is_behind(
 
 def has_what_is_applied(customer: Customer) -> bool:
     """Whether an assistant of theirs runs, whose server could be behind."""
-    return is_done(customer, "moltbot") and not has_left(customer.status) and not is_paused(customer)
+    is_looked_after = not has_left(customer.status) and not is_handing_over(customer)
+    return is_done(customer, "moltbot") and is_looked_after and not is_paused(customer)
 
 
 def _chosen(

@@ -1,6 +1,7 @@
 """A customer's server as the steps see it: one pinned connection, opened when it is first needed."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from provisioner.customers.record import Customer
@@ -14,7 +15,7 @@ from provisioner.printable import command
 from provisioner.reasons import DISK_FULL_HINT, says_disk_full
 from provisioner.secrets import Redactor
 from provisioner.settings import Settings
-from provisioner.ssh.connection import Connection, Host, Result, connect, host_key_lines
+from provisioner.ssh.connection import Connection, Host, LoginRefused, Result, connect, host_key_lines
 from provisioner.ssh.host_keys import activate_host_key, prepare_host_key, prove_host_key
 from provisioner.ssh.keys import operator_key
 from provisioner.ssh.stream import Stream
@@ -116,6 +117,15 @@ class CustomerServer:
             cause = f"exit code {result.exit}: {said}"
             hint = DISK_FULL_HINT if says_disk_full(said) else None
             raise RemoteError(f"run {command.split()[0]}", whom=str(self._host()), cause=cause, hint=hint)
+
+    def accepts(self, private: str) -> bool:
+        """Whether it lets in who has this private key."""
+        host = replace(self._host(), key=private)
+        try:
+            connect(host, deadline=self._settings.droplet.ssh_seconds, still_there=self._still_there).close()
+        except LoginRefused:
+            return False
+        return True
 
     def prepare_host_key(self) -> str:
         """Make the server's next host key there; its public line."""

@@ -10,6 +10,9 @@ from provisioner.step import Step
 from provisioner.steps.backup import TakeBackup
 from provisioner.steps.droplet.step import CreateDroplet
 from provisioner.steps.handoff import Handoff
+from provisioner.steps.handover.access import CustomersKey, Lock
+from provisioner.steps.handover.leaving_nothing import Clean, Forget, Tell
+from provisioner.steps.handover.secrets import ReplaceBotToken, ReplaceGatewayToken, ReplaceModelKey
 from provisioner.steps.leaving.assistant import FinalBackup, StartAgain, StopAssistant
 from provisioner.steps.leaving.droplet import Archive, DestroyDroplet, Leftovers
 from provisioner.steps.leaving.model_key import DeleteModelKey, StopModelKey
@@ -167,3 +170,20 @@ MODEL_KEY = Workflow(
     doing="look at the key for the model",
 )
 """For who has a key of their own; for all others there is nothing to do."""
+
+HANDOVER = Workflow(
+    "handover",
+    (
+        CustomersKey(),
+        ReplaceBotToken(),
+        ReplaceGatewayToken(),
+        ReplaceModelKey(),
+        Clean(),
+        Forget(),
+        Lock(),
+        Tell(),
+    ),
+    allowed_statuses=("active", "handed_over"),
+    doing="hand the server over",
+)
+"""For whose server is being handed over, as the record says; for all others there is nothing to do."""

@@ -70,6 +70,10 @@ class Result:
         return redact(self.err.strip() or self.out.strip())[-_LONGEST_COMPLAINT:]
 
 
+class LoginRefused(RemoteError):
+    """The server has proven itself, and does not take the key."""
+
+
 class _NotYet(Exception):
     """This try failed in a way that a server that is still booting can explain."""
 
@@ -148,7 +152,7 @@ def _explained(host: Host, problem: _NotYet) -> ProvisionerError:
         )
     if isinstance(problem, _Refused):
         hint = "[ssh] key in provisioner.toml must be the key that the droplet was made with"
-        return RemoteError("log in", whom=str(host), cause=problem, hint=hint)
+        return LoginRefused("log in", whom=str(host), cause=problem, hint=hint)
     hint = "see in the cloud's panel whether the droplet runs, then run the same command again"
     return RemoteError("connect", whom=str(host), cause=problem, hint=hint, retry=True)
 

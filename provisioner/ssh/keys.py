@@ -143,6 +143,38 @@ def _unusable(cause: str, hint: str) -> SettingsError:
     return SettingsError("use the operator's SSH key", cause=cause, hint=hint)
 
 
+def stated_key(text: str) -> tuple[str, bool]:
+    """The public line, without a comment, of the key in this text, and whether it is the private half.
+
+    ValueError, with the end of a sentence about the key, for what no server would take.
+    """
+    if "PRIVATE KEY-----" in text:
+        try:
+            return _usable_half(text), True
+        except _Unfit as problem:
+            raise ValueError(str(problem)) from None
+    words = text.split()
+    if len(text.strip().splitlines()) != 1 or len(words) < 2:
+        raise ValueError("is not one line as of a .pub file")
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    public = " ".join(words[:2])
+    try:
+        key = load_ssh_public_key(public.encode("ascii"))
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("is no public key that a server takes") from None
+    if words[0] == "ssh-dss" or (isinstance(key, RSAPublicKey) and key.key_size < _SMALLEST_RSA):
+        raise ValueError(f"is a {words[0]} key that servers refuse")
+    return public, False
+
+
+def sha256_fingerprint(public: str) -> str:
+    """The form (`SHA256:…`) in which sshd and ssh-keygen say which key it was."""
+    return f"SHA256:{base64.b64encode(hashlib.sha256(_blob(public)).digest()).decode().rstrip('=')}"
+
+
 def md5_fingerprint(public: str) -> str:
     """The colon form (`3b:16:…`) by which the DigitalOcean API knows a key; 47 characters."""
     digest = hashlib.md5(_blob(public), usedforsecurity=False).hexdigest()

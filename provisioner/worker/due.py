@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from provisioner.customers.done import STEPS, steps_done
+from provisioner.customers.handing_over import is_being_handed_over, is_handing_over
 from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.model_key import (
@@ -26,6 +27,7 @@ from provisioner.printable import command
 from provisioner.runs.workflow import (
     BACKUP,
     CANCEL,
+    HANDOVER,
     MEND,
     MODEL_KEY,
     PAUSE,
@@ -39,7 +41,8 @@ from provisioner.settings import Settings
 from provisioner.timestamps import from_epoch, moment
 
 WORKFLOWS: Mapping[str, Workflow] = {
-    one.name: one for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND, RESIZE, MODEL_KEY)
+    one.name: one
+    for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND, RESIZE, MODEL_KEY, HANDOVER)
 }
 """What the worker can do by itself; a request for anything else stays in the record."""
 GO_ON = "go on"
@@ -126,6 +129,8 @@ def backoff(failures: int) -> timedelta:
 def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
     if (resize := _resize(customer)) is not None:
         return resize
+    if is_handing_over(customer) or customer.status == "handed_over":
+        return _handover(customer)
     if is_leaving(customer):
         return _leave(customer, now) or _pause(customer) or _mend(customer)
     if is_paused(customer):
@@ -205,6 +210,15 @@ def _pause(customer: Customer) -> Job | None:
     return Job("run", PAUSE.name, pause.requested_at, "they are paused", disturbs=True)
 
 
+def _handover(customer: Customer) -> Job | None:
+    """A handover goes on once nothing of ours is safe to be relied on; before, its customer comes first."""
+    handover = customer.handover
+    if handover is None or not is_being_handed_over(customer):
+        return None
+    kind: Kind = "look" if customer.setup.waiting is not None else "run"
+    return Job(kind, HANDOVER.name, handover.requested_at, "their server is being handed over")
+
+
 def _reminder(customer: Customer, settings: Settings, now: datetime) -> Job | None:
     """An e-mail to who has not paid, on each day of the policy, while their assistant goes on."""
     if settings.smtp_url is None or has_left(customer.status) or is_leaving(customer) or is_paused(customer):
@@ -221,6 +235,8 @@ _ASKED_FOR = (CANCEL.name, PAUSE.name)
 
 def _asked(customer: Customer) -> list[Job]:
     """What was asked for is written down once more, as its workflow needs it."""
+    if customer.status == "handed_over" or is_handing_over(customer):
+        return []
     pause = customer.setup.pause
     may_pause = customer.status in PAUSE.allowed_statuses and (pause is None or pause.undo_at is None)
     return [

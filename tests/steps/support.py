@@ -85,6 +85,9 @@ class MemoryServer:
     def send(self, command: str, pieces: Iterable[bytes], *, timeout: float) -> str:
         raise AssertionError("nothing is sent here")
 
+    def accepts(self, private: str) -> bool:
+        raise AssertionError("nobody's key is tried here")
+
     def prepare_host_key(self) -> str:
         self.at("prepare_host_key")
         return f"ssh-ed25519 NUMBER{len(self.keys)}"

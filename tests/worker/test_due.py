@@ -59,6 +59,17 @@ RESIZING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "resize": RESIZE}}
 PAYS_NOW = {"subscription": {"stripeSubscriptionId": "sub_1", "status": "active"}}
 
 
+HANDING_OVER = {
+    "handover": {
+        "requestedAt": "2026-02-28T00:00:00Z",
+        "sshKey": "ssh-ed25519 AAAA",
+        "keyProvenAt": "2026-02-28T01:00:00Z",
+    }
+}
+ASKED_TO_HAND_OVER = {"handover": {**HANDING_OVER["handover"], "keyProvenAt": None}}
+HANDED_OVER = {"handover": {**HANDING_OVER["handover"], "endedAt": "2026-02-28T02:00:00Z"}}
+
+
 def put_off(until: str, workflow: str = "provision") -> dict[str, Any]:
     return {"retry": {"workflow": workflow, "failures": 3, "notBefore": until, "error": "no"}}
 
@@ -150,6 +161,13 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE | paused() | {"status": "cancelled"}, {}, []),
         (UNPAID | {"status": "cancelled"}, {}, []),
         (ENDED, {}, [("ask", "cancel")]),
+        # Until their key is proven they are looked after as before.
+        (COMPLETE | ASKED_TO_HAND_OVER, {}, [("run", "backup")]),
+        (COMPLETE | HANDING_OVER, {}, [("run", "handover")]),
+        (COMPLETE | HANDING_OVER | ENDED, {}, [("run", "handover")]),
+        (WAITING | HANDING_OVER, {}, [("look", "handover")]),
+        (COMPLETE | HANDING_OVER | {"status": "handed_over"}, {}, [("run", "handover")]),
+        (COMPLETE | HANDED_OVER | {"status": "handed_over"} | ENDED, {}, []),
         (COMPLETE | leaving(stopAt="2026-03-01T12:00:00Z"), {}, [("run", "cancel")]),
         (COMPLETE | leaving(stopAt="2026-03-01T12:00:01Z"), {}, []),
         (COMPLETE | leaving(endedAt="2026-02-01T00:00:00Z") | BACKED_UP, {}, []),
