@@ -9,6 +9,7 @@ from provisioner.customers.handing_over import is_being_handed_over
 from provisioner.customers.leaving import at
 from provisioner.customers.record import Customer, Handover
 from provisioner.customers.rotating import BOT_TOKEN, GATEWAY_TOKEN, asked_to_rotate
+from provisioner.customers.wanted import settings_of
 from provisioner.errors import ModelError, RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.messaging.registry import channel_of
@@ -125,7 +126,7 @@ class ReplaceModelKey(HandoverStep):
         if key is None:
             return []
         try:
-            _provider(settings, key).check(_model(settings))
+            _provider(settings, key).check(_model(settings_of(customer, settings)))
         except ModelRefused as error:
             return [f"give another --api-key-file: {error.cause}"]
         except ModelError as error:
