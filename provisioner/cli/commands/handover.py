@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioner.cli.commands.provision import Json, OptionalPatience, RunOptions, Wait, shown_fleet
+from provisioner.cli.commands.provision import OptionalPatience, RunOptions, Wait
 from provisioner.cli.context import current_workspace
 from provisioner.cli.options import Who
 from provisioner.cli.output import render
 from provisioner.cli.output.result import Response
+from provisioner.cli.running import Json, run_shown
 from provisioner.errors import InputError
 from provisioner.printable import command
 
@@ -59,7 +60,6 @@ def handover(
     Run it again at any time to go on, or to see the report. Exit codes as for provision.
     """
     from provisioner.cli.output.handover import HandoverResult
-    from provisioner.runs.fleet import JobResult
     from provisioner.runs.handing_over import ask_to_hand_over
     from provisioner.runs.workflow import HANDOVER
     from provisioner.settings import load_settings
@@ -71,12 +71,8 @@ def handover(
     if customer.handover is None:
         _demand_meant(customer, wish, yes)
     email = ask_to_hand_over(store, who, wish).email
-    try:
-        with shown_fleet(workspace, [email], 1, as_json=as_json) as fleet:
-            results = fleet.run_all([email], HANDOVER, patience=options.patience)
-    except KeyboardInterrupt:
-        results = [JobResult(email, interrupted=True)]
-    return Response(HandoverResult(tuple(results)), as_json)
+    results = run_shown(workspace, [email], HANDOVER, as_json=as_json, patience=options.patience)
+    return Response(HandoverResult(results), as_json)
 
 
 def _wish(

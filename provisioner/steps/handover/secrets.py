@@ -1,12 +1,12 @@
 """The secrets of an assistant that is handed over: others in their place, and the old ones dead."""
 
 import re
-from typing import TYPE_CHECKING
 
 from provisioner.actor import actor
 from provisioner.backups.scripts import as_user
 from provisioner.customers.handing_over import is_being_handed_over
 from provisioner.customers.leaving import at
+from provisioner.customers.model_key import may_have_key
 from provisioner.customers.record import Customer, Handover
 from provisioner.customers.rotating import BOT_TOKEN, GATEWAY_TOKEN, asked_to_rotate
 from provisioner.customers.wanted import settings_of
@@ -20,11 +20,15 @@ from provisioner.step import Done, Outcome, Work
 from provisioner.steps.answer import refusal
 from provisioner.steps.gateway import stop_gateway
 from provisioner.steps.handover.step import HandoverStep, handover_of, remote, reported
+from provisioner.steps.model_key import (
+    OPENROUTER,
+    delete_model_key,
+    demand_refused,
+    missing_for_own_key,
+    secret_on_server,
+)
 from provisioner.steps.rotation.gateway_token import replace_gateway_token
 from provisioner.timestamps import now
-
-if TYPE_CHECKING:
-    from provisioner.services.model_keys.anthropic import ModelProvider
 
 _SECONDS = 60.0
 _CONFIGURE_SECONDS = 300.0
@@ -118,6 +122,9 @@ class ReplaceModelKey(HandoverStep):
     def behind(self, handover: Handover) -> bool:
         return handover.model_key_at is not None
 
+    def needs(self, settings: Settings, customer: Customer) -> list[str]:
+        return missing_for_own_key(settings, customer)
+
     def refusals(self, settings: Settings, services: Services, customer: Customer) -> list[str]:
         """What the provider says against the customer's key."""
         from provisioner.services.model_keys.errors import ModelRefused
@@ -126,7 +133,7 @@ class ReplaceModelKey(HandoverStep):
         if key is None:
             return []
         try:
-            _provider(settings, key).check(_model(settings_of(customer, settings)))
+            _check(settings_of(customer, settings), services, key)
         except ModelRefused as error:
             return [f"give another --api-key-file: {error.cause}"]
         except ModelError as error:
@@ -135,14 +142,15 @@ class ReplaceModelKey(HandoverStep):
         return []
 
     def run(self, work: Work) -> Outcome:
-        key = handover_of(work.customer).api_key
+        key, before = handover_of(work.customer).api_key, work.customer.setup.model_key
+        made_here = secret_on_server(work, before.mark) if may_have_key(work.customer) else None
         if key is None:
-            self._do_without(work)
+            self._do_without(work, made_here)
         else:
-            self._put(work, key)
+            self._put(work, key, made_here)
         return Done()
 
-    def _put(self, work: Work, key: str) -> None:
+    def _put(self, work: Work, key: str, made_here: str | None) -> None:
         mark = mark_of(key)
         work.say("giving the assistant the customer's own key for the model")
         failpoint("before the customer's model key is put on the server")
@@ -154,9 +162,10 @@ class ReplaceModelKey(HandoverStep):
         if reason is not None:
             raise RemoteError(_MODEL, whom=work.customer.email, cause=reason)
         done = "the customer's own is there; ours is off the server"
-        self._record(work, done, "the assistant has answered with it; the file with ours is gone")
+        proof = f"the assistant has answered with it; {_ended(work, made_here)}"
+        self._record(work, done, proof)
 
-    def _do_without(self, work: Work) -> None:
+    def _do_without(self, work: Work, made_here: str | None) -> None:
         path = work.server.run(_model_key("drop"), timeout=_SECONDS).strip()
         stop_gateway(work)
         where = f" into {path}" if _PATH.fullmatch(path) else ""
@@ -164,7 +173,7 @@ class ReplaceModelKey(HandoverStep):
             f"ours is off the server; the assistant stands still until the customer puts their own{where}, "
             f"and runs: {START}"
         )
-        self._record(work, done, "no file with a key is there", path if where else None)
+        self._record(work, done, _ended(work, made_here), path if where else None)
 
     def _record(self, work: Work, done: str, proof: str, file: str | None = None) -> None:
         fields = {
@@ -176,14 +185,29 @@ class ReplaceModelKey(HandoverStep):
         work.record("model_key_handed_over", f"The key for the model: {done}", fields)
 
 
-def _provider(settings: Settings, key: str) -> "ModelProvider":
+def _ended(work: Work, made_here: str | None) -> str:
+    """How it is known that the key which was there opens nothing; one that was theirs alone is deleted.
+
+    `made_here` is that one, as long as the server has had it.
+    """
+    if not may_have_key(work.customer):
+        return "the file with ours is gone"
+    delete_model_key(work)
+    if made_here is None:
+        return "the provider does not know the one that was there any more"
+    demand_refused(work, made_here)
+    return "the provider refuses the one that was there"
+
+
+def _check(settings: Settings, services: Services, key: str) -> None:
+    """ModelRefused where the provider of the assistant's model does not take the key."""
     from provisioner.services.model_keys.anthropic import ModelProvider
 
-    return ModelProvider(key, settings.anthropic_base_url)
-
-
-def _model(settings: Settings) -> str:
-    return settings.moltbot.model.partition("/")[2]
+    provider, _, model = settings.moltbot.model.partition("/")
+    if provider == OPENROUTER:
+        services.model_keys.check(key)
+    else:
+        ModelProvider(key, settings.anthropic_base_url).check(model)
 
 
 def _model_key(*words: str) -> str:
