@@ -205,7 +205,7 @@ class ModelKey(_Part):
     ) = None
     hash: Annotated[str, Field(description="what the provider calls it")] | None = None
     mark: Annotated[str, Field(description="in the name of its file on the server")] | None = None
-    droplet_id: Annotated[str, Field(description="the droplet that has it")] | None = None
+    placed_on: Annotated[str, Field(description="the droplet that has it")] | None = None
     budget: (
         Annotated[StrictInt, Field(ge=1, description="dollars a month; the settings' where there is none")]
         | None

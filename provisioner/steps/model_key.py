@@ -75,9 +75,9 @@ def ensure_model_key(work: Work) -> str:
     else:
         _make_anew(work)
         own = work.customer.setup.model_key
-    if own.droplet_id != work.customer.setup.droplet.id:
+    if own.placed_on != work.customer.setup.droplet.id:
         words = f"A key of their own for the model at OpenRouter, for up to {_budget(work)} a month"
-        work.record("model_key_made", words, {f"{GROUP}.dropletId": work.customer.setup.droplet.id})
+        work.record("model_key_made", words, {f"{GROUP}.placedOn": work.customer.setup.droplet.id})
     assert own.mark, "one that is there has it"
     return own.mark
 
@@ -207,7 +207,7 @@ def _carry_on(work: Work) -> None:
         return
     spent = spent_to_the_end(work, own.hash)
     counted = carried_on(work.customer, spent, this_month(work))
-    work.write({**counted, f"{GROUP}.hash": None, f"{GROUP}.mark": None, f"{GROUP}.dropletId": None})
+    work.write({**counted, f"{GROUP}.hash": None, f"{GROUP}.mark": None, f"{GROUP}.placedOn": None})
 
 
 def spent_to_the_end(work: Work, hashed: str) -> Decimal | None:

@@ -170,7 +170,7 @@ def _own_key_planned(work: Work) -> list[Planned]:
     own, settings = work.customer.setup.model_key, work.settings
     if not has_own_key(settings):
         return []
-    there = own.hash is not None and own.droplet_id == work.customer.setup.droplet.id
+    there = own.hash is not None and own.placed_on == work.customer.setup.droplet.id
     return [Planned("make a key of their own for the model", needed=not there)]
 
 

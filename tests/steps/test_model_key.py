@@ -112,7 +112,7 @@ def test_a_key_is_made_once_and_goes_to_the_server_alone(ada: Ada) -> None:
     [name] = ada.files
     path = ada.site.assistant.state / "secrets" / name
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert ada.site.customer.setup.model_key.droplet_id == "1"
+    assert ada.site.customer.setup.model_key.placed_on == "1"
     before = ada.site.workspace.store().read(EMAIL).data
     assert ada.run(Ensure()) == Done()
     assert ada.demand_one_key() == secret
