@@ -55,7 +55,8 @@
     │   ├── ConnectionLost                     the link is gone; what runs there goes on
     │   ├── NothingRan                         it let us in, and ended before our command
     │   │   └── PasswordExpired                somebody has to set root's password first
-    │   └── TaskFailed                         a task of a playbook failed
+    │   ├── TaskFailed                         a task of a playbook failed
+    │   └── VersionRefused                     a version failed its gates; the old one is back
     └── SandboxError                           the outside world in a box
 
 The number is the exit code of the command line; where none stands, it is that of the line which it belongs

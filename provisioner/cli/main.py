@@ -36,6 +36,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.provision": ("provision", "resume"),
     "commands.rebuild": ("rebuild",),
     "commands.apply": ("apply",),
+    "commands.upgrade": ("upgrade",),
     "commands.rotate": ("rotate",),
     "commands.backup": ("backup", "restore-backup"),
     "commands.pausing": ("pause",),

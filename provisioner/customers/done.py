@@ -11,7 +11,7 @@ from provisioner.customers.unpaid import is_unpaid
 
 if TYPE_CHECKING:
     from provisioner.customers.record import Customer
-    from provisioner.customers.view import AnyCustomer, AnyLeaving, AnyPause
+    from provisioner.customers.view import AnyCustomer, AnyLeaving, AnyPause, AnyUpgrade
 
 
 def is_done(customer: "AnyCustomer", step: str) -> bool:
@@ -42,6 +42,8 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
         return f"their server to become {customer.setup.resize.to}"
     if customer.setup.pause is not None:
         return _pause(customer.setup.pause)
+    if customer.setup.upgrade is not None:
+        return _upgrade(customer.setup.upgrade)
     done = steps_done(customer) if done is None else done
     if len(done) == len(STEPS):
         return f"a payment, which is {customer.subscription.status}" if is_unpaid(customer) else ""
@@ -65,6 +67,13 @@ def _pause(pause: "AnyPause") -> str:
         return "their pause to end"
     end = "a payment" if pause.until_paid else "the end of their pause"
     return f"{end}, paused since {(pause.paused_at or pause.requested_at)[:10]}"
+
+
+def _upgrade(upgrade: "AnyUpgrade") -> str:
+    """What ends the replacement of a customer's software."""
+    if upgrade.failed is not None:
+        return f"the way back from {upgrade.version}"
+    return f"the upgrade to {upgrade.version}"
 
 
 def to_do_anew(customer: "Customer") -> dict[str, object]:

@@ -352,6 +352,33 @@ class Resize(_Part):
     ) = None
 
 
+class Before(_Part):
+    """How the assistant was before its software is replaced: what has to be so afterwards, too."""
+
+    version: str
+    ready: Annotated[StrictBool, Field(description="whether the gateway said that everything in it works")]
+    channels: Annotated[tuple[str, ...], Field(description="those that were connected")] = ()
+    answered: Annotated[StrictBool, Field(description="whether it answered one message")] = False
+
+
+class Upgrade(_Part):
+    """Another version of the assistant's software, on its way to the server or back."""
+
+    version: Annotated[str, Field(description="the one that is to run")]
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    older: Annotated[StrictBool, Field(description="whether it may be older than the one that runs")] = False
+    before: Before | None = None
+    backup: Annotated[str, Field(description="the file of the backup that was taken for it")] | None = None
+    prepared_at: Annotated[Moment, Field(description="when the new one lay beside the old one")] | None = None
+    switching_at: Annotated[Moment, Field(description="written before the old one stands aside")] | None = (
+        None
+    )
+    switched_at: Annotated[Moment, Field(description="when the new one was in its place")] | None = None
+    passed_at: Annotated[Moment, Field(description="when it had shown that it works")] | None = None
+    failed: Annotated[str, Field(description="why the old one comes back")] | None = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -365,6 +392,7 @@ class Setup(_Part):
     pause: Pause | None = None
     rotation: Rotation | None = None
     resize: Resize | None = None
+    upgrade: Upgrade | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 

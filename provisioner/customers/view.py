@@ -89,6 +89,12 @@ class Resize(_Part, frozen=True):
     disk: bool = False
 
 
+class Upgrade(_Part, frozen=True):
+    version: str
+    requested_at: Moment
+    failed: str | None = None
+
+
 class Setup(_Part, frozen=True):
     status: SetupStatus = "pending"
     droplet: Droplet = Droplet()
@@ -97,6 +103,7 @@ class Setup(_Part, frozen=True):
     handoff: Handoff = Handoff()
     pause: Pause | None = None
     resize: Resize | None = None
+    upgrade: Upgrade | None = None
     waiting: WaitingFor | None = None
 
 
@@ -142,6 +149,7 @@ AnyCustomer: TypeAlias = "record.Customer | CustomerView"
 """For whom it makes no difference how the customer was read."""
 AnyLeaving: TypeAlias = "record.Leaving | Leaving"
 AnyPause: TypeAlias = "record.Pause | Pause"
+AnyUpgrade: TypeAlias = "record.Upgrade | Upgrade"
 
 _DECODER = json.Decoder(CustomerView)
 

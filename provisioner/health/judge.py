@@ -79,12 +79,12 @@ def without_report(customer: Customer) -> Sign:
     return Sign("server", problem, f"{applying_again(customer)}, which brings the server up to date")
 
 
-def behind(version: str | None, wanted: str) -> Sign | None:
-    """Advice for a server with an older version than new ones get."""
+def behind(version: str | None, wanted: str, whose: str) -> Sign | None:
+    """Advice for somebody's server with an older version than new ones get."""
     if version is None or not _is_older(version, wanted):
         return None
     problem = f"Moltbot {version} runs there, new servers get {wanted}"
-    hint = "it goes on working; nothing upgrades a server but its owner's own /update"
+    hint = f"it goes on working; {command('upgrade', whose)} brings it there, with a backup and a way back"
     return Sign("version", problem, hint, "advice")
 
 
@@ -202,7 +202,7 @@ def _of_version(customer: Customer, report: ServerReport, wanted: str) -> Iterat
         true = command("update", customer.email, "setup.moltbot.version", running)
         problem = f"Moltbot {running} runs there, the record has {recorded}"
         yield Sign("version", problem, f"{true} has the record say so")
-    if late := behind(running or report.installed or recorded, wanted):
+    if late := behind(running or report.installed or recorded, wanted, customer.email):
         yield late
 
 

@@ -45,7 +45,7 @@ def look_at_server(
 
 def _without_report(customer: Customer, sign: Sign, wanted: str) -> Iterator[Sign]:
     yield sign
-    if late := behind(customer.setup.moltbot.version, wanted):
+    if late := behind(customer.setup.moltbot.version, wanted, customer.email):
         yield late
 
 

@@ -15,7 +15,7 @@ from provisioner.step import Step
 
 
 def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
-    """The customer; InputError for one who is archived, paused or has another status, with the way back."""
+    """The customer; InputError for who is archived, paused, upgraded just now or has another status."""
     customer = found.record.customer
     if found.archived and not workflow.of_archived:
         hint = command("restore", customer.email)
@@ -29,6 +29,11 @@ def demand_allowed(workflow: Workflow, found: Found, doing: str) -> Customer:
     if is_paused(customer) and not workflow.of_paused:
         hint = f"to have it run again: {command('pause', customer.email, options='--undo')}"
         raise InputError(doing, whom=customer.email, cause="their assistant is paused", hint=hint)
+    upgrade = customer.setup.upgrade
+    if upgrade is not None and not workflow.of_upgraded:
+        hint = f"finish that first: {command('upgrade', customer.email)}"
+        cause = f"the upgrade to {upgrade.version} is under way"
+        raise InputError(doing, whom=customer.email, cause=cause, hint=hint)
     return customer
 
 

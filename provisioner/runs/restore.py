@@ -6,6 +6,7 @@ from provisioner.actor import actor
 from provisioner.backups.archive import open_backup
 from provisioner.backups.folder import BackupFolder, digest_of
 from provisioner.customers.record import Customer
+from provisioner.customers.versions import is_older
 from provisioner.errors import InputError
 from provisioner.filesystem.durable import explained
 from provisioner.printable import command
@@ -57,16 +58,12 @@ def _chosen(workspace: Workspace, customer: Customer, file: str | None) -> Path:
 def _demand_not_newer(customer: Customer, version: str | None) -> None:
     """What newer software has written, older software may not read."""
     there = customer.setup.moltbot.version
-    if version is None or there is None or _order(version) <= _order(there):
+    if version is None or there is None or not is_older(there, version):
         return
     cause = f"it was made by version {version}, and the server has {there}"
-    hint = f"have the newer one there first; {command('plan', customer.email)} shows what is there"
+    upgrade = command("upgrade", customer.email, options=f"--version {version}")
+    hint = f"have the newer one there first: {upgrade}"
     raise _refused(customer, cause, hint)
-
-
-def _order(version: str) -> tuple[int, ...]:
-    numbers = version.partition("-")[0].split(".")
-    return tuple(int(number) for number in numbers if number.isascii() and number.isdigit())
 
 
 def _refused(customer: Customer, cause: str, hint: str | None) -> InputError:

@@ -28,6 +28,16 @@ from provisioner.steps.restore import CloseRestore, RestoreBackup
 from provisioner.steps.rotation.bot_token import RotateBotToken
 from provisioner.steps.rotation.gateway_token import RotateGatewayToken
 from provisioner.steps.rotation.model_key import RotateModelKey
+from provisioner.steps.upgrading.steps import (
+    BackUpFirst,
+    CloseUpgrade,
+    FindVersion,
+    GoBack,
+    PassGates,
+    Prepare,
+    RequestUpgrade,
+    Switch,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class Workflow:
     """Whether it goes on for a customer who is in the archive."""
     of_paused: bool = True
     """Whether it may start where the assistant is paused: not if it starts it."""
+    of_upgraded: bool = True
+    """Whether it may start in the middle of an upgrade: not if it starts or stops the assistant."""
 
     def until(self, last: str | None) -> "Workflow":
         """The same, but no further than this step; InputError if it has none of that name."""
@@ -64,6 +76,7 @@ PROVISION = Workflow(
     (CreateDroplet(), Moltbot(), Messaging(), Handoff()),
     allowed_statuses=("pending_setup", "in_progress", "active"),
     of_paused=False,
+    of_upgraded=False,
 )
 
 APPLY = Workflow(
@@ -72,6 +85,7 @@ APPLY = Workflow(
     allowed_statuses=("in_progress", "active"),
     doing="bring the server up to date",
     of_paused=False,
+    of_upgraded=False,
 )
 
 BACKUP = Workflow(
@@ -87,6 +101,7 @@ RESTORE = Workflow(
     allowed_statuses=("in_progress", "active"),
     doing="bring a backup back",
     of_paused=False,
+    of_upgraded=False,
 )
 """The setup goes over what was brought back: today's keys, playbooks and channel are on it then."""
 
@@ -113,6 +128,7 @@ PAUSE = Workflow(
     (Resume(), PauseAssistant()),
     allowed_statuses=("pending_setup", "in_progress", "active"),
     doing="pause the assistant",
+    of_upgraded=False,
 )
 """For who is paused, as the record says, or is to go on; for all others there is nothing to do."""
 
@@ -121,8 +137,28 @@ RESIZE = Workflow(
     (SwitchOff(), ChangeSize(), SwitchOn()),
     allowed_statuses=("in_progress", "active"),
     doing=RESIZING,
+    of_upgraded=False,
 )
 """For who is to have another size, as the record says; for all others there is nothing to do."""
+
+
+UPGRADE = Workflow(
+    "upgrade",
+    (FindVersion(), BackUpFirst(), Prepare(), Switch(), PassGates(), GoBack(), CloseUpgrade()),
+    allowed_statuses=("in_progress", "active"),
+    doing="upgrade the assistant",
+)
+"""For who has an upgrade under way, as the record says; for all others there is nothing to do."""
+
+
+def upgrade_to(version: str, *, older: bool = False) -> Workflow:
+    """The same, which first asks for this version; for who has the upgrade under way it goes on.
+
+    With `older` the version may be older than the one that runs. It gets the state as it is and has to pass
+    the gates with it; if it does not, the newer one comes back.
+    """
+    return replace(UPGRADE, steps=(RequestUpgrade(version, older=older), *UPGRADE.steps))
+
 
 REMIND = Workflow(
     "remind",
@@ -137,6 +173,7 @@ ROTATE_GATEWAY_TOKEN = Workflow(
     allowed_statuses=("in_progress", "active"),
     doing="replace the gateway's token",
     of_paused=False,
+    of_upgraded=False,
 )
 
 ROTATE_BOT_TOKEN = Workflow(
@@ -145,6 +182,7 @@ ROTATE_BOT_TOKEN = Workflow(
     allowed_statuses=("in_progress", "active"),
     doing="replace the bot's token",
     of_paused=False,
+    of_upgraded=False,
 )
 ROTATE_MODEL_KEY = Workflow(
     "rotate model-key",
@@ -152,6 +190,7 @@ ROTATE_MODEL_KEY = Workflow(
     allowed_statuses=("in_progress", "active"),
     doing="replace the key for the model",
     of_paused=False,
+    of_upgraded=False,
 )
 """These for whose secret is to be replaced, as the record says; for all others there is nothing to do."""
 
@@ -160,6 +199,7 @@ MEND = Workflow(
     (Mend(),),
     allowed_statuses=WORKING,
     doing="mend the server",
+    of_upgraded=False,
 )
 """For whose server the record says that something is to be mended; for all others there is nothing to do."""
 
@@ -185,5 +225,6 @@ HANDOVER = Workflow(
     ),
     allowed_statuses=("active", "handed_over"),
     doing="hand the server over",
+    of_upgraded=False,
 )
 """For whose server is being handed over, as the record says; for all others there is nothing to do."""

@@ -138,13 +138,14 @@ def _record(work: Work, folder: BackupFolder, name: str, made: _Made, opened: Op
 def protected(customer: Customer) -> list[str]:
     """The names of the backups that stay whatever the policy says.
 
-    The last one of who has left or leaves, the one that is being brought back, and the last one of the server
-    before this one: what a new server packs may be an assistant that knows nothing yet.
+    The last one of who has left or leaves, the one that is being brought back, the one before an upgrade that
+    is under way, and the last one of the server before this one: what a new server packs may be an assistant
+    that knows nothing yet.
     """
-    leaving, restore = customer.leaving, customer.setup.restore
+    leaving, restore, upgrade = customer.leaving, customer.setup.restore, customer.setup.upgrade
     earlier = [one.file for one in customer.backups if one.droplet_id != customer.setup.droplet.id]
-    names = [leaving and leaving.backup, restore and Path(restore.file).name, *earlier[-1:]]
-    return [name for name in names if name]
+    names = [leaving and leaving.backup, restore and Path(restore.file).name, upgrade and upgrade.backup]
+    return [name for name in (*names, *earlier[-1:]) if name]
 
 
 def _forget_there(work: Work) -> None:

@@ -7,7 +7,8 @@ from provisioner.step import Work
 
 _UNIT = "openclaw-gateway.service"
 _STOP = as_user(f"systemctl --user disable --now {_UNIT}")
-_START = as_user(f"systemctl --user enable --now {_UNIT}")
+# One that has failed too often would not be started again.
+_START = as_user(f"systemctl --user reset-failed {_UNIT}; systemctl --user enable --now {_UNIT}")
 # Not disabled: the next boot starts it.
 _HALT = as_user(f"systemctl --user stop {_UNIT}")
 # The session of its user comes up some seconds after sshd.
@@ -29,11 +30,16 @@ def stop_gateway(work: Work) -> None:
 
 def start_gateway(work: Work) -> None:
     """Start it, also at each boot, and see it say that it has started. RemoteError if it does not."""
+    launch_gateway(work)
+    work.server.run(_WAIT, timeout=_START_SECONDS)
+    failpoint("after the assistant is started")
+
+
+def launch_gateway(work: Work) -> None:
+    """Start it, also at each boot; whether it comes up is for the caller to see. RemoteError."""
     work.say("starting the assistant")
     failpoint("before the assistant is started")
     work.server.run(_START, timeout=_STOP_SECONDS)
-    work.server.run(_WAIT, timeout=_START_SECONDS)
-    failpoint("after the assistant is started")
 
 
 def halt_gateway(work: Work) -> None:

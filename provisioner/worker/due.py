@@ -35,6 +35,7 @@ from provisioner.runs.workflow import (
     REMIND,
     RESIZE,
     RESTORE,
+    UPGRADE,
     Workflow,
 )
 from provisioner.settings import Settings
@@ -42,7 +43,19 @@ from provisioner.timestamps import from_epoch, moment
 
 WORKFLOWS: Mapping[str, Workflow] = {
     one.name: one
-    for one in (PROVISION, BACKUP, CANCEL, RESTORE, PAUSE, REMIND, MEND, RESIZE, MODEL_KEY, HANDOVER)
+    for one in (
+        PROVISION,
+        BACKUP,
+        CANCEL,
+        RESTORE,
+        PAUSE,
+        REMIND,
+        MEND,
+        RESIZE,
+        UPGRADE,
+        MODEL_KEY,
+        HANDOVER,
+    )
 }
 """What the worker can do by itself; a request for anything else stays in the record."""
 GO_ON = "go on"
@@ -98,6 +111,7 @@ def wanted_runs(customer: Customer, settings: Settings, now: datetime) -> Iterat
     """The runs that would be due next, without quiet hours and failures after which they are put off."""
     for run in (
         _reminder(customer, settings, now),
+        _upgrade(customer),
         _next_run(customer, settings, now),
         _model_key(customer, settings, now),
     ):
@@ -133,6 +147,8 @@ def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | No
         return _handover(customer)
     if is_leaving(customer):
         return _leave(customer, now) or _pause(customer) or _mend(customer)
+    if customer.setup.upgrade is not None:
+        return None
     if is_paused(customer):
         return _pause(customer) or _mend(customer)
     return (
@@ -158,6 +174,14 @@ def _restore(customer: Customer) -> Job | None:
     if restore is None or customer.status not in RESTORE.allowed_statuses:
         return None
     return Job("run", RESTORE.name, restore.requested_at, "a backup is being brought back")
+
+
+def _upgrade(customer: Customer) -> Job | None:
+    """An upgrade that was begun goes on, forwards or back: until then their assistant may stand still."""
+    upgrade = customer.setup.upgrade
+    if upgrade is None or customer.status not in UPGRADE.allowed_statuses:
+        return None
+    return Job("run", UPGRADE.name, upgrade.requested_at, f"the upgrade to {upgrade.version} is under way")
 
 
 def _mend(customer: Customer) -> Job | None:

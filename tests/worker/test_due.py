@@ -56,6 +56,8 @@ RESTORE = {"file": "/b/a.tar.gz", "sha256": "0", "requestedAt": "2026-02-28T00:0
 RESTORING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "restore": RESTORE}}
 RESIZE = {"requestedAt": "2026-02-28T00:00:00Z", "from": "s-1vcpu-2gb", "to": "s-2vcpu-4gb"}
 RESIZING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "resize": RESIZE}}
+UPGRADE = {"version": "2026.9.6", "requestedAt": "2026-02-28T00:00:00Z"}
+UPGRADING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "upgrade": UPGRADE}}
 PAYS_NOW = {"subscription": {"stripeSubscriptionId": "sub_1", "status": "active"}}
 
 
@@ -127,6 +129,16 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE | RESIZING, {}, [("run", "resize")]),
         (COMPLETE | RESIZING | LEAVES, {}, [("run", "resize")]),
         (COMPLETE | RESIZING | {"status": "cancelled"}, {}, []),
+        (COMPLETE | UPGRADING, {}, [("run", "upgrade")]),
+        (COMPLETE | UPGRADING, QUIET, [("run", "upgrade")]),
+        (COMPLETE | paused(UPGRADING), {}, [("run", "upgrade")]),
+        (COMPLETE | UPGRADING | put_off("2026-03-01T13:00:00Z", "upgrade"), {}, []),
+        (COMPLETE | UPGRADING | {"status": "cancelled"}, {}, []),
+        (
+            COMPLETE | UPGRADING | leaving() | put_off("2026-03-01T13:00:00Z", "upgrade"),
+            {},
+            [("run", "cancel")],
+        ),
         (UNPAID, {}, [("tell", "payment")]),
         (UNPAID, {"billing": BillingSettings(unpaid_days=30)}, []),
         (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("ask", "pause")]),

@@ -94,18 +94,21 @@ def resume(
     wait: Wait = None,
     as_json: Json = False,
 ) -> Response:
-    """Resume setups that were interrupted, failed or waited.
+    """Resume setups and upgrades that were interrupted.
 
-    Those still waiting for a person are only checked; new customers are left to `provision`.
+    Those that failed, too. Those still waiting for a person are only checked; new customers are left to
+    `provision`.
     """
     from provisioner.runs.status import resumable, statuses
+    from provisioner.runs.upgrading import under_way
 
     workspace, options = current_workspace(), RunOptions(jobs, until, wait)
     broken: list[AnyListing] = []
-    chosen = known_addresses(workspace, customers) or resumable(
-        statuses(workspace, workspace.store().all(), broken.append)
-    )
-    return provision_chosen(workspace, chosen, options, broken, as_json=as_json)
+    named = known_addresses(workspace, customers)
+    upgrades = [one.email for one in under_way(workspace, named)]
+    chosen = named or resumable(statuses(workspace, workspace.store().all(), broken.append))
+    chosen = [email for email in chosen if email not in upgrades]
+    return provision_chosen(workspace, chosen, options, broken, as_json=as_json, upgrades=upgrades)
 
 
 @dataclass(frozen=True)
@@ -145,11 +148,15 @@ def provision_chosen(
     *,
     as_json: bool,
     kind: str = "provision",
+    upgrades: Sequence[str] = (),
     **more: object,
 ) -> Response:
-    """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too."""
+    """Run these and show how that goes; `kind` is that of the JSON document, and `more` stands in it too.
+
+    Those of `upgrades` go on with the upgrade that they have under way.
+    """
     from provisioner.cli.output.job_results import RunsResult
-    from provisioner.runs.workflow import PROVISION
+    from provisioner.runs.workflow import PROVISION, UPGRADE
 
     results = run_shown(
         workspace,
@@ -160,6 +167,8 @@ def provision_chosen(
         until=options.until,
         patience=options.patience,
     )
+    if upgrades:
+        results += run_shown(workspace, upgrades, UPGRADE, options.jobs, as_json=as_json)
     result = RunsResult(results, tuple(broken), options.again(), more, kind)
     return Response(result, as_json)
 

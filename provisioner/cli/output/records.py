@@ -32,7 +32,7 @@ _STATUS_STYLES = {
     "cancelled": "dim",
     "handed_over": "dim",
 }
-_HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "WAITS FOR")
+_HEADER = ("SETUP", "ADDRESS", "STATUS", "SIGNED UP", "VERSION", "WAITS FOR")
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _redacted(value: Any, redact: Redactor) -> Any:
 
 
 def _broken_row(listing: "AnyListing") -> tuple[str, ...]:
-    return "", listing.name, "broken", "", str(listing.broken and listing.broken.cause)
+    return "", listing.name, "broken", "", "", str(listing.broken and listing.broken.cause)
 
 
 def _row(customer: "AnyCustomer", done: tuple[str, ...]) -> tuple[str, ...]:
@@ -185,6 +185,7 @@ def _row(customer: "AnyCustomer", done: tuple[str, ...]) -> tuple[str, ...]:
         customer.email,
         customer.status,
         (customer.signup_date or "")[:10],
+        customer.setup.moltbot.version or "",
         waits_for(customer, done) + _how_long(customer),
     )
 
@@ -234,6 +235,7 @@ def _document(customer: "AnyCustomer", done: tuple[str, ...]) -> dict[str, Any]:
         "status": customer.status,
         "signupDate": customer.signup_date,
         "setup": {"status": customer.setup.status, "done": list(done)},
+        "version": customer.setup.moltbot.version,
         "state": _plain_state(customer, done),
         "waitsFor": waits_for(customer, done) or None,
         "waitingSince": waiting.since if waiting and len(done) < len(STEPS) else None,

@@ -99,13 +99,13 @@ def test_list_shows_how_far_everybody_is(invoke: Invoke, active: Path) -> None:
     write_old(active, documented())
     write_old(active, from_old_script())
     (active / "bad_at_example.com.json").write_text("{")
-    lines = [line.split(maxsplit=4) for line in invoke("list").out.splitlines()]
-    assert lines[0] == ["SETUP", "ADDRESS", "STATUS", "SIGNED", "UP   WAITS FOR"]
+    lines = [line.split(maxsplit=5) for line in invoke("list").out.splitlines()]
+    assert lines[0] == ["SETUP", "ADDRESS", "STATUS", "SIGNED", "UP", "VERSION      WAITS FOR"]
     assert lines[1][:3] == ["-", "bad_at_example.com.json", "broken"]
-    assert "line 1, column 2" in lines[1][4]
-    assert lines[2] == ["4/4", EMAIL, "active", "2026-01-29", "-"]
-    begun = ["1/4", "old.timer+tag@example.com", "in_progress", "2026-01-29", "step droplet: interrupted"]
-    assert lines[3] == begun
+    assert "line 1, column 2" in lines[1][5]
+    assert lines[2] == ["4/4", EMAIL, "active", "2026-01-29", "2026.1.24-3", "-"]
+    begun = ["1/4", "old.timer+tag@example.com", "in_progress", "2026-01-29", "2026.1"]
+    assert lines[3] == [*begun, "step droplet: interrupted"]
 
 
 def test_list_as_json_is_one_document(invoke: Invoke, active: Path) -> None:
@@ -122,6 +122,7 @@ def test_list_as_json_is_one_document(invoke: Invoke, active: Path) -> None:
         "status": "in_progress",
         "signupDate": "2026-01-29T05:54:00.123Z",
         "setup": {"status": "in_progress", "done": ["moltbot"]},
+        "version": "2026.1",
         "state": "interrupted",
         "waitsFor": "step droplet",
         "waitingSince": None,

@@ -1,0 +1,86 @@
+"""`upgrade`: another version of the assistants' software, in waves, with a way back."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provisioner.cli.context import current_workspace
+from provisioner.cli.output.result import Response
+from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_shown, run_waves_shown
+from provisioner.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioner.customers.store import AnyListing
+    from provisioner.runs.fleet import JobResult
+    from provisioner.workspace import Workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(upgrade)
+
+
+def upgrade(
+    customers: Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="Addresses or ids.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All whose assistant is installed.")] = False,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", metavar="V", help="Of the npm package; default: as in provisioner.toml."),
+    ] = None,
+    only_plan: Annotated[bool, typer.Option("--plan", help="Say who would be upgraded.")] = False,
+    canary: Annotated[int, typer.Option(min=1, metavar="N", help="How many go first, alone.")] = 1,
+    jobs: Jobs = JOBS,
+    as_json: Json = False,
+) -> Response:
+    """Bring assistants to another version.
+
+    For each: a verified backup, the new version beside the old one, the switch, then the gates: it starts, is
+    healthy, has its channels and answers. If it fails, the old version and what it knew come back. In waves:
+    the canaries first; after a wave in which one fails nobody else is touched, and if it is the next one the
+    canaries go back as well.
+
+    Run it again at any time: it goes on, forwards or back. Exit codes as for provision.
+    """
+    from provisioner.cli.output.upgrade import UpgradePlan, UpgradeResult
+    from provisioner.runs.upgrading import choose, demand_version, to_go_back
+    from provisioner.runs.workflow import upgrade_to
+
+    if bool(customers) == everybody:
+        hint = "name the customers, or say --all for everybody whose assistant is installed"
+        raise InputError("upgrade", cause="whom is not clear", hint=hint)
+    workspace = current_workspace()
+    broken: list[AnyListing] = []
+    whom = known_addresses(workspace, customers)
+    wanted = demand_version(version or _wanted(workspace, whom))
+    chosen = choose(workspace, wanted, whom, broken.append)
+    if only_plan:
+        return Response(UpgradePlan(wanted, chosen, tuple(broken)), as_json)
+    addresses = [one.email for one in chosen.behind]
+    waved = run_waves_shown(workspace, addresses, upgrade_to(wanted), canary, jobs, as_json=as_json)
+    back: tuple[JobResult, ...] = ()
+    for old, canaries in to_go_back(waved, chosen.behind, wanted, canary).items():
+        back += run_shown(workspace, canaries, upgrade_to(old, older=True), jobs, as_json=as_json)
+    result = UpgradeResult(
+        waved.results,
+        tuple(broken),
+        options=f"--version {wanted}",
+        untouched=waved.untouched,
+        so_already=tuple(one.email for one in chosen.so_already),
+        newer=tuple(one.email for one in chosen.newer),
+        back=back,
+    )
+    return Response(result, as_json)
+
+
+def _wanted(workspace: "Workspace", whom: "Sequence[str]") -> str:
+    """The version of the upgrade that the only one named has under way, or else of the settings."""
+    from provisioner.runs.upgrading import under_way
+    from provisioner.settings import load_settings
+
+    begun = under_way(workspace, whom) if len(whom) == 1 else []
+    for customer in begun:
+        if customer.setup.upgrade is not None:
+            return customer.setup.upgrade.version
+    return load_settings(workspace.root).moltbot.version
