@@ -17,6 +17,8 @@ from provisioner.timestamps import moment, written
 
 WORKING: Final[tuple[Status, ...]] = ("in_progress", "active")
 """With whom an assistant may be at work."""
+_UNDER_WAY: Final = ("restore", "upgrade", "resize", "move")
+"""What of `setup` says that a run has the server in hand, which may want it off or stopped for a while."""
 DONE: Final[Mapping[Remedy, str]] = {
     "start": "started the droplet",
     "disk": "freed the disk of caches and old logs",
@@ -28,7 +30,7 @@ DONE: Final[Mapping[Remedy, str]] = {
 
 def mendable(customer: Customer, signs: Iterable[Sign], hours: float, now: datetime) -> tuple[Sign, ...]:
     """Those that may be mended now: each kind once in so many hours; one that was begun is gone on with."""
-    if customer.status not in WORKING:
+    if customer.status not in WORKING or _is_in_hand(customer):
         return ()
     return tuple(
         sign
@@ -89,10 +91,16 @@ def told(customer: Customer, sign: Sign) -> str:
     return f"{DONE[sign.remedy]} at {attempt.begun_at}, which did not help for good"
 
 
+def _is_in_hand(customer: Customer) -> bool:
+    """Whether a run was begun that is not at its end, whoever works on it now."""
+    under_way = any(getattr(customer.setup, part, None) is not None for part in _UNDER_WAY)
+    return under_way or customer.handover is not None
+
+
 def _is_wanted(customer: Customer, remedy: Remedy | None) -> bool:
     """Whether the record wants what the remedy brings about."""
     if remedy == "restart":
-        return not is_paused(customer) and customer.setup.restore is None
+        return not is_paused(customer)
     if remedy == "start":
         return not is_paused(customer) and not is_leaving(customer)
     return remedy is not None
