@@ -3,19 +3,24 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from stripe import WebhookSignature
 
+from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.payments.receive import Receiver
 from provisioner.settings import OperatorSettings, Settings
 from provisioner.step import Done, Outcome, Planned, Step, Work
+from provisioner.steps import mend
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
+from provisioner.worker import servers
 from provisioner.worker.due import WORKFLOWS
 from provisioner.worker.process import Parts
+from tests.health.test_judge import WANTED, WELL
 from tests.messaging.conftest import ADA, MANAGER, Stage
 from tests.payments.stripe_events import Document, Person
 from tests.steps.support import workflow
@@ -112,3 +117,32 @@ def test_a_refund_reaches_the_operator_once_each_way(outside: Stage, parts: Part
 def test_all_parts_are_well_while_nothing_is_wrong(parts: Parts) -> None:
     until(lambda: True)
     assert list(parts.problems()) == []
+
+
+def test_a_server_with_which_something_is_wrong_is_mended_and_nobody_is_disturbed(
+    outside: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provisioner.actor._program", None)
+    stopped = replace(WELL, active=False, state="failed", live=False, ready=False)
+    says = [stopped]
+    monkeypatch.setattr(servers, "server_visitor", lambda *_: lambda _: says[-1])
+    monkeypatch.setattr(mend, "_visit", lambda *_: says[-1])
+    monkeypatch.setitem(mend._REMEDIES, "restart", lambda _: says.append(WELL))
+    record = new_record(SignUp(ADA, "sub_1"))
+    droplet = {"id": "7", "ip": "192.0.2.7", "hostKey": "ssh-ed25519 AAAA"}
+    record.update({f"setup.droplet.{name}": value for name, value in droplet.items()})
+    moltbot = {"installed": True, "version": WANTED}
+    record.update({f"setup.moltbot.{name}": value for name, value in moltbot.items()})
+    record.set("status", "active")
+    outside.workspace.store().add(record)
+    parts = Parts(outside.workspace, outside.settings, lambda _: None)
+    parts.start()
+
+    def events() -> list[tuple[str, str | None]]:
+        return [(one.event, one.by) for one in outside.customer().timeline]
+
+    until(lambda: "server_mended" in dict(events()))
+    parts.stop()
+
+    assert events()[-2:] == [("health_changed", "the worker"), ("server_mended", "the worker")]
+    assert parts.alerts.open == []
