@@ -21,9 +21,12 @@ class SharedLook(Generic[_T]):
     of those who ask takes it. An error of a look is raised to all who waited for it.
     """
 
-    def __init__(self, look: Callable[[], _T], clock: Clock, interval: float) -> None:
+    def __init__(
+        self, look: Callable[[], _T], clock: Clock, interval: float, *, gather: float = _GATHER_SECONDS
+    ) -> None:
         self._look = look
         self._clock = clock
+        self._gather = gather
         self._interval = interval
         self._change = threading.Condition()
         self._begun = 0
@@ -55,7 +58,7 @@ class SharedLook(Generic[_T]):
     def _take(self) -> None:
         try:
             due = self._ended_at + self._interval - self._clock.monotonic()
-            self._clock.sleep(max(0.0, due) + _GATHER_SECONDS)
+            self._clock.sleep(max(0.0, due) + self._gather)
             with self._change:
                 self._begun += 1
             result = outcome(self._look)

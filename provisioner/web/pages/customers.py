@@ -7,8 +7,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from provisioner.customers.lifecycle import STATUSES
+from provisioner.errors import ProvisionerError
 from provisioner.web.pages.site import Page, Site, redirect
-from provisioner.web.pages.situation import Standing, counted, situation
+from provisioner.web.pages.situation import Standing, counted
 from provisioner.web.pages.visit import Visit
 
 _A_PAGE: Final = 50
@@ -48,7 +49,7 @@ class Column:
 
 def show_customers(site: Site, visit: Visit) -> Response:
     archived = visit.query.get("archived") == "yes"
-    found = situation(site.workspace, archived=archived)
+    found = (site.archive if archived else site.situation).fresh()
     chosen = _chosen(found.everybody, visit)
     sort = visit.query.get("sort", "state")
     name, backwards = sort.removeprefix("-"), sort.startswith("-")
@@ -88,12 +89,10 @@ def find(site: Site, visit: Visit) -> Response:
 
 def _meant(site: Site, words: str) -> str | None:
     """The id of who has exactly this address or id."""
-    for archived in (False, True):
-        for listing in site.store.views(archived=archived):
-            one = listing.customer
-            if one is not None and words.casefold() in (one.email.casefold(), one.id.casefold()):
-                return one.id
-    return None
+    try:
+        return site.store.read(words).customer.id
+    except ProvisionerError:
+        return None
 
 
 def _chosen(everybody: Sequence[Standing], visit: Visit) -> list[Standing]:

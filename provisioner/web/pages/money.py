@@ -8,13 +8,11 @@ from markupsafe import Markup
 from starlette.responses import PlainTextResponse, Response
 
 from provisioner.billing.cohorts import Cohort
-from provisioner.billing.figures import Currency, Figures, figures
+from provisioner.billing.figures import Currency
 from provisioner.billing.months import Month
 from provisioner.billing.movements import KINDS, Kind
 from provisioner.billing.shown import csv_of, money, percent
-from provisioner.customers.store import AnyListing, everybody_ever
 from provisioner.payments.money import in_words
-from provisioner.timestamps import present
 from provisioner.web.pages.charts import Bar, bars
 from provisioner.web.pages.site import Page, Site
 from provisioner.web.pages.visit import Visit
@@ -56,8 +54,8 @@ MONTHS_HEAD: Final = (
 
 
 def show_money(site: Site, visit: Visit) -> Response:
-    broken: list[AnyListing] = []
-    found = _figures(site, broken)
+    known = site.revenue.fresh()
+    found = known.figures
     return site.show(
         visit,
         "money.html",
@@ -75,20 +73,16 @@ def show_money(site: Site, visit: Visit) -> Response:
         more_renewals=max(0, len(found.renewals) - _LISTED),
         uncounted=found.uncounted[:_LISTED],
         more_uncounted=max(0, len(found.uncounted) - _LISTED),
-        broken=len(broken),
+        broken=known.broken,
         churn_at=site.settings.billing.churn_at,
     )
 
 
 def months_as_csv(site: Site, _: Visit) -> Response:
     """As `provisioner billing --csv`."""
-    response = PlainTextResponse(csv_of(_figures(site, []).currencies), media_type="text/csv")
+    response = PlainTextResponse(csv_of(site.revenue.fresh().figures.currencies), media_type="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="months.csv"'
     return response
-
-
-def _figures(site: Site, broken: list[AnyListing]) -> Figures:
-    return figures(everybody_ever(site.store, broken), present(), site.settings.billing.churn_at)
 
 
 def _sheet(one: Currency) -> Sheet:

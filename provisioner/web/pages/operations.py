@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from provisioner.runs.log import newest_runs
 from provisioner.web.pages.site import Page, Site
-from provisioner.web.pages.situation import Standing, situation
+from provisioner.web.pages.situation import Standing
 from provisioner.web.pages.visit import Visit
 
 _RUNS: Final = 30
@@ -26,7 +26,7 @@ class Coming:
 
 
 def show_operations(site: Site, visit: Visit) -> Response:
-    found = situation(site.workspace)
+    found = site.situation.fresh()
     by_id = {one.customer.id: one for one in found.everybody}
     coming = sorted((next_ for one in found.everybody for next_ in _coming(one)), key=lambda one: one.at)
     runs = newest_runs(site.workspace.runs_dir, _RUNS)

@@ -6,6 +6,7 @@ What a page does is done in a thread, a few at a time, so that Stripe's events n
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, quote
@@ -17,11 +18,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from provisioner.actor import acting_for
+from provisioner.clock import SYSTEM_CLOCK
 from provisioner.customers.known_secrets import known_redactor
 from provisioner.customers.store import CustomerStore
 from provisioner.customers.view import AnyCustomer
 from provisioner.errors import BusyError, InputError, ProvisionerError, UnknownCustomer
 from provisioner.secrets import Redactor, secrets_in
+from provisioner.services.coalescing import SharedLook
 from provisioner.settings import Settings
 from provisioner.web.access.operators import Operator, Operators
 from provisioner.web.access.place import access_folder
@@ -30,6 +33,8 @@ from provisioner.web.access.sessions import WHOLE, Sessions
 from provisioner.web.access.throttle import Throttle
 from provisioner.web.pages.origins import is_from_here, is_our_host, peer_of
 from provisioner.web.pages.rendering import render
+from provisioner.web.pages.revenue import revenue
+from provisioner.web.pages.situation import situation
 from provisioner.web.pages.visit import Visit
 from provisioner.worker.process import Parts
 from provisioner.workspace import Workspace
@@ -71,6 +76,12 @@ class Site:
         self.by_address = Throttle(_PER_ADDRESS)
         self.by_name = Throttle(_PER_NAME)
         self._secrets = settings.secret_values()
+        # Everybody is read for all who wait together, and each sees what was read since they asked.
+        self.situation = SharedLook(partial(situation, workspace), SYSTEM_CLOCK, 0.0, gather=0.0)
+        self.revenue = SharedLook(
+            partial(revenue, workspace.store(), settings), SYSTEM_CLOCK, 0.0, gather=0.0
+        )
+        self.archive = SharedLook(partial(situation, workspace, archived=True), SYSTEM_CLOCK, 0.0, gather=0.0)
 
     @property
     def store(self) -> CustomerStore:

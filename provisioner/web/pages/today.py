@@ -8,7 +8,7 @@ from starlette.responses import Response
 from provisioner.customers.store import AnyListing
 from provisioner.web.pages.actions import GO_ON, Action
 from provisioner.web.pages.site import Page, Site
-from provisioner.web.pages.situation import Standing, counted, is_set_up, needs_person, situation
+from provisioner.web.pages.situation import Standing, counted, is_set_up, needs_person
 from provisioner.web.pages.visit import Visit
 
 _WHY = {
@@ -38,7 +38,7 @@ class Matter:
 
 
 def show_today(site: Site, visit: Visit) -> Response:
-    found = situation(site.workspace)
+    found = site.situation.fresh()
     jobs = site.settings.worker.jobs
     stuck = [one for one in found.everybody if needs_person(one, jobs)]
     stuck.sort(key=lambda one: (_URGENT.index(one.state) if one.state in _URGENT else -1, one.since or ""))
