@@ -277,3 +277,23 @@ def test_an_update_that_needs_a_reboot_gets_one_at_the_hour_that_is_set(hour: st
 
     assert rules["Unattended-Upgrade::Automatic-Reboot"] == reboots
     assert rules.get("Unattended-Upgrade::Automatic-Reboot-Time", "") == hour
+
+
+def test_a_key_of_the_customers_own_is_another_providers_and_no_secret_of_the_playbook() -> None:
+    own = {"own_key": True, "provider": "openrouter", "model": "openrouter/anthropic/claude-sonnet-5"}
+    script = rendered("moltbot", **own, base_url="https://openrouter.example/api/v1")
+
+    config = config_of(script, '"loopback"')
+    assert script.secrets == ()
+    assert "The key for the model" not in script.tasks
+    assert script.tasks.index("The customer's own key for the model is there") < script.tasks.index(
+        "Configuration"
+    )
+    assert list(config["models"]["providers"]) == ["openrouter"]
+    provider = config["models"]["providers"]["openrouter"]
+    assert provider["baseUrl"] == "https://openrouter.example/api/v1"
+    assert provider["apiKey"]["provider"] == "model_key"
+    assert config["plugins"]["entries"]["openrouter"] == {"enabled": True}
+    assert config["agents"]["defaults"]["model"] == {"primary": "openrouter/anthropic/claude-sonnet-5"}
+    first = json.loads(file_with(rendered("openclaw"), '"talk-voice"'))
+    assert {"anthropic", "openrouter"} <= set(first["plugins"]["allow"])

@@ -146,6 +146,19 @@ def test_killed_anywhere_nothing_is_said_twice_and_all_is_written_down(ada: Ada)
     assert ada.own.spend == {ada.month: 1700}
 
 
+def test_what_was_spent_is_never_less_than_it_was(ada: Ada) -> None:
+    """As while one key takes the place of another, whose spend is not carried on yet."""
+    ada.site.set(setup__modelKey__spend={ada.month: 500})
+    ada.router.spend("3")
+
+    ada.look()
+
+    assert ada.own.spend == {ada.month: 500}
+    ada.router.spend("3")
+    ada.look()
+    assert ada.own.spend == {ada.month: 600}
+
+
 def test_a_raised_budget_lets_a_spent_key_answer_again(ada: Ada) -> None:
     [key] = ada.router.keys
     ada.router.spend("20")
