@@ -43,6 +43,11 @@ def is_handing_over(customer: "Customer") -> bool:
     return is_being_handed_over(customer) and _of(customer).key_proven_at is not None
 
 
+def is_handed_over(customer: "Customer") -> bool:
+    """Whether the server refuses us by now."""
+    return customer.handover is not None and customer.handover.locked_at is not None
+
+
 def asked_to_hand_over(customer: "Customer", wish: HandoverWish, now: datetime) -> Fields:
     """The fields that say so; nothing if all is said. InputError where it cannot be."""
     before = customer.handover

@@ -153,6 +153,10 @@ class Droplet(_Part):
         Annotated[str, Field(description="what it was asked for with: a slug, or a snapshot's id")] | None
     ) = None
     pool: Annotated[str, Field(description="its name before, if it was taken from the pool")] | None = None
+    operator_keys: Annotated[
+        tuple[str, ...],
+        Field(description="the SSH keys of the operator's that it was seen to take, since one was replaced"),
+    ] = ()
 
 
 class Audit(_Part):

@@ -12,6 +12,7 @@ follows:
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from provisioner.droplets.arrival import DropletArrival
 from provisioner.droplets.cloud_config import cloud_config
@@ -22,6 +23,7 @@ from provisioner.errors import CloudError
 from provisioner.services.digitalocean.errors import CloudCallError
 from provisioner.services.digitalocean.models import DropletInfo, DropletSpec
 from provisioner.ssh.keys import KeyPair, generate_keypair, operator_key
+from provisioner.ssh.operator_keys import OperatorKeys
 
 _REQUESTS = 2
 """After how many requests whose end is not known a run gives up."""
@@ -73,11 +75,12 @@ class DropletRequest:
         """
         if self._found_earlier() or self._instead():
             return False
-        keeper, key_id, uncertain = self._keeper, self._prepare_account(), 0
+        self._prepare_account()
+        keeper, uncertain = self._keeper, 0
         deadline = keeper.clock.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                doubt = self._request(key_id)
+                doubt = self._request()
             except CloudCallError as refusal:
                 _pause_after(refusal, keeper, deadline)
                 continue
@@ -105,14 +108,20 @@ class DropletRequest:
         self._keeper.found(droplet, stated_host_key(droplet.tags, droplet.name))
         return True
 
-    def _prepare_account(self) -> int:
-        """Have the operator's key and the firewall there, whose requests the client repeats; the key's id."""
-        ssh, cloud = self._keeper.ssh, self._keeper.cloud
-        key = cloud.ensure_ssh_key(operator_key(ssh.key).public, "provisioner")
-        cloud.ensure_firewall(FLEET_TAG, ssh.port)
-        return key.id
+    def _prepare_account(self) -> None:
+        """Have the operator's key and the firewall there, whose requests the client repeats."""
+        self._key_ids()
+        self._keeper.cloud.ensure_firewall(FLEET_TAG, self._keeper.ssh.port)
 
-    def _request(self, key_id: int) -> CloudCallError | None:
+    def _key_ids(self) -> tuple[int, ...]:
+        """Of the operator's keys that the droplet is to take: two while one takes the other's place."""
+        path = self._keeper.ssh.key
+        in_use = operator_key(path)
+        coming = OperatorKeys(path).next if path is not None else None
+        keys = [in_use] if coming is None else [in_use, coming]
+        return tuple(self._keeper.cloud.ensure_ssh_key(key.public, "provisioner").id for key in keys)
+
+    def _request(self) -> CloudCallError | None:
         """Write down what is asked for, ask once, and write down what came of it.
 
         None when the droplet is accepted; the error if that is uncertain. Raises what the API refused; then
@@ -121,11 +130,12 @@ class DropletRequest:
         keeper = self._keeper
         keeper.say("asking DigitalOcean for a droplet")
         host_key = generate_keypair(keeper.name)
-        spec = self._spec(host_key, key_id)
+        spec = self._spec(host_key)
         # The last thing before the request: from here on it may have happened.
         keeper.intend(spec, host_key.public)
         try:
-            droplet = keeper.cloud.create_droplet(spec)
+            # Who replaces the operator's key sees by now that this droplet may come.
+            droplet = keeper.cloud.create_droplet(replace(spec, ssh_keys=self._key_ids()))
         except CloudCallError as error:
             if error.report.sent:
                 return error
@@ -134,14 +144,14 @@ class DropletRequest:
         keeper.accepted(droplet.id)
         return None
 
-    def _spec(self, host_key: KeyPair, key_id: int) -> DropletSpec:
+    def _spec(self, host_key: KeyPair) -> DropletSpec:
         keeper, wanted = self._keeper, self._wanted()
         return DropletSpec(
             name=keeper.name,
             region=wanted.region,
             size=wanted.size,
             image=wanted.image,
-            ssh_keys=(key_id,),
+            ssh_keys=self._key_ids(),
             tags=all_tags(keeper.tag, host_key.public, keeper.mark),
             user_data=cloud_config(host_key),
         )

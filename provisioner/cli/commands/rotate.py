@@ -6,11 +6,14 @@ import typer
 
 from provisioner.cli.context import current_workspace
 from provisioner.cli.output.result import Response
-from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_waves_shown
+from provisioner.cli.running import JOBS, Jobs, Json, known_addresses, run_shown, run_waves_shown
 from provisioner.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioner.customers.store import AnyListing
+    from provisioner.runs.fleet import JobResult
     from provisioner.runs.rotating import Asked
     from provisioner.runs.workflow import Workflow
     from provisioner.workspace import Workspace
@@ -99,6 +102,44 @@ def model_key(
 
     whom = _Whom(ROTATE_MODEL_KEY, MODEL_KEY, customers, everybody, again)
     return _rotated(whom, canary, jobs, as_json=as_json)
+
+
+@_rotate.command("ssh-key")
+def ssh_key(canary: Canary = 1, jobs: Jobs = JOBS, as_json: Json = False) -> Response:
+    """Replace the operator's SSH key on every server.
+
+    Every server takes the new one, beside the old one, before the workspace uses it; then each is seen to
+    refuse the old one. A server that does not answer keeps the old one in place until it does.
+
+    Run it again at any time to go on; each server can be reached meanwhile. Exit codes as for provision.
+    """
+    from functools import partial
+
+    from provisioner.cli.account import account
+    from provisioner.cli.output.rotate import OperatorKeyResult
+    from provisioner.runs.operator_key import DOING, replace_operator_key
+
+    workspace, settings, cloud = account(DOING)
+    run = partial(_canaries_then_all, workspace, canary, jobs, as_json=as_json)
+    turned = replace_operator_key(workspace, settings, cloud, run)
+    result = OperatorKeyResult(turned.results, turned.broken, new_in_use=turned.new_in_use, over=turned.over)
+    return Response(result, as_json)
+
+
+def _canaries_then_all(
+    workspace: "Workspace",
+    canary: int,
+    jobs: int,
+    chosen: "Sequence[str]",
+    workflow: "Workflow",
+    *,
+    as_json: bool,
+) -> "list[JobResult]":
+    """Run it for the first ones, and unless none of them ends well for all others, whoever fails there."""
+    first = run_shown(workspace, chosen[:canary], workflow, jobs, as_json=as_json)
+    if all(job.exit_code for job in first):
+        return list(first)
+    return [*first, *run_shown(workspace, chosen[canary:], workflow, jobs, as_json=as_json)]
 
 
 class _Whom:

@@ -45,3 +45,35 @@ class RotateResult(RunsResult):
         if result.step is None:
             return f"{result.customer.email}: nothing to do"
         return f"{result.customer.email}: {event.details}, after {took(result.seconds)}"
+
+
+@dataclass(frozen=True)
+class OperatorKeyResult(RunsResult):
+    """How far the change of the operator's own key is: which one is `in_use`, and whether it is `over`."""
+
+    new_in_use: bool = False
+    over: bool = False
+    kind: str = "rotate-ssh-key"
+    verb: str = "rotate ssh-key"
+
+    @property
+    def exit_code(self) -> int:
+        return super().exit_code or (0 if self.over else 1)
+
+    def blocks(self) -> Iterator[Block]:
+        if self.jobs or self.broken:
+            yield from super().blocks()
+        if self.over:
+            yield Message("the new key is in use, and no server takes the old one, which is deleted")
+            return
+        state = (
+            "the new key is in use" if self.new_in_use else "the old key is in use, and every server takes it"
+        )
+        blocked = "refuses the old one" if self.new_in_use else "takes the new one"
+        yield Message(f"{state}; it goes on when each of the above {blocked}: {command(self.verb)}")
+
+    def document(self) -> dict[str, object]:
+        return {**super().document(), "newInUse": self.new_in_use, "over": self.over}
+
+    def success(self, result: "RunResult") -> str:
+        return f"{result.customer.email}: {result.customer.timeline[-1].details}"

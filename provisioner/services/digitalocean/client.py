@@ -252,6 +252,16 @@ class DigitalOcean:
                 )
             return self._keys[fingerprint]
 
+    def delete_ssh_key(self, public: str) -> None:
+        """Have the account know the key with this public half no more; servers that have it keep it."""
+        fingerprint = md5_fingerprint(public)
+        with self._lock:
+            self._keys.pop(fingerprint, None)
+        try:
+            self._call("delete the SSH key", f"account/keys/{fingerprint}", "DELETE")
+        except NotFound:
+            return
+
     def ensure_firewall(self, tag: str, port: int = 22) -> None:
         """See that every droplet with this tag can be reached on the SSH port and on no other.
 

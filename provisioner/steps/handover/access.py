@@ -7,18 +7,18 @@ from pathlib import Path
 from provisioner.customers.handing_over import is_being_handed_over
 from provisioner.customers.record import Customer, Handover
 from provisioner.errors import InputError, RemoteError
-from provisioner.failpoints import failpoint
 from provisioner.settings import Settings
 from provisioner.ssh.connection import LoginRefused
-from provisioner.ssh.keys import operator_key, sha256_fingerprint, stated_key
+from provisioner.ssh.keys import KeyPair, sha256_fingerprint, stated_key
+from provisioner.ssh.operator_keys import OperatorKeys
 from provisioner.step import Done, Outcome, Waiting, Work
-from provisioner.steps.handover.step import HandoverStep, handover_of, remote, reported
+from provisioner.steps.authorized_keys import let_in, shut_out
+from provisioner.steps.handover.step import HandoverStep, handover_of, reported
 from provisioner.timestamps import now
 
 _LOGIN = "login"
 """The kind of waiting for a customer to log in."""
 _LOGINS = "journalctl --quiet --no-pager --output cat --identifier sshd --identifier sshd-session --grep"
-_SECONDS = 60.0
 _LOCK = "take our key off the server"
 
 
@@ -41,9 +41,7 @@ class CustomersKey(HandoverStep):
     def run(self, work: Work) -> Outcome:
         handover = handover_of(work.customer)
         work.say("letting the customer's key in")
-        failpoint("before the customer's key may log in")
-        work.server.run(_keys("add", f"{handover.ssh_key} {work.customer.email}"), timeout=_SECONDS)
-        failpoint("after the customer's key may log in")
+        let_in(work, handover.ssh_key, work.customer.email)
         proof = _proof(work)
         if proof is None:
             ip = work.customer.setup.droplet.ip
@@ -109,23 +107,16 @@ class Lock(HandoverStep):
 
     def run(self, work: Work) -> Outcome:
         customer = work.customer
-        ours = operator_key(work.settings.ssh.key)
+        keys = OperatorKeys(_key_path(work.settings))
         if handover_of(customer).locking_at is None:
             work.write({"handover.lockingAt": now()})
         work.say("taking our key off the server")
-        failpoint("before our key is taken off a server")
-        try:
-            words = _keys("remove", ours.public, handover_of(customer).ssh_key)
-            work.server.run(words, timeout=_SECONDS)
-        except LoginRefused:
-            work.say("it is off already: the server refuses it")
-        failpoint("after our key is taken off a server")
-        if work.server.accepts(ours.private):
-            cause = "the server takes it still: more than root's authorized_keys lets it in"
-            raise RemoteError(_LOCK, whom=customer.email, cause=cause)
+        # The one in use last: with it we do this.
+        for ours in reversed(keys.all()):
+            self._shut_out(work, ours)
+        prints = ", ".join(sha256_fingerprint(one.public) for one in keys.all())
+        done = f"taken out of /root/.ssh/authorized_keys: the operator's key ({prints})"
         proof = "a login with it is refused, by a server that has shown its host key"
-        what = f"the operator's key ({sha256_fingerprint(ours.public)})"
-        done = f"taken out of /root/.ssh/authorized_keys: {what}"
         work.record(
             "handover_complete",
             "The server is the customer's own, and refuses us",
@@ -137,6 +128,16 @@ class Lock(HandoverStep):
         )
         return Done()
 
+    def _shut_out(self, work: Work, ours: KeyPair) -> None:
+        try:
+            shut_out(work, ours.public, handover_of(work.customer).ssh_key)
+        except LoginRefused:
+            work.say("it is off already: the server refuses it")
+        if work.server.accepts(ours.private):
+            cause = "the server takes it still: more than root's authorized_keys lets it in"
+            raise RemoteError(_LOCK, whom=work.customer.email, cause=cause)
 
-def _keys(*words: str) -> str:
-    return shlex.join(["bash", "-c", remote("authorized-keys.bash"), "provisioner", *words])
+
+def _key_path(settings: Settings) -> Path:
+    assert settings.ssh.key is not None, "whose server was reached has a key"
+    return settings.ssh.key

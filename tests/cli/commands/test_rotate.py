@@ -11,7 +11,9 @@ from provisioner.errors import RemoteError
 from provisioner.runs.fleet import JobResult
 from tests.backups.assistants import EMAIL, Site, site
 from tests.cli.conftest import Invoke
+from tests.clouds import CloudServer
 from tests.steps.gateways import gateway_on
+from tests.steps.rotation.test_ssh_key import turner
 
 TOKEN = "0ld" * 21
 
@@ -63,3 +65,23 @@ def test_after_a_failure_the_others_are_untouched_and_all_goes_on_with_them(
     assert {*begun[:1], untouched} == {EMAIL, "bob@example.com"}
     assert sorted(begun[1:]) == [EMAIL, "bob@example.com"]
     assert "--again is for everybody anew" in again.err
+
+
+def test_the_operators_key_says_which_one_is_in_use_and_what_is_left(
+    clouds: CloudServer, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with clouds.cloud() as cloud, turner(tmp_path / "site", cloud) as found:
+        site = found.leaver.site
+        monkeypatch.setenv("PROVISIONER_WORKSPACE", str(site.workspace.root))
+        monkeypatch.setattr("provisioner.settings.load_settings", lambda _: site.settings)
+        old = found.keys.current.private
+        site.set(setup__droplet__ip=None)
+        blocked = invoke("rotate", "ssh-key", "--json")
+        site.set(setup__droplet__ip="127.0.0.1")
+        ended = invoke("rotate", "ssh-key")
+
+        assert blocked.code == 2
+        assert (json.loads(blocked.out)["newInUse"], json.loads(blocked.out)["over"]) == (False, False)
+        assert ended.code == 0, ended.err
+        assert "no server takes the old one" in ended.err
+        found.demand_over(old)

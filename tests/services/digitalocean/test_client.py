@@ -164,6 +164,17 @@ def test_a_key_is_registered_once_and_never_by_listing(cloud: FastCloud) -> None
     assert cloud.requests("GET", "/v2/account/keys") == 0
 
 
+def test_a_key_that_is_deleted_is_not_known_any_more(cloud: FastCloud) -> None:
+    client, public = cloud.client(), generate_keypair("operator").public
+    client.ensure_ssh_key(public, "provisioner")
+
+    client.delete_ssh_key(public)
+    client.delete_ssh_key(public)
+
+    assert not client.has_ssh_key(public)
+    assert not cloud.cloud.keys
+
+
 def test_a_key_that_another_run_registered_at_the_same_moment_is_found(cloud: FastCloud) -> None:
     public = generate_keypair("operator").public
     theirs = cloud.client().ensure_ssh_key(public, "theirs")

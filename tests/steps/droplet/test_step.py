@@ -1,6 +1,8 @@
 """The droplet step against the sandbox's API: what it records, and what it does when things go wrong."""
 
 import json
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from provisioner.services.digitalocean.errors import (
 )
 from provisioner.settings import Settings
 from provisioner.ssh.keys import generate_keypair
+from provisioner.ssh.operator_keys import OperatorKeys
 from provisioner.step import Done
 from provisioner.steps.droplet.step import CreateDroplet
 from tests.clouds import FastCloud
@@ -55,6 +58,41 @@ def test_the_operator_may_log_in_and_nothing_but_ssh_gets_in(cloud: FastCloud, o
     [key] = cloud.cloud.keys.values()
     assert droplet.authorized_keys == (key.public_key,)
     assert cloud.machines.inbound[droplet.id] == ("tcp/22",)
+
+
+def test_while_the_operators_key_is_replaced_both_may_log_in(cloud: FastCloud, operator_key: Path) -> None:
+    key = cloud_key(operator_key)
+    coming = OperatorKeys(key).prepare()
+
+    CreateDroplet().run(new_work(cloud, key))
+
+    [droplet] = cloud.droplets
+    taken = {line.split()[1] for line in droplet.authorized_keys}
+    assert taken == {one.public.split()[1] for one in (OperatorKeys(key).current, coming)}
+
+
+def test_one_that_begins_when_the_request_is_written_down_is_known_to_it(
+    cloud: FastCloud, operator_key: Path
+) -> None:
+    """Whoever replaces the key looks at the records: from the intent on it is theirs to see."""
+    key = cloud_key(operator_key)
+    work = new_work(cloud, key)
+    work.after = lambda _: None if work.customer.setup.droplet.requested_at is None else prepared(key)
+
+    CreateDroplet().run(work)
+
+    [droplet] = cloud.droplets
+    assert len(droplet.authorized_keys) == 2
+
+
+def prepared(key: Path) -> None:
+    OperatorKeys(key).prepare()
+
+
+def cloud_key(operator_key: Path) -> Path:
+    """The same key in a folder of its own, beside which another may be made."""
+    folder = Path(tempfile.mkdtemp(dir=operator_key.parent))
+    return Path(shutil.copy(operator_key, folder / "id_ed25519"))
 
 
 def test_an_undisturbed_run_does_not_wait_and_asks_little(cloud: FastCloud, operator_key: Path) -> None:
