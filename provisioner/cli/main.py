@@ -40,7 +40,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "commands.rotate": ("rotate",),
     "commands.backup": ("backup", "restore-backup"),
     "commands.pausing": ("pause",),
-    "commands.resizing": ("resize",),
+    "commands.changing": ("resize", "move"),
     "commands.model_key": ("model-key",),
     "commands.leaving": ("cancel", "destroy"),
     "commands.handover": ("handover",),

@@ -40,6 +40,8 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
         return ""
     if customer.setup.resize is not None:
         return f"their server to become {customer.setup.resize.to}"
+    if customer.setup.move is not None and customer.setup.move.proven_at is None:
+        return f"their server to be in {customer.setup.move.region}"
     if customer.setup.pause is not None:
         return _pause(customer.setup.pause)
     if customer.setup.upgrade is not None:

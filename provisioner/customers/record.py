@@ -383,6 +383,35 @@ class Upgrade(_Part):
     failed: Annotated[str, Field(description="why the old one comes back")] | None = None
 
 
+class Move(_Part):
+    """That the customer's server is to be in another region, and how far that is.
+
+    Until the customer is there, the new server stands in `droplet`; from then on the old one does in `from`.
+    """
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    region: str
+    grace_days: Annotated[StrictInt, Field(ge=0, description="how long the old server stays after that")]
+    droplet: Droplet = Droplet()
+    prepared_at: Annotated[Moment, Field(description="when all software was on the new one")] | None = None
+    backup: (
+        Annotated[
+            str, Field(description="the backup that is brought there, taken from the stopped assistant")
+        ]
+        | None
+    ) = None
+    from_: Droplet | None = Field(default=None, alias="from")
+    switched_at: (
+        Annotated[Moment, Field(description="from when on the new one is the customer's server")] | None
+    ) = None
+    proven_at: Annotated[Moment, Field(description="when the assistant had answered there")] | None = None
+    destroy_at: Annotated[Moment, Field(description="from when on the old one may be destroyed")] | None = (
+        None
+    )
+    undo_at: Annotated[Moment, Field(description="when it was asked to be given up")] | None = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -397,6 +426,7 @@ class Setup(_Part):
     rotation: Rotation | None = None
     resize: Resize | None = None
     upgrade: Upgrade | None = None
+    move: Move | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))
 

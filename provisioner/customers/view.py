@@ -95,6 +95,12 @@ class Upgrade(_Part, frozen=True):
     failed: str | None = None
 
 
+class Move(_Part, frozen=True):
+    requested_at: Moment
+    region: str
+    proven_at: Moment | None = None
+
+
 class Setup(_Part, frozen=True):
     status: SetupStatus = "pending"
     droplet: Droplet = Droplet()
@@ -104,6 +110,7 @@ class Setup(_Part, frozen=True):
     pause: Pause | None = None
     resize: Resize | None = None
     upgrade: Upgrade | None = None
+    move: Move | None = None
     waiting: WaitingFor | None = None
 
 

@@ -11,6 +11,8 @@ from typing import Final
 
 from provisioner.customers.leaving import is_leaving, next_leaving_moment
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.moving import goes_on as moves_on
+from provisioner.customers.moving import is_moving, next_moving_moment, second_id
 from provisioner.customers.record import Customer
 from provisioner.customers.resizing import goes_on, is_resizing
 from provisioner.doctor.findings import Cost, Findings
@@ -49,27 +51,33 @@ class Fleet:
         archived = {one.id for one in self.archived}
         for droplet_id, customer in owners.items():
             droplet = self.droplets.get(droplet_id)
-            if droplet is None:
-                if not has_left(customer.status):
-                    found.note("droplet", customer.email, f"droplet {droplet_id} is gone", _rebuild(customer))
-            elif has_left(customer.status) and is_leaving(customer):
-                self._tell_of_grace(customer, droplet, found)
-            elif has_left(customer.status) or customer.id in archived:
-                if customer.status == "handed_over":
-                    self._tell_of_handover(customer, droplet, found)
-                    continue
-                state = customer.status if has_left(customer.status) else "archived"
-                found.note("droplet", customer.email, *self._useless(customer, state, droplet))
-            elif is_resizing(customer):
-                # One that runs is looked at itself.
-                if droplet.status != "active":
-                    problem = f"droplet {droplet.id} is off, because it is being resized"
-                    found.advise("droplet", customer.email, problem, goes_on(customer))
-            else:
-                for problem, hint in _differences(customer, droplet):
-                    found.note("droplet", customer.email, problem, hint)
+            if droplet_id in second_id(customer):
+                self._tell_of_second(customer, droplet, found)
+            elif droplet is not None:
+                self._compare_own(customer, droplet, found, archived=customer.id in archived)
+            elif not has_left(customer.status):
+                found.note("droplet", customer.email, f"droplet {droplet_id} is gone", _rebuild(customer))
         self._look_for_unknown(owners, found)
         self._look_for_backups(owners, found)
+
+    def _compare_own(
+        self, customer: Customer, droplet: DropletInfo, found: Findings, *, archived: bool
+    ) -> None:
+        if has_left(customer.status) and is_leaving(customer):
+            self._tell_of_grace(customer, droplet, found)
+        elif customer.status == "handed_over":
+            self._tell_of_handover(customer, droplet, found)
+        elif has_left(customer.status) or archived:
+            state = customer.status if has_left(customer.status) else "archived"
+            found.note("droplet", customer.email, *self._useless(customer, state, droplet))
+        elif is_resizing(customer):
+            # One that runs is looked at itself.
+            if droplet.status != "active":
+                problem = f"droplet {droplet.id} is off, because it is being resized"
+                found.advise("droplet", customer.email, problem, goes_on(customer))
+        else:
+            for problem, hint in _differences(customer, droplet):
+                found.note("droplet", customer.email, problem, hint)
 
     def costs(self) -> list[Cost]:
         """What each droplet costs, and whose it is."""
@@ -89,7 +97,9 @@ class Fleet:
     def _owners(self) -> dict[str, Customer]:
         """By droplet. Of the archived, only a droplet that is still there is of interest."""
         left = [one for one in self.archived if one.setup.droplet.id in self.droplets]
-        return {one.setup.droplet.id: one for one in (*left, *self.here) if one.setup.droplet.id}
+        here = (*left, *self.here)
+        seconds = {droplet_id: one for one in here for droplet_id in second_id(one)}
+        return seconds | {one.setup.droplet.id: one for one in here if one.setup.droplet.id}
 
     def _use(self, droplet: DropletInfo) -> str | None:
         """What a droplet of the workspace's own is for; of these, other checks tell."""
@@ -108,7 +118,8 @@ class Fleet:
                 for tag in droplet.tags:
                     tagged[tag].append(droplet.id)
         for customer in (*self.here, *self.archived):
-            theirs = tagged.get(tag_of(customer.id), [])
+            second = second_id(customer)
+            theirs = [one for one in tagged.get(tag_of(customer.id), []) if one not in second]
             if len(theirs) > 1:
                 problem = f"has several droplets: {', '.join(sorted(theirs))}"
                 hint = f"{command('adopt', customer.email, 'ID')}, and delete the others in the control panel"
@@ -149,6 +160,19 @@ class Fleet:
             return "costs 20 to 30 % of its price more"
         weekly, daily = (f"${price * share:.2f}" for share in _BACKUP_SHARES)
         return f"costs {weekly} (weekly) or {daily} (daily) a month more"
+
+    def _tell_of_second(self, customer: Customer, droplet: DropletInfo | None, found: Findings) -> None:
+        """What a move makes, or leaves for its grace."""
+        if droplet is None:
+            return
+        costs = f"droplet {droplet.id} costs {self._costs(droplet)} besides their own"
+        goes_on = moves_on(customer)
+        due = next_moving_moment(customer)
+        if is_moving(customer) or due is None or due <= present():
+            found.advise("droplet", customer.email, f"is being moved: {costs}", f"it goes on with {goes_on}")
+            return
+        until = f"until {written(due)[:10]}"
+        found.advise("droplet", customer.email, f"was moved: {costs} {until}", f"then: {goes_on}")
 
     def _tell_of_grace(self, customer: Customer, droplet: DropletInfo, found: Findings) -> None:
         """A droplet whose end is decided costs until then; it is nobody's trouble unless that has passed."""

@@ -54,6 +54,10 @@ class DropletKeeper(Protocol):
         """On the droplet, and on no other owner's."""
 
     @property
+    def others(self) -> frozenset[str]:
+        """The ids of the owner's other droplets, which have this name and tag too, and are written down."""
+
+    @property
     def mark(self) -> str:
         """The workspace's."""
 

@@ -48,6 +48,10 @@ class OwnDroplet(ABC):
     def tag(self) -> str: ...
 
     @property
+    def others(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     @abstractmethod
     def asked(self) -> Asked: ...
 

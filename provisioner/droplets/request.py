@@ -159,7 +159,7 @@ class DropletRequest:
     def _demand_single(self, droplet: DropletInfo) -> None:
         """An earlier request may have shown its effect by now."""
         tagged = self._keeper.cloud.droplets_beside(droplet, self._keeper.tag)
-        ids = {droplet.id, *(one.id for one in tagged)}
+        ids = {droplet.id, *(one.id for one in tagged)} - self._keeper.others
         if len(ids) > 1:
             raise several(self._keeper, tuple(ids))
 

@@ -58,7 +58,8 @@ class DropletSearch:
 
     def _see(self, droplets: list[DropletInfo]) -> None:
         # What was seen once counts to the end: a list may forget it again.
-        self._seen.update((droplet.id, droplet) for droplet in droplets)
+        others = self.keeper.others
+        self._seen.update((droplet.id, droplet) for droplet in droplets if droplet.id not in others)
 
     def _is_proven(self, droplet: DropletInfo) -> bool:
         ours = self.keeper.tag in droplet.tags and not self._is_strange(droplet)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from provisioner.customers.done import steps_done
 from provisioner.customers.handing_over import is_handing_over
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.moving import goes_on as moves_on
+from provisioner.customers.moving import may_stand_still
 from provisioner.customers.record import Customer
 from provisioner.customers.resizing import goes_on, is_resizing
 from provisioner.customers.wanted import wanted_of
@@ -33,6 +35,9 @@ def look_at_server(
     if is_resizing(customer):
         words = "it is being resized, and does not run meanwhile"
         return None, [Sign("server", words, goes_on(customer), "advice")]
+    if may_stand_still(customer):
+        words = "it is being moved to another region, and may stand still meanwhile"
+        return None, [Sign("server", words, moves_on(customer), "advice")]
     wanted = wanted_of(customer, settings).version.value
     try:
         report = visit(customer)

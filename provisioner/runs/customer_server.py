@@ -144,6 +144,9 @@ class CustomerServer:
             self._connection = None
 
     def _connected(self) -> Connection:
+        if self._connection is not None and self._connection.host.address != self._host().address:
+            # The customer has another server since.
+            self.close()
         if self._connection is None:
             settled = self._customer().setup.moltbot.installed
             self._say("connecting")

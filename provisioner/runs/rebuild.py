@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from provisioner.actor import actor
 from provisioner.customers.done import is_complete
+from provisioner.customers.moving import second_id
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 from provisioner.droplets.identity import name_of, tag_of
@@ -94,7 +95,8 @@ def _demand_droplet_gone(customer: Customer, droplet: DropletInfo | None) -> Non
 def _demand_no_other(cloud: DigitalOcean, customer: Customer) -> None:
     """An answer that it is unknown is believed only if no list shows it, or another of this customer."""
     listed = cloud.droplets_tagged(tag_of(customer.id)) + cloud.find_droplets(name_of(customer.id))
-    for droplet in listed:
+    second = second_id(customer)
+    for droplet in (one for one in listed if one.id not in second):
         if droplet.id == customer.setup.droplet.id:
             cause = f"asked for droplet {droplet.id} DigitalOcean knows none, but lists it"
             raise CloudError(_DOING, whom=customer.email, cause=cause, hint=_IN_A_MINUTE, retry=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from provisioner.actor import actor
 from provisioner.customers.leaving import is_leaving
+from provisioner.customers.moving import goes_on as moves_on
+from provisioner.customers.moving import is_moving
 from provisioner.customers.record import Customer
 from provisioner.customers.resizing import goes_on
 from provisioner.customers.store import CustomerStore
@@ -67,6 +69,8 @@ def _droplet(cloud: DigitalOcean, customer: Customer) -> DropletInfo:
     droplet = customer.setup.droplet
     if is_leaving(customer):
         raise _refused(customer, "they are leaving", None)
+    if is_moving(customer):
+        raise _refused(customer, "they are being moved", f"finish that first: {moves_on(customer)}")
     if droplet.id is None or droplet.ip is None:
         hint = f"{command('update', customer.email, 'setup.droplet.size', 'SIZE')} before it is made"
         raise _refused(customer, "they have no server yet", hint)

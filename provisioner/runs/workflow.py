@@ -20,6 +20,9 @@ from provisioner.steps.mend import Mend
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.model_budget import WatchModelKey
 from provisioner.steps.moltbot import Apply, Moltbot
+from provisioner.steps.moving.server import NewServer, PrepareServer
+from provisioner.steps.moving.step import DOING as MOVING
+from provisioner.steps.moving.switch import Arrived, DestroyOld, GiveUp, PackUp, SwitchServer
 from provisioner.steps.pausing import PauseAssistant, Resume
 from provisioner.steps.payment_reminder import RemindOfPayment
 from provisioner.steps.resizing import DOING as RESIZING
@@ -131,6 +134,32 @@ PAUSE = Workflow(
     of_upgraded=False,
 )
 """For who is paused, as the record says, or is to go on; for all others there is nothing to do."""
+
+MOVE = Workflow(
+    "move",
+    (
+        GiveUp(),
+        NewServer(),
+        PrepareServer(),
+        PackUp(),
+        SwitchServer(),
+        RestoreBackup(),
+        Moltbot(),
+        Messaging(),
+        Handoff(),
+        Arrived(),
+        DestroyOld(),
+    ),
+    allowed_statuses=("in_progress", "active", "handed_over"),
+    doing=MOVING,
+    of_paused=False,
+    of_upgraded=False,
+)
+"""For who is to be in another region, as the record says; for all others there is nothing to do.
+
+What happens on the new server is a setup that begins with a backup. Of who was handed over since, only the
+old server is still to go.
+"""
 
 RESIZE = Workflow(
     "resize",

@@ -18,6 +18,7 @@ from provisioner.customers.model_key import (
     said,
     spent_in,
 )
+from provisioner.customers.moving import is_moving, next_moving_moment
 from provisioner.customers.pausing import has_paid_again, is_paused, pause_goes_on
 from provisioner.customers.record import Customer, Health
 from provisioner.customers.unpaid import due_reminder, unpaid_since
@@ -30,6 +31,7 @@ from provisioner.runs.workflow import (
     HANDOVER,
     MEND,
     MODEL_KEY,
+    MOVE,
     PAUSE,
     PROVISION,
     REMIND,
@@ -55,6 +57,7 @@ WORKFLOWS: Mapping[str, Workflow] = {
         UPGRADE,
         MODEL_KEY,
         HANDOVER,
+        MOVE,
     )
 }
 """What the worker can do by itself; a request for anything else stays in the record."""
@@ -141,8 +144,8 @@ def backoff(failures: int) -> timedelta:
 
 
 def _next_run(customer: Customer, settings: Settings, now: datetime) -> Job | None:
-    if (resize := _resize(customer)) is not None:
-        return resize
+    if (changing := _resize(customer) or _move(customer, now)) is not None:
+        return changing
     if is_handing_over(customer) or customer.status == "handed_over":
         return _handover(customer)
     if is_leaving(customer):
@@ -166,6 +169,18 @@ def _resize(customer: Customer) -> Job | None:
     if resize is None or customer.status not in RESIZE.allowed_statuses:
         return None
     return Job("run", RESIZE.name, resize.requested_at, f"their server is to become {resize.to}")
+
+
+def _move(customer: Customer, now: datetime) -> Job | None:
+    """The next part of a move, when its time has come."""
+    move, due_at = customer.setup.move, next_moving_moment(customer)
+    may_begin = customer.status in MOVE.allowed_statuses and not is_paused(customer)
+    if move is None or due_at is None or due_at > now or not may_begin:
+        return None
+    if has_left(customer.status) and is_moving(customer):
+        return None
+    why = f"their server is to be in {move.region}" if is_moving(customer) else "the grace is over"
+    return Job("run", MOVE.name, from_epoch(due_at.timestamp()), why)
 
 
 def _restore(customer: Customer) -> Job | None:

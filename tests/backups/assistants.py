@@ -87,6 +87,8 @@ class Assistant:
         (self.state / "openclaw.json").write_text("{}")
         self.memory.write_text(SAID)
         (self.home / "gateway").write_text("started\n")
+        self.unit.parent.mkdir(parents=True)
+        self.unit.touch()
 
     @property
     def login(self) -> str:
@@ -96,6 +98,11 @@ class Assistant:
     @property
     def state(self) -> Path:
         return self.home / ".openclaw"
+
+    @property
+    def unit(self) -> Path:
+        """Its service, which a server without an assistant does not have."""
+        return self.home / ".config/systemd/user/openclaw-gateway.service"
 
     @property
     def memory(self) -> Path:

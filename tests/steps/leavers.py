@@ -105,7 +105,7 @@ class Leaver:
     def demand_untouched(self) -> None:
         """The droplet is there, and nobody has asked for its end."""
         assert len(self.droplets) == 1
-        assert self.cloud.requests("DELETE", "/droplets/{droplet}") == 0
+        assert self.cloud.requests("DELETE", "/v2/droplets/{id}") == 0
 
 
 @contextmanager

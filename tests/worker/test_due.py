@@ -58,6 +58,16 @@ RESIZE = {"requestedAt": "2026-02-28T00:00:00Z", "from": "s-1vcpu-2gb", "to": "s
 RESIZING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "resize": RESIZE}}
 UPGRADE = {"version": "2026.9.6", "requestedAt": "2026-02-28T00:00:00Z"}
 UPGRADING: dict[str, Any] = {"setup": {**COMPLETE["setup"], "upgrade": UPGRADE}}
+BACKS_UP = [("run", "backup")]
+
+
+def moving(**changes: Any) -> dict[str, Any]:
+    move = {"requestedAt": "2026-02-28T00:00:00Z", "region": "fra1", "graceDays": 14} | changes
+    return {"setup": {**COMPLETE["setup"], "move": move}}
+
+
+MOVING = moving()
+MOVED = moving(provenAt="2026-02-01T00:00:00Z", destroyAt="2026-02-15T00:00:00Z")
 PAYS_NOW = {"subscription": {"stripeSubscriptionId": "sub_1", "status": "active"}}
 
 
@@ -139,6 +149,12 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
             {},
             [("run", "cancel")],
         ),
+        (COMPLETE | MOVING, {}, [("run", "move")]),
+        (COMPLETE | moving(provenAt="2026-02-28T00:00:00Z", destroyAt="2026-03-14T00:00:00Z"), {}, BACKS_UP),
+        (COMPLETE | MOVED, {}, [("run", "move")]),
+        (COMPLETE | MOVED | {"status": "handed_over"}, {}, [("run", "move")]),
+        (COMPLETE | MOVING | {"status": "handed_over"}, {}, []),
+        (COMPLETE | MOVED | {"status": "cancelled"}, {}, []),
         (UNPAID, {}, [("tell", "payment")]),
         (UNPAID, {"billing": BillingSettings(unpaid_days=30)}, []),
         (UNPAID, {"billing": BillingSettings(when_unpaid="pause")}, [("ask", "pause")]),

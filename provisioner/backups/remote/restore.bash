@@ -14,12 +14,15 @@ manifest=$(find "$place/tree" -mindepth 2 -maxdepth 2 -name manifest.json)
 found=$place/tree/$(jq --raw-output '.assets[] | select(.kind == "state") | .archivePath' "$manifest")
 [[ -d $found && ! -L $found && -s $found/openclaw.json ]] || { echo "the backup has no state of an assistant" >&2; exit 1; }
 
-systemctl --user disable --now openclaw-gateway.service
+# A server to which a customer moves has no service and no state yet.
+if [[ -e ~/.config/systemd/user/openclaw-gateway.service ]]; then
+	systemctl --user disable --now openclaw-gateway.service
+fi
 find ~ -maxdepth 1 -name '.openclaw.before-*' ! -name ".openclaw.before-$id" -exec rm --recursive --force {} +
 if [[ -e $before ]]; then
 	# An earlier try came this far: nobody has talked to what it has put there.
 	rm --recursive --force "$state"
-else
+elif [[ -e $state ]]; then
 	mv --no-target-directory "$state" "$before"
 fi
 mv --no-target-directory "$found" "$state"

@@ -2,6 +2,7 @@
 
 from provisioner.clock import Clock
 from provisioner.customers.done import to_do_anew
+from provisioner.customers.moving import second_id
 from provisioner.customers.record import Customer
 from provisioner.droplets.identity import name_of, tag_of
 from provisioner.droplets.keeper import Asked
@@ -35,6 +36,10 @@ class CustomersDroplet:
     @property
     def tag(self) -> str:
         return tag_of(self._work.customer.id)
+
+    @property
+    def others(self) -> frozenset[str]:
+        return second_id(self._work.customer)
 
     @property
     def mark(self) -> str:
@@ -120,7 +125,7 @@ class CustomersDroplet:
         details = f"Took DO droplet {member.droplet_id} from the pool"
         self._work.record("droplet_claimed", details, fields)
 
-    def adopting(self, droplet_id: str) -> str:
+    def adopting(self, droplet_id: str) -> str | None:
         return command("adopt", self.whom, droplet_id)
 
     @property

@@ -3,6 +3,7 @@
 from provisioner.actor import actor
 from provisioner.backups.folder import digest_of
 from provisioner.customers.leaving import has_assistant, is_over, may_have_droplet
+from provisioner.customers.moving import is_moving, second_droplet
 from provisioner.customers.pausing import is_paused
 from provisioner.customers.record import Customer, Leaving
 from provisioner.droplets.destroying import destroy_droplet
@@ -12,13 +13,13 @@ from provisioner.errors import CloudError, InputError
 from provisioner.failpoints import failpoint
 from provisioner.messaging.registry import emails_to
 from provisioner.printable import command
-from provisioner.services.digitalocean.errors import DropletFailed, NotFound
 from provisioner.services.digitalocean.models import DropletInfo
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Until, Work
 from provisioner.steps.backup import backups_of, recorded
 from provisioner.steps.droplet.cleared import changed_by, without_droplet
 from provisioner.steps.droplet.customer import CustomersDroplet
+from provisioner.steps.droplet.second import demand_gone, destroy_second
 from provisioner.steps.leaving.step import LeavingStep, leaving_of, present_of
 from provisioner.timestamps import now
 
@@ -63,9 +64,11 @@ class DestroyDroplet(LeavingStep):
 
 def _demand_backup(work: Work, leaving: Leaving) -> None:
     """The last backup is there and is what was recorded, or nobody needs it; InputError."""
-    if leaving.without_backup or not has_assistant(work.customer):
+    moved = is_moving(work.customer) and work.customer.setup.move
+    if leaving.without_backup or not (has_assistant(work.customer) or (moved and moved.switched_at)):
         return
-    name = leaving.backup or ""
+    # What is on neither server as a whole is in the backup that was on its way.
+    name = leaving.backup or (moved and moved.backup) or ""
     entry, path = recorded(work.customer, name), backups_of(work).file(name)
     try:
         whole = entry is not None and digest_of(path) == entry.sha256
@@ -84,13 +87,23 @@ def _demand_backup(work: Work, leaving: Leaving) -> None:
 def _destroy(work: Work) -> str | None:
     """Have it gone, and see that it is; its id. What is about to happen is in the record before."""
     keeper = CustomersDroplet(work)
+    if second_droplet(work.customer) is not None:
+        destroy_second(work, lambda: _intend_second(work))
     droplet = destroy_droplet(keeper, lambda found: _intend(work, found))
     if droplet is None:
         _demand_right_account(work)
         _demand_no_other(work)
     else:
-        _demand_gone(work, droplet.id)
+        demand_gone(work, droplet.id)
     return work.customer.setup.droplet.id
+
+
+def _intend_second(work: Work) -> None:
+    """As `_intend`, for the second server of who is being moved."""
+    with work.store.edit(work.customer.id, _DOING) as record:
+        _demand_still_leaving(record.customer)
+        record.update({"leaving.destroyingAt": now()})
+    work.refresh()
 
 
 def _intend(work: Work, droplet: DropletInfo) -> None:
@@ -98,26 +111,17 @@ def _intend(work: Work, droplet: DropletInfo) -> None:
     _demand_no_other(work)
     tags = [tag for tag in droplet.tags if tag.startswith(HOST_KEY_TAG)]
     with work.store.edit(work.customer.id, _DOING) as record:
-        customer, leaving = record.customer, record.customer.leaving
-        if leaving is None or leaving.undo_at is not None or customer.status != "cancelled":
-            cause = f"the customer stays (the status is {customer.status})"
-            raise InputError(_DOING, whom=customer.email, cause=cause)
+        _demand_still_leaving(record.customer)
         tags = [CustomersDroplet(work).tag, *tags]
         record.update({"leaving.destroyingAt": now(), "leaving.tags": tags})
     work.refresh()
 
 
-def _demand_gone(work: Work, droplet_id: str) -> None:
-    deadline = work.clock.monotonic() + work.settings.droplet.active_seconds
-    while True:
-        try:
-            work.services.cloud.droplet(droplet_id)
-        except NotFound:
-            return
-        if work.clock.monotonic() >= deadline:
-            cause = f"droplet {droplet_id} is still there although its end was accepted"
-            raise DropletFailed(work.customer.email, cause, "run the same command again")
-        work.clock.sleep(work.settings.droplet.poll_seconds)
+def _demand_still_leaving(customer: Customer) -> None:
+    leaving = customer.leaving
+    if leaving is None or leaving.undo_at is not None or customer.status != "cancelled":
+        cause = f"the customer stays (the status is {customer.status})"
+        raise InputError(_DOING, whom=customer.email, cause=cause)
 
 
 def _demand_no_other(work: Work) -> None:
@@ -125,7 +129,7 @@ def _demand_no_other(work: Work) -> None:
     keeper = CustomersDroplet(work)
     found = {one.id for one in keeper.cloud.droplets_tagged(keeper.tag)}
     found |= {one.id for one in keeper.cloud.find_droplets(keeper.name)}
-    if found - {keeper.asked.id}:
+    if found - {keeper.asked.id} - keeper.others:
         raise several(keeper, tuple(found | ({keeper.asked.id} if keeper.asked.id else set())))
 
 
@@ -150,6 +154,8 @@ def _record_destroyed(work: Work, details: str) -> None:
         gone: dict[str, object] = {**without_droplet(record.customer), "setup.droplet.requestedAt": None}
         if is_paused(record.customer):
             gone["setup.pause"] = None
+        if record.customer.setup.move is not None:
+            gone["setup.move"] = None
         record.update({**changed_by(record, gone), "leaving.destroyedAt": now()})
         record.add_event("droplet_destroyed", details, by=actor())
     work.refresh()

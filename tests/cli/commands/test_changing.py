@@ -7,7 +7,7 @@ import pytest
 from tests.backups.assistants import EMAIL
 from tests.cli.conftest import Invoke
 from tests.clouds import CloudServer
-from tests.steps.leavers import Leaver, leaver
+from tests.steps.leavers import Leaver, leaver, make_droplet
 
 
 @pytest.fixture
@@ -64,3 +64,36 @@ def test_one_that_is_not_at_its_end_is_listed_and_is_nothing_broken(ada: Leaver,
     assert [(one["severity"], one["hint"]) for one in of_ada] == [
         ("advice", f"provisioner resize {EMAIL} s-2vcpu-4gb")
     ]
+
+
+def test_where_to_is_said_and_can_be(ada: Leaver, invoke: Invoke) -> None:
+    assert "where to is not clear" in invoke("move", EMAIL).err
+    assert invoke("move", EMAIL, "--region", "fra1", "--undo").code == 2
+    refused = invoke("move", EMAIL, "--region", "fra1")
+    assert (refused.code, "their setup is not complete" in refused.err) == (2, True)
+
+
+def test_a_second_server_is_no_stranger_and_no_double(ada: Leaver, invoke: Invoke) -> None:
+    """What `doctor` says of the old one in its grace, and of what both cost."""
+    first = ada.customer.setup.droplet
+    second = make_droplet(ada.site, ada.cloud)
+    old = {**first.model_dump(by_alias=True, exclude_none=True), "ip": "127.77.0.2"}
+    move = {
+        "requestedAt": "2026-11-28T00:00:00Z",
+        "region": "sfo3",
+        "graceDays": 14,
+        "provenAt": "2026-11-28T00:00:00Z",
+        "destroyAt": "2096-12-12T00:00:00Z",
+        "from": old,
+    }
+    ada.site.set(setup__droplet__id=second, setup__move=move)
+
+    found = json.loads(invoke("doctor", "--json").out)
+
+    said = [one for one in found["advice"] if one["whom"] == EMAIL and "was moved" in one["problem"]]
+    assert [one["problem"] for one in said] == [
+        f"was moved: droplet {first.id} costs $12.00 a month besides their own until 2096-12-12"
+    ]
+    droplets = {first.id, second}
+    assert [one for one in found["troubles"] if one["whom"] in droplets or "several" in one["problem"]] == []
+    assert {one["droplet"] for one in found["costs"] if one["email"] == EMAIL} == droplets

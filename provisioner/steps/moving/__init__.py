@@ -1,0 +1,1 @@
+"""The steps of a move; each is done for who is not being moved."""
