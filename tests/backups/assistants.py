@@ -24,7 +24,7 @@ from tests.fixtures.sshd import Sshd
 EMAIL = "ada@example.com"
 SAID = "my favourite colour is ultramarine"
 
-_OPENCLAW = r"""#!/bin/bash
+OPENCLAW = r"""#!/bin/bash
 set -euo pipefail
 echo "openclaw $*" >> "$HOME/called"
 [[ ! -e $HOME/failing ]] || { cat "$HOME/failing" >&2; exit 1; }
@@ -76,7 +76,7 @@ class Assistant:
         programs = self.home / "bin"
         programs.mkdir(parents=True)
         for name, text in (
-            ("openclaw", _OPENCLAW),
+            ("openclaw", OPENCLAW),
             ("as-openclaw", _AS_OPENCLAW),
             ("systemctl", _SYSTEMCTL),
             ("openclaw-gateway", _GATEWAY),

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Customer
 from provisioner.runs.fleet import Fleet, JobResult
@@ -102,15 +104,20 @@ def test_a_version_that_fails_on_the_second_is_with_nobody_in_the_end(tmp_path: 
         here.demand_untouched(range(2, NUMBER))
 
 
-def test_a_canary_whose_state_the_old_version_cannot_read_keeps_the_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fault", "code", "starts"), [("state", 2, [NEW]), ("start", 1, [NEW, NEW])])
+def test_a_canary_with_whose_state_the_old_version_does_not_work_keeps_the_new_one(
+    tmp_path: Path, fault: str, code: int, starts: list[str]
+) -> None:
     with town(tmp_path) as here:
-        here.servers[0].breaks(OLD, "start")
+        here.servers[0].breaks(OLD, fault)
         here.servers[1].breaks(NEW, "answer")
 
         _, back = here.upgrade()
 
-        assert [one.exit_code for one in back] == [1]
+        assert [one.exit_code for one in back] == [code]
         here.servers[0].demand(NEW)
+        # One that says it cannot read the state is not even tried.
+        assert here.servers[0].starts == starts
         here.servers[1].demand(OLD)
         here.demand_untouched(range(2, NUMBER))
 

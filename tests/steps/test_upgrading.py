@@ -128,6 +128,32 @@ def test_what_was_wrong_before_is_no_fault_of_the_new_version(ada: Upgrader) -> 
     ada.demand(NEW)
 
 
+def test_a_version_that_starts_when_its_doctor_has_mended_the_state_stays(ada: Upgrader) -> None:
+    ada.breaks(NEW, "mendable")
+
+    assert ada.run().outcome == Done()
+
+    ada.demand(NEW)
+    assert "openclaw doctor --fix --non-interactive --yes" in ada.assistant.called
+
+
+def test_channels_plugins_move_with_the_program_and_back(ada: Upgrader) -> None:
+    folder = ada.assistant.state / "npm" / "projects" / "first" / "node_modules" / "@openclaw" / "discord"
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text(f'{{"name": "@openclaw/discord", "version": "{OLD}"}}')
+    newer = ada.assistant.state / "npm" / "projects" / "new"
+    ada.breaks(NEW, "channel")
+
+    failure(ada)
+    assert not newer.exists()
+    assert f"openclaw plugins update @openclaw/discord@{NEW}" in ada.assistant.called
+    ada.mended()
+    assert ada.run().outcome == Done()
+
+    assert newer.exists()
+    ada.demand(NEW)
+
+
 def test_an_old_version_that_does_not_work_either_is_tried_again(ada: Upgrader) -> None:
     ada.breaks(NEW, "start")
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from provisioner.customers.record import Customer
 from provisioner.runs.runner import RunResult
 from provisioner.runs.workflow import UPGRADE, Workflow, upgrade_to
 from provisioner.services.factory import Services
-from tests.backups.assistants import SAID, Assistant, Site, site
+from tests.backups.assistants import OPENCLAW, SAID, Assistant, Site, site
 from tests.steps.support import FastClock
 
 OLD, NEW = "2026.9.5", "2026.9.6"
@@ -34,7 +34,7 @@ esac
 _GATEWAY = r"""#!/bin/bash
 [[ $(cat "$HOME/gateway") == started ]] || { echo "the gateway has not started" >&2; exit 1; }
 fault=$(jq --raw-output --arg version "$(cat "$HOME/running")" '.[$version] // ""' "$HOME/faults")
-[[ $fault != start ]] || { echo "SyntaxError: it was never tried" >&2; exit 1; }
+[[ $fault != start && $fault != mendable ]] || { echo "SyntaxError: it was never tried" >&2; exit 1; }
 cat "$HOME/running"
 """
 _REPORT = r"""#!/bin/bash
@@ -73,7 +73,7 @@ version=${!#}
 version=${version#openclaw@}
 case $1 in
 view)
-	version=${3#openclaw@}
+	version=${3##*@}
 	grep --quiet --line-regexp "$version" "$HOME/published" || { echo '{"error": {"code": "E404"}}'; exit 1; }
 	printf '{"version": "%s", "engines.node": "%s"}\n' "$version" "$(cat "$HOME/needs")"
 	;;
@@ -85,16 +85,38 @@ install)
 	;;
 esac
 """
+# Its own doctor mends what "doctor" breaks; a plugin of a newer version lies beside the older one.
+_MORE = r"""
+case "$1 $2" in
+"doctor --fix") [[ $(cat "$HOME/faults") != *mendable* ]] || echo "{}" > "$HOME/faults" ;;
+"plugins update")
+	version=${3##*@} name=${3%@*}
+	folder=$HOME/.openclaw/npm/projects/new/node_modules/$name
+	mkdir --parents "$folder"
+	printf '{"name": "%s", "version": "%s"}' "$name" "$version" > "$folder/package.json"
+	;;
+esac
+"""
 _NODE = r"""#!/bin/bash
 case $* in
 --version) echo v24.19.0 ;;
 *satisfies*) [[ $4 == "<24" ]] && echo false || echo true ;;
+*"config validate"*)
+	# What a newer version has written, an older one may refuse.
+	version=$(jq --raw-output .version "$(dirname "$1")/package.json")
+	if [[ $(jq --raw-output --arg version "$version" '.[$version] // ""' "$HOME/faults") == state ]]; then
+		echo '{"error": {"message": "it uses newer schema version 18"}}'
+		exit 1
+	fi
+	echo '{"valid": true}'
+	;;
 *) jq --raw-output .version "${!#}" ;;
 esac
 """
 _PROGRAMS = {
     "systemctl": _SYSTEMCTL,
     "openclaw-gateway": _GATEWAY,
+    "openclaw": OPENCLAW + _MORE,
     "openclaw-report": _REPORT,
     "openclaw-rpc": _RPC,
     "openclaw-answers": _ANSWERS,
@@ -130,7 +152,7 @@ class Installation:
         link.symlink_to("../lib/node_modules/openclaw/openclaw.mjs")
 
     def breaks(self, version: str, how: str) -> None:
-        """What that version does wrong: start, ready, channel, health, answer or "says it is the old one"."""
+        """What that version does wrong: start, mendable, state, ready, channel, health, answer…"""
         (self.home / "faults").write_text(json.dumps({version: how}))
 
     def mended(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from provisioner.backups.scripts import as_user
 from provisioner.customers.record import Before
 from provisioner.customers.versions import VERSION
 from provisioner.errors import RemoteError
@@ -26,6 +27,12 @@ _WAIT: Final = (
     f"said=$(timeout {_START_SECONDS} openclaw-gateway wait 2>&1); "
     """jq --null-input --argjson exit $? --arg said "$said" '{exit: $exit, said: $said[-2000:]}'"""
 )
+_REPAIR: Final = as_user(
+    "systemctl --user stop openclaw-gateway.service; "
+    "timeout 600 openclaw doctor --fix --non-interactive --yes > /dev/null 2>&1 < /dev/null || true"
+)
+"""Whether it could is seen by whether the gateway starts."""
+_REPAIR_SECONDS: Final = 1000.0
 _SETTLE_SECONDS: Final = 240.0
 """How long its channels may take to connect after that."""
 _ANSWER_TRIES: Final = 3
@@ -95,13 +102,20 @@ def failing(seen: Seen, wanted: str, before: Before) -> str | None:
     return None
 
 
-def start_and_judge(work: Work, wanted: str, before: Before) -> str | None:
+def start_and_judge(work: Work, wanted: str, before: Before, *, repair: bool = False) -> str | None:
     """Start the gateway, and why it may not stay as it is; None if it passes all gates.
 
+    With `repair` one that does not start has its own doctor go over the state once, as its updater does.
     RemoteError where that cannot be seen, as over a lost connection: it says nothing about the version.
     """
     launch_gateway(work)
-    reason = _not_started(work) or _not_settled(work, wanted, before)
+    reason = _not_started(work)
+    if reason is not None and repair:
+        work.say("having its doctor go over what the version before has written")
+        work.server.run(_REPAIR, timeout=_REPAIR_SECONDS)
+        launch_gateway(work)
+        reason = _not_started(work)
+    reason = reason or _not_settled(work, wanted, before)
     if reason is None and before.answered:
         reason = _no_answer(work)
     failpoint("after the gates")

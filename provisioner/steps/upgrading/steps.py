@@ -10,7 +10,7 @@ from provisioner.customers.record import Before, Customer, Upgrade
 from provisioner.customers.versions import LEAST, is_older
 from provisioner.errors import ConnectionLost, InputError, RemoteError
 from provisioner.failpoints import failpoint
-from provisioner.printable import command
+from provisioner.printable import clean, command
 from provisioner.settings import Settings
 from provisioner.ssh.json_answers import misfit, parse_json, unfit
 from provisioner.step import Done, Outcome, Planned, Step, Work
@@ -209,12 +209,31 @@ class Prepare(_UpgradeStep):
         failpoint("before a version is installed")
         work.server.run(_script("prepare.bash", _id(upgrade), upgrade.version), timeout=_PREPARE_SECONDS)
         failpoint("after a version is installed")
+        if upgrade.older:
+            _demand_reads(work, upgrade)
         work.write({"setup.upgrade.preparedAt": now()})
         return Done()
 
 
+def _demand_reads(work: Work, upgrade: Upgrade) -> None:
+    """InputError if the older version says that it cannot read what the newer one has written."""
+    email = work.customer.email
+    work.say("seeing whether it can read what is there")
+    said = parse_json(
+        work.server.run(_script("reads.bash"), timeout=_OFFER_SECONDS * 2), doing=_DOING, whom=email
+    )
+    problem = misfit(said, {"reads": bool, "why": str})
+    if problem:
+        raise unfit(_DOING, email, problem)
+    if not said["reads"]:
+        _forget(work)
+        there = _before(upgrade).version
+        cause = f"{upgrade.version} cannot read what {there} has written: {clean(said['why'])}"
+        _withdraw(work, cause, f"{there} runs on, as it passed its gates")
+
+
 class Switch(_UpgradeStep):
-    """Stops the gateway, keeps the program and its state, and puts the new version in its place."""
+    """Stops the gateway, keeps program and state, and puts the new version and its plugins in their place."""
 
     name = "switch"
     words = "stop the assistant and put the new version in its place"
@@ -230,6 +249,9 @@ class Switch(_UpgradeStep):
         failpoint("before the versions are switched")
         try:
             work.server.run(_script("switch.bash", _id(upgrade), upgrade.version), timeout=_SWITCH_SECONDS)
+            work.say("bringing its plugins to the same version")
+            failpoint("before the plugins are brought along")
+            work.server.run(_script("plugins.bash", upgrade.version), timeout=_SWITCH_SECONDS)
         except ConnectionLost:
             raise
         except RemoteError as error:
@@ -254,7 +276,7 @@ class PassGates(_UpgradeStep):
 
     def run(self, work: Work) -> Outcome:
         upgrade = _upgrade(work)
-        reason = start_and_judge(work, upgrade.version, _before(upgrade))
+        reason = start_and_judge(work, upgrade.version, _before(upgrade), repair=True)
         if reason is None:
             work.write({"setup.upgrade.passedAt": now()})
         else:
