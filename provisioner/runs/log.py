@@ -14,6 +14,7 @@ from provisioner.timestamps import present
 
 # A run's last words are few, but a failure's may be many.
 _TAILS = (8192, 1 << 20)
+_LATELY = 1000
 _STEP = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
@@ -93,11 +94,22 @@ def last_progress(folder: Path, customers: Mapping[str, str]) -> dict[str, dict[
         if not wanted:
             break
         event = _last_event(path)
-        whose = event["customer"] if "customer" in event else by_address.get(event.get("who", ""))
+        whose = _whose(event, by_address)
         if whose in wanted:
             found[whose] = event
             del wanted[whose]
     return found
+
+
+def newest_run_of(folder: Path, customer: str, email: str, most: int) -> list[dict[str, Any]]:
+    """The last events of this customer's newest run, the newest first; none if that was long ago.
+
+    Not every log is opened: who was at work lately has one of the newest.
+    """
+    for path in islice(_newest_first(folder), _LATELY):
+        if _whose(_last_event(path), {email: customer}) == customer:
+            return list(islice(_events_backwards(path), most))
+    return []
 
 
 def newest_runs(folder: Path, most: int) -> list[dict[str, Any]]:
@@ -123,6 +135,19 @@ def _begun(path: Path) -> datetime:
     except ValueError:
         return _LONG_AGO
     return moment if moment.tzinfo is not None and moment < _FAR_AHEAD else _LONG_AGO
+
+
+def _whose(event: Mapping[str, Any], by_address: Mapping[str, str]) -> str | None:
+    """The id of the customer whose run it was; older logs have the address alone."""
+    return event["customer"] if "customer" in event else by_address.get(event.get("who", ""))
+
+
+def _events_backwards(path: Path) -> Iterator[dict[str, Any]]:
+    """From the last whole line of the log's end on."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAILS[-1]))
+        lines = file.read(_TAILS[-1]).splitlines()
+        yield from (event for line in reversed(lines) if (event := _last_of([line])))
 
 
 def _last_event(path: Path) -> dict[str, Any]:

@@ -1,20 +1,23 @@
 """All about one customer, and adding a note."""
 
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
+from provisioner.customers.model_key import budget_of, may_have_key, month_of, spent_in
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError
 from provisioner.payments.money import in_words
-from provisioner.runs.log import last_progress
+from provisioner.runs.log import newest_run_of
 from provisioner.secrets import secrets_in
+from provisioner.timestamps import present
 from provisioner.web.pages.actions import ACTIONS, offered
 from provisioner.web.pages.site import Page, Site, redirect
-from provisioner.web.pages.situation import standing_of
+from provisioner.web.pages.situation import CALM_SECONDS, LIVE_SECONDS, standing_of
 from provisioner.web.pages.visit import Visit
 
 _SHOWN_EVENTS: Final = 40
+_SHOWN_LINES: Final = 30
 _LONGEST_NOTE: Final = 5000
 _SAID: Final = {"note": "The note was added."} | {
     one.name: f"{one.label}: this was asked for, and the worker does it." for one in ACTIONS
@@ -24,6 +27,7 @@ _SAID: Final = {"note": "The note was added."} | {
 def show_customer(site: Site, visit: Visit) -> Response:
     found = site.store.find(visit.params["id"])
     customer = found.record.customer
+    standing = standing_of(site.workspace, customer, archived=found.archived)
     redact = site.redactor()
     redact.learn(*secrets_in(found.record.data))
     whole = visit.query.get("timeline") == "all"
@@ -34,16 +38,17 @@ def show_customer(site: Site, visit: Visit) -> Response:
         "customer.html",
         redact,
         title=customer.name or customer.email,
-        live=5,
+        live=LIVE_SECONDS if standing.state == "running" else CALM_SECONDS,
         customer=customer,
         archived=found.archived,
-        standing=standing_of(site.workspace, customer, archived=found.archived),
+        standing=standing,
         events=events if whole else events[:_SHOWN_EVENTS],
         older=0 if whole else max(0, len(events) - _SHOWN_EVENTS),
         notes=list(reversed(customer.notes)),
         actions=[one for one in actions if not one.typed],
         final=[one for one in actions if one.typed],
-        last=_last_run(site, customer),
+        run=newest_run_of(site.workspace.runs_dir, customer.id, customer.email, _SHOWN_LINES),
+        spent=_spent(site, customer) if visit.may("money") else None,
         price=_price(customer) if visit.may("money") else None,
         said=_SAID.get(visit.query.get("said", ""), ""),
         jobs=site.settings.worker.jobs,
@@ -61,9 +66,13 @@ def add_note(site: Site, visit: Visit) -> Response:
     return redirect(f"/customers/{record.customer.id}?said=note#notes")
 
 
-def _last_run(site: Site, customer: Customer) -> dict[str, Any] | None:
-    """What the newest run has said last."""
-    return last_progress(site.workspace.runs_dir, {customer.id: customer.email}).get(customer.id)
+def _spent(site: Site, customer: Customer) -> str | None:
+    """What their own key for the model has spent this month, and of how much; None without one."""
+    if not may_have_key(customer):
+        return None
+    spent = spent_in(customer, month_of(present()))
+    budget = budget_of(customer, site.settings.model_keys.monthly_budget)
+    return f"{in_words(spent, 'usd')} of {in_words(budget, 'usd')} this month"
 
 
 def _price(customer: Customer) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from provisioner.runs.log import newest_runs
 from provisioner.web.pages.site import Page, Site
-from provisioner.web.pages.situation import Standing
+from provisioner.web.pages.situation import CALM_SECONDS, Standing
 from provisioner.web.pages.visit import Visit
 
 _RUNS: Final = 30
@@ -34,7 +34,7 @@ def show_operations(site: Site, visit: Visit) -> Response:
         visit,
         "operations.html",
         title="Operations",
-        live=10,
+        live=CALM_SECONDS,
         problems=list(site.parts.problems()),
         alerts=site.parts.alerts.open,
         at_work=site.parts.worker.at_work,

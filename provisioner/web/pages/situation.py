@@ -15,6 +15,9 @@ from provisioner.runs.status import CustomerStatus, statuses_of
 from provisioner.timestamps import hours_since
 from provisioner.workspace import Workspace
 
+LIVE_SECONDS: Final = 2
+"""How often a page looks again while somebody is at work."""
+CALM_SECONDS: Final = 8
 PATIENCE_HOURS: Final = 48
 """Who was waited for so long may need a word."""
 

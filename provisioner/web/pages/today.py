@@ -8,7 +8,14 @@ from starlette.responses import Response
 from provisioner.customers.store import AnyListing
 from provisioner.web.pages.actions import GO_ON, Action
 from provisioner.web.pages.site import Page, Site
-from provisioner.web.pages.situation import Standing, counted, is_set_up, needs_person
+from provisioner.web.pages.situation import (
+    CALM_SECONDS,
+    LIVE_SECONDS,
+    Standing,
+    counted,
+    is_set_up,
+    needs_person,
+)
 from provisioner.web.pages.visit import Visit
 
 _WHY = {
@@ -54,7 +61,7 @@ def show_today(site: Site, visit: Visit) -> Response:
         "today.html",
         site.redactor(one.standing.customer for one in matters[:_MOST] if one.standing is not None),
         title="Today",
-        live=10,
+        live=LIVE_SECONDS if any(one.state == "running" for one in under_way) else CALM_SECONDS,
         matters=matters[:_MOST],
         more=max(0, len(matters) - _MOST),
         under_way=under_way[:_MOST],

@@ -83,11 +83,13 @@ class House:
     def customer(self, email: str) -> Customer:
         return self.workspace.store().read(email).customer
 
-    def log(self, customer: Customer, **event: object) -> None:
+    def log(self, customer: Customer, **event: object) -> Path:
         """The log of a run of theirs that has ended with this."""
         line = {"who": customer.email, "customer": customer.id, "timestamp": in_hours(-1), **event}
         name = f"2026-01-29T0554{len(list(self.workspace.runs_dir.iterdir())):02}.000000Z-aa"
-        (self.workspace.runs_dir / f"{name}.jsonl").write_text(json.dumps(line) + "\n")
+        path = self.workspace.runs_dir / f"{name}.jsonl"
+        path.write_text(json.dumps(line) + "\n")
+        return path
 
     def browser(self, name: str = "ada", role: Role | None = "owner") -> Browser:
         """Somebody's, who has signed in with a link."""

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.customers.model_key import month_of
 from provisioner.settings import WorkerSettings
-from provisioner.timestamps import in_hours
+from provisioner.timestamps import in_hours, present
 from provisioner.web.pages.actions import ACTIONS
 from provisioner.web.pages.catalog import ALL
 from tests.web.pages.house import BEGUN, COMPLETE, SECRETS, House, house, paying, populate, text_of
@@ -305,3 +306,25 @@ def test_the_script_is_short_and_fetches_nothing_from_elsewhere() -> None:
     assert len(script.splitlines()) < 200
     for path in _STATIC.iterdir():
         assert "http" not in path.read_text().replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_run_is_told_line_by_line_the_newest_first(there: House) -> None:
+    ada, ben = there.add("ada@example.com", BEGUN), there.add("ben@example.com", BEGUN)
+    there.log(ada, step="moltbot", kind="said", text="an older run")
+    path = there.log(ada, step="moltbot", kind="started", text="installs Node")
+    with path.open("a") as file:
+        file.write(path.read_text().replace("installs Node", "starts the gateway"))
+        file.write('{"who": "torn')
+    there.log(ben, step="droplet", kind="said", text="somebody else's run")
+    text = text_of(there.browser().get(f"/customers/{ada.id}").text)
+    assert text.index("starts the gateway") < text.index("installs Node")
+    assert "an older run" not in text
+    assert "somebody else" not in text
+
+
+def test_what_the_model_has_cost_is_for_those_who_see_money(there: House) -> None:
+    own = {"requestedAt": in_hours(-9), "budget": 40, "spend": {month_of(present()): 1234}}
+    customer = there.add("ada@example.com", {**COMPLETE, "setup.modelKey": own})
+    path = f"/customers/{customer.id}"
+    assert "$12.34 of $40.00 this month" in text_of(there.browser().get(path).text)
+    assert "$12.34" not in there.browser("ben", "support").get(path).text

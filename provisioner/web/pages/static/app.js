@@ -5,7 +5,6 @@ const main = document.getElementById("main");
 
 // The parts of the page that have changed are replaced; what somebody is just using stays.
 async function lookAgain() {
-  if (document.hidden) return;
   let page;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
@@ -23,11 +22,23 @@ async function lookAgain() {
     void part.offsetWidth;
     part.classList.add("fresh");
   }
+  // More often while somebody is at work.
+  main.dataset.live = page.getElementById("main").dataset.live || main.dataset.live;
+}
+
+// Nobody is asked while nobody looks, and the next time only when the last answer is there.
+let waiting = 0;
+async function goOn() {
+  clearTimeout(waiting);
+  if (document.hidden) return;
+  await lookAgain();
+  clearTimeout(waiting);
+  waiting = setTimeout(goOn, Number(main.dataset.live) * 1000);
 }
 
 if (main !== null && main.dataset.live) {
-  setInterval(lookAgain, Number(main.dataset.live) * 1000);
-  document.addEventListener("visibilitychange", lookAgain);
+  waiting = setTimeout(goOn, Number(main.dataset.live) * 1000);
+  document.addEventListener("visibilitychange", goOn);
 }
 
 // What cannot be undone: the button is there once the address is typed.
