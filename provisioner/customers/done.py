@@ -42,6 +42,8 @@ def waits_for(customer: "AnyCustomer", done: tuple[str, ...] | None = None) -> s
         return f"their server to become {customer.setup.resize.to}"
     if customer.setup.move is not None and customer.setup.move.proven_at is None:
         return f"their server to be in {customer.setup.move.region}"
+    if customer.handover is not None and customer.handover.ended_at is None:
+        return str(customer.setup.waiting or "their server to be handed over")
     if customer.setup.pause is not None:
         return _pause(customer.setup.pause)
     if customer.setup.upgrade is not None:

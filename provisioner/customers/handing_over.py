@@ -81,6 +81,13 @@ def _demand_possible(customer: "Customer") -> None:
     if is_paused(customer):
         hint = f"to have it run again: {command('pause', customer.email, options='--undo')}"
         raise _refused(customer, "their assistant is paused", hint)
+    if customer.setup.restore is not None:
+        hint = f"finish that first: {command('restore-backup', customer.email)}"
+        raise _refused(customer, "a backup is being brought back", hint)
+    upgrade = customer.setup.upgrade
+    if upgrade is not None and upgrade.failed is None:
+        hint = f"finish that first: {command('upgrade', customer.email)}"
+        raise _refused(customer, "their assistant is being upgraded", hint)
     if customer.setup.resize is not None:
         hint = f"finish that first: {command('resize', customer.email)}"
         raise _refused(customer, "their server is getting another size", hint)

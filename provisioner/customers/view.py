@@ -76,6 +76,11 @@ class Leaving(_Part, frozen=True):
     undo_at: Moment | None = None
 
 
+class Handover(_Part, frozen=True):
+    requested_at: Moment
+    ended_at: Moment | None = None
+
+
 class Pause(_Part, frozen=True):
     requested_at: Moment
     until_paid: bool = False
@@ -147,6 +152,7 @@ class CustomerView(_Part, frozen=True):
     subscription: Subscription = Subscription()
     setup: Setup = Setup()
     leaving: Leaving | None = None
+    handover: Handover | None = None
     requests: tuple[Request, ...] = ()
     retry: Retry | None = None
     health: Health | None = None

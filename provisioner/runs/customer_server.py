@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from provisioner.customers.handing_over import is_handed_over
 from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.playbook.execute import Execution
@@ -180,8 +181,11 @@ def _followed(stream: Stream, take: Callable[[bytes], object], silence: float = 
 def host_of(customer: Customer, settings: Settings) -> Host:
     """Where the customer's server is and how it proves itself; InputError while there is none.
 
-    SettingsError if the operator's key could not log in there.
+    SettingsError if the operator's key could not log in there. One that was handed over is nobody's here.
     """
+    if is_handed_over(customer):
+        cause = "their server was handed over: it is theirs, and takes no key of ours"
+        raise InputError("reach the server", whom=customer.email, cause=cause)
     droplet = customer.setup.droplet
     host_keys = host_key_lines([droplet.host_key, droplet.next_host_key])
     if not droplet.ip or not host_keys:

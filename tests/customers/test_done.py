@@ -37,6 +37,18 @@ def test_the_names_are_those_of_the_steps() -> None:
     assert tuple(step.name for step in PROVISION.steps) == STEPS
 
 
+def test_a_handover_waits_for_what_it_says() -> None:
+    handover = {"requestedAt": "2026-02-28T00:00:00Z", "sshKey": "ssh-ed25519 AAAA"}
+    waiting = {"for": "to log in once", "of": "ada@example.com"}
+    begun = new_record(status="active", handover=handover).customer
+    waits = new_record(status="active", handover=handover, setup={"waiting": waiting}).customer
+    over = new_record(status="handed_over", handover={**handover, "endedAt": "2026-02-28T00:00:00Z"}).customer
+
+    assert waits_for(begun) == "their server to be handed over"
+    assert waits_for(waits) == "ada@example.com to log in once"
+    assert waits_for(over) == ""
+
+
 @pytest.mark.parametrize(
     "record",
     [

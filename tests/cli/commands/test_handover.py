@@ -46,6 +46,7 @@ def test_the_report_lists_each_secret_with_its_proof(ada: Owner, invoke: Invoke,
     for other in (("provision",), ("apply",), ("backup",), ("rotate", "gateway-token")):
         refused = invoke(*other, EMAIL)
         assert refused.code in (0, 2), (other, refused.err)
+    assert "it is theirs, and takes no key of ours" in invoke("ssh", EMAIL, "--", "true").err
     assert ada.gateway.starts == 1
 
 
