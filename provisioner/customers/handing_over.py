@@ -84,8 +84,7 @@ def _demand_possible(customer: "Customer") -> None:
     if customer.setup.restore is not None:
         hint = f"finish that first: {command('restore-backup', customer.email)}"
         raise _refused(customer, "a backup is being brought back", hint)
-    upgrade = customer.setup.upgrade
-    if upgrade is not None and upgrade.failed is None:
+    if customer.setup.upgrade is not None:
         hint = f"finish that first: {command('upgrade', customer.email)}"
         raise _refused(customer, "their assistant is being upgraded", hint)
     if customer.setup.resize is not None:
