@@ -1,6 +1,6 @@
 """Customers whose server becomes their own: what a request means, and how far it is. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -81,19 +81,23 @@ def _demand_possible(customer: "Customer") -> None:
     if is_paused(customer):
         hint = f"to have it run again: {command('pause', customer.email, options='--undo')}"
         raise _refused(customer, "their assistant is paused", hint)
-    if customer.setup.restore is not None:
-        hint = f"finish that first: {command('restore-backup', customer.email)}"
-        raise _refused(customer, "a backup is being brought back", hint)
-    if customer.setup.upgrade is not None:
-        hint = f"finish that first: {command('upgrade', customer.email)}"
-        raise _refused(customer, "their assistant is being upgraded", hint)
-    if customer.setup.resize is not None:
-        hint = f"finish that first: {command('resize', customer.email)}"
-        raise _refused(customer, "their server is getting another size", hint)
-    rotation = customer.setup.rotation
-    if rotation is not None:
-        hint = f"finish that first: {command(f'rotate {rotation.kind}', customer.email)}"
-        raise _refused(customer, f"their {rotation.kind} is being replaced", hint)
+    for cause, goes_on in _under_way(customer):
+        raise _refused(customer, cause, f"finish that first: {command(goes_on, customer.email)}")
+
+
+def _under_way(customer: "Customer") -> Iterator[tuple[str, str]]:
+    """What is being done about their server just now, and the command that goes on with it."""
+    setup = customer.setup
+    if setup.restore is not None:
+        yield "a backup is being brought back", "restore-backup"
+    if setup.upgrade is not None:
+        yield "their assistant is being upgraded", "upgrade"
+    if setup.move is not None:
+        yield "their server is being moved, and the one before is not gone yet", "move"
+    if setup.resize is not None:
+        yield "their server is getting another size", "resize"
+    if setup.rotation is not None:
+        yield f"their {setup.rotation.kind} is being replaced", f"rotate {setup.rotation.kind}"
 
 
 def _changes(customer: "Customer", before: "Handover", wish: HandoverWish) -> Fields:

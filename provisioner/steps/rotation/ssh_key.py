@@ -31,12 +31,13 @@ class LetNewKeyIn(Step):
         return []
 
     def done(self, customer: Customer) -> bool:
-        return not has_server(customer) or takes(customer, self.new)
+        return not has_server(customer) or (takes(customer, self.new) and customer.setup.move is None)
 
     def plan(self, work: Work) -> list[Planned]:
         return [Planned("let the operator's new SSH key in", needed=not self.done(work.customer))]
 
     def run(self, work: Work) -> Outcome:
+        _demand_one_server(work.customer)
         _demand_reachable(work.customer)
         work.say("letting the operator's new SSH key in")
         let_in(work, self.new.public, "provisioner")
@@ -64,12 +65,13 @@ class ShutOldKeyOut(Step):
         return []
 
     def done(self, customer: Customer) -> bool:
-        return not has_server(customer) or not takes(customer, self.old)
+        return not has_server(customer) or not (takes(customer, self.old) or customer.setup.move)
 
     def plan(self, work: Work) -> list[Planned]:
         return [Planned("shut the operator's old SSH key out", needed=not self.done(work.customer))]
 
     def run(self, work: Work) -> Outcome:
+        _demand_one_server(work.customer)
         work.say("shutting the operator's old SSH key out")
         shut_out(work, self.old.public, self.in_use.public)
         if work.server.accepts(self.old.private):
@@ -91,6 +93,13 @@ def has_server(customer: Customer) -> bool:
 def takes(customer: Customer, key: KeyPair) -> bool:
     """Whether the server is known to take this key."""
     return sha256_fingerprint(key.public) in customer.setup.droplet.operator_keys
+
+
+def _demand_one_server(customer: Customer) -> None:
+    """Who is being moved has two, until the one before is gone."""
+    if customer.setup.move is not None:
+        hint = f"finish that first: {command('move', customer.email)}"
+        raise InputError(_DOING, whom=customer.email, cause="their server is being moved", hint=hint)
 
 
 def _demand_reachable(customer: Customer) -> None:

@@ -140,6 +140,18 @@ def test_a_droplet_that_may_come_with_the_old_one_is_waited_for(ada: Turner) -> 
     assert ada.turn().over
 
 
+def test_who_is_being_moved_has_two_servers_and_is_waited_for(ada: Turner) -> None:
+    move = {"requestedAt": "2026-02-28T00:00:00Z", "region": "nyc3", "graceDays": 7}
+    ada.leaver.site.set(setup__move=move)
+
+    turned = ada.turn()
+
+    assert not turned.new_in_use
+    assert "being moved" in str(turned.results[0].error)
+    ada.leaver.site.set(setup__move=None)
+    assert ada.turn().over
+
+
 def test_servers_of_the_pool_go_first(ada: Turner) -> None:
     members = pool_members(ada.leaver.site.workspace)
     members.write(new_member(Kind("sfo3", "s-1vcpu-2gb", "0")))
