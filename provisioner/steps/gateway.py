@@ -1,5 +1,7 @@
 """The gateway on a customer's server: stopped so that no boot starts it, and started again until it is up."""
 
+from pathlib import Path
+
 from provisioner.backups.scripts import as_user
 from provisioner.errors import CloudError, RemoteError
 from provisioner.failpoints import failpoint
@@ -15,6 +17,7 @@ _HALT = as_user(f"systemctl --user stop {_UNIT}")
 _START_AFTER_BOOT = as_user(
     f"until systemctl --user start {_UNIT}; do ((SECONDS < 60)) || exit; sleep 1; done"
 )
+_FIT = as_user((Path(__file__).parent / "remote" / "fit-gateway.bash").read_text("utf-8"))
 _WAIT = "openclaw-gateway wait"
 _STOP_SECONDS = 150.0
 _START_SECONDS = 420.0
@@ -57,9 +60,13 @@ def halt_gateway(work: Work) -> None:
 
 
 def await_gateway(work: Work) -> None:
-    """See it start with its server, or start it where it was only halted. RemoteError if it does not."""
+    """See it start with its server, or start it where it was only halted. RemoteError if it does not.
+
+    It has the share of the memory that is there now.
+    """
     work.say("waiting for the assistant")
     failpoint("before the assistant is awaited")
     work.server.run(_START_AFTER_BOOT, timeout=_STOP_SECONDS)
+    work.server.run(_FIT, timeout=_STOP_SECONDS)
     work.server.run(_WAIT, timeout=_START_SECONDS)
     failpoint("after the assistant is awaited")

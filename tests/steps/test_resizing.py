@@ -318,3 +318,24 @@ def test_who_leaves_or_has_left_gets_no_other_size(ada: Leaver) -> None:
     ada.run()
     with pytest.raises(InputError, match="the status is cancelled"):
         ask(ada)
+
+
+def test_the_gateway_gets_its_share_of_the_memory_that_is_there_now(ada: Leaver) -> None:
+    """As the playbook computes it; a server's own `/proc/meminfo` says how much there is."""
+    heap = "ExecStart=/opt/node --max-old-space-size={} index.js gateway\nRestart=always\n"
+    ada.site.assistant.unit.write_text(heap.format(7))
+    ask(ada)
+
+    assert ada.run(RESIZE).outcome == Done()
+
+    [line] = [one for one in Path("/proc/meminfo").read_text().splitlines() if one.startswith("MemTotal:")]
+    total = int(line.split()[1])
+    share = min(min(max(total // 2048, 2048), 8192), total * 3 // 4096)
+    assert ada.site.assistant.unit.read_text() == heap.format(share)
+    assert ada.site.assistant.unit.stat().st_mode & 0o777 == 0o600
+    called = ada.site.assistant.called
+    restart = "systemctl --user restart openclaw-gateway.service"
+    assert called.index("systemctl --user daemon-reload") < called.index(restart)
+    ask(ada, SMALL)
+    assert ada.run(RESIZE).outcome == Done()
+    assert ada.site.assistant.called.count(restart) == 1
