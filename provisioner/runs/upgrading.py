@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from provisioner.customers.record import Customer
 from provisioner.customers.store import Listing
 from provisioner.customers.versions import LEAST, VERSION, is_older
+from provisioner.customers.wanted import wanted_of
 from provisioner.errors import InputError, RecordError
 from provisioner.runs.behind import has_what_is_applied
 from provisioner.runs.fleet import JobResult
 from provisioner.runs.waves import Waved
+from provisioner.settings import Settings
 from provisioner.steps.upgrading.errors import VersionRefused
 from provisioner.steps.upgrading.steps import demand_upgradable
 from provisioner.workspace import Workspace
@@ -24,11 +26,16 @@ _DOING = "upgrade"
 
 @dataclass(frozen=True)
 class Chosen:
-    """Who would be upgraded, who has the version already, and who a newer one."""
+    """Who would be upgraded, who has the version already, and who a newer one.
+
+    The `pinned` are to have a version of their own, as their record or the plan of their price says; only who
+    names them upgrades them.
+    """
 
     behind: list[Customer] = field(default_factory=list)
     so_already: list[Customer] = field(default_factory=list)
     newer: list[Customer] = field(default_factory=list)
+    pinned: list[Customer] = field(default_factory=list)
 
 
 def demand_version(version: str) -> str:
@@ -43,6 +50,7 @@ def demand_version(version: str) -> str:
 
 def choose(
     workspace: Workspace,
+    settings: Settings,
     version: str,
     whom: Sequence[str] = (),
     broken: Callable[[Listing[Customer]], object] = lambda _: None,
@@ -59,6 +67,8 @@ def choose(
     for listing in () if whom else store.all():
         if listing.customer is None:
             broken(listing)
+        elif has_what_is_applied(listing.customer) and _is_pinned(listing.customer, settings, version):
+            chosen.pinned.append(listing.customer)
         elif has_what_is_applied(listing.customer):
             _sort(chosen, listing.customer, version)
     return chosen
@@ -98,6 +108,12 @@ def to_go_back(
 def _has(job: JobResult, version: str) -> bool:
     customer = job.result.customer if job.result and not job.error else None
     return customer is not None and customer.setup.moltbot.version == version
+
+
+def _is_pinned(customer: Customer, settings: Settings, version: str) -> bool:
+    """Whether the customer is to have another version; one that is being upgraded goes on."""
+    own = wanted_of(customer, settings).version
+    return customer.setup.upgrade is None and own.source != "settings" and own.value != version
 
 
 def _sort(chosen: Chosen, customer: Customer, version: str) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from provisioner.customers.store import AnyListing
     from provisioner.runs.fleet import JobResult
+    from provisioner.settings import Settings
     from provisioner.workspace import Workspace
 
 
@@ -46,6 +47,7 @@ def upgrade(
     from provisioner.cli.output.upgrade import UpgradePlan, UpgradeResult
     from provisioner.runs.upgrading import choose, demand_version, to_go_back
     from provisioner.runs.workflow import upgrade_to
+    from provisioner.settings import load_settings
 
     if bool(customers) == everybody:
         hint = "name the customers, or say --all for everybody whose assistant is installed"
@@ -53,8 +55,9 @@ def upgrade(
     workspace = current_workspace()
     broken: list[AnyListing] = []
     whom = known_addresses(workspace, customers)
-    wanted = demand_version(version or _wanted(workspace, whom))
-    chosen = choose(workspace, wanted, whom, broken.append)
+    settings = load_settings(workspace.root)
+    wanted = demand_version(version or _wanted(workspace, settings, whom))
+    chosen = choose(workspace, settings, wanted, whom, broken.append)
     if only_plan:
         return Response(UpgradePlan(wanted, chosen, tuple(broken)), as_json)
     addresses = [one.email for one in chosen.behind]
@@ -74,13 +77,15 @@ def upgrade(
     return Response(result, as_json)
 
 
-def _wanted(workspace: "Workspace", whom: "Sequence[str]") -> str:
-    """The version of the upgrade that the only one named has under way, or else of the settings."""
+def _wanted(workspace: "Workspace", settings: "Settings", whom: "Sequence[str]") -> str:
+    """The version that the only one named is on the way to, or is to have; or else that of the settings."""
+    from provisioner.customers.wanted import wanted_of
     from provisioner.runs.upgrading import under_way
-    from provisioner.settings import load_settings
 
     begun = under_way(workspace, whom) if len(whom) == 1 else []
     for customer in begun:
         if customer.setup.upgrade is not None:
             return customer.setup.upgrade.version
-    return load_settings(workspace.root).moltbot.version
+    if len(whom) == 1:
+        return wanted_of(workspace.store().read(whom[0]).customer, settings).version.value
+    return settings.moltbot.version

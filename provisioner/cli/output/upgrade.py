@@ -35,9 +35,11 @@ class UpgradePlan(Result):
     def blocks(self) -> Iterator[Block]:
         rows = [_row(one, self._would(one)) for one in self.chosen.behind]
         rows += [_row(one, "stay: it is newer") for one in self.chosen.newer]
+        rows += [_row(one, "stay: they have a version of their own") for one in self.chosen.pinned]
         if rows:
             yield Table(_HEADER, rows, {})
-        number = len(self.chosen.behind) + len(self.chosen.so_already) + len(self.chosen.newer)
+        chosen = self.chosen
+        number = sum(map(len, (chosen.behind, chosen.so_already, chosen.newer, chosen.pinned)))
         servers = "1 server" if number == 1 else f"{number} servers"
         yield Message(f"{len(self.chosen.behind)} of {servers} would be upgraded to {self.wanted}")
         yield from unreadable_files(self.broken)
@@ -47,6 +49,7 @@ class UpgradePlan(Result):
             ("upgrade", self.chosen.behind),
             ("none", self.chosen.so_already),
             ("none", self.chosen.newer),
+            ("none", self.chosen.pinned),
         )
         customers = [
             {"email": one.email, "version": one.setup.moltbot.version, "would": would}

@@ -121,3 +121,17 @@ def test_resume_goes_on_with_an_upgrade(
 
     assert begun == [(BOB, "upgrade")]
     assert "the upgrade to 2026.9.6" in invoke("list").out
+
+
+def test_who_has_a_version_of_their_own_is_upgraded_only_by_name(
+    invoke: Invoke, workspace: Workspace, begun: list[tuple[str, str]]
+) -> None:
+    assert invoke("update", BOB, "setup.moltbot.pinnedVersion", "2026.9.5").code == 0
+
+    shown = invoke("upgrade", "--all", "--version", "2026.9.6", "--plan")
+    assert "stay: they have a version of their own" in shown.out
+    assert "1 of 3 servers would be upgraded to 2026.9.6" in shown.err
+    assert "1 more have" not in invoke("upgrade", "--all", "--version", "2026.9.6").err
+    assert [who for who, _ in begun] == [ADA]
+    assert "0 of 1 server would be upgraded to 2026.9.5" in invoke("upgrade", BOB, "--plan").err
+    assert "1 of 1 server would" in invoke("upgrade", BOB, "--version", "2026.9.6", "--plan").err
