@@ -22,7 +22,7 @@ MODEL = "openrouter/anthropic/claude-haiku-4.5"
 
 
 @dataclass
-class FakeRouter:
+class ServedAccount:
     """The account, the address of its API, and what goes wrong on the way to it."""
 
     account: Account
@@ -67,10 +67,10 @@ class FakeRouter:
 
 
 @contextmanager
-def openrouter(clock: FastClock | None = None) -> Iterator[FakeRouter]:
+def openrouter(clock: FastClock | None = None) -> Iterator[ServedAccount]:
     """A fresh account there, whose months go by this clock."""
     clock = clock or FastClock()
     account, book = Account(MANAGEMENT, now=clock.time), FaultBook()
     app = Starlette(routes=[Mount("/openrouter", Injection(openrouter_app(account), "openrouter", book))])
     with serving(app, protocol=BreakableProtocol) as address:
-        yield FakeRouter(account, f"{address}/openrouter/api/v1", clock, book)
+        yield ServedAccount(account, f"{address}/openrouter/api/v1", clock, book)

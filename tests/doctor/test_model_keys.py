@@ -21,7 +21,7 @@ from provisioner.sandbox.model.app import Model, model_app
 from provisioner.settings import Settings
 from provisioner.workspace import Workspace, init_workspace
 from tests.doctor.hints import check_hint
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.serving import serving
 
 EMAIL = "ada@example.com"
@@ -164,7 +164,7 @@ def test_those_who_left_hold_no_key_of_ours(stage: Stage) -> None:
 
 
 @pytest.fixture
-def own(stage: Stage) -> Iterator[FakeRouter]:
+def own(stage: Stage) -> Iterator[ServedAccount]:
     """The account of the customers' own keys, with Ada's in it."""
     with openrouter() as router:
         stage.values.update(router.settings)
@@ -174,7 +174,7 @@ def own(stage: Stage) -> Iterator[FakeRouter]:
         yield router
 
 
-def test_keys_that_records_have_and_enough_credit_are_in_order(stage: Stage, own: FakeRouter) -> None:
+def test_keys_that_records_have_and_enough_credit_are_in_order(stage: Stage, own: ServedAccount) -> None:
     own.account.add("somebody else's", None, None)
 
     diagnosis = stage.examine()
@@ -185,7 +185,7 @@ def test_keys_that_records_have_and_enough_credit_are_in_order(stage: Stage, own
     assert not [one for one in diagnosis.findings if "ANTHROPIC" in one.whom]
 
 
-OwnHarm = Callable[[Stage, FakeRouter], object]
+OwnHarm = Callable[[Stage, ServedAccount], object]
 OWN_HARMS: dict[str, tuple[OwnHarm, str, str]] = {
     "a wrong management key": (
         lambda s, _: s.values.update(openrouter_management_key="sk-or-v1-wrong"),
@@ -231,7 +231,7 @@ OWN_HARMS: dict[str, tuple[OwnHarm, str, str]] = {
 
 
 @pytest.mark.parametrize("name", sorted(OWN_HARMS))
-def test_each_harm_to_own_keys_is_found(stage: Stage, own: FakeRouter, name: str) -> None:
+def test_each_harm_to_own_keys_is_found(stage: Stage, own: ServedAccount, name: str) -> None:
     harm, problem, hint = OWN_HARMS[name]
     harm(stage, own)
 
@@ -242,7 +242,7 @@ def test_each_harm_to_own_keys_is_found(stage: Stage, own: FakeRouter, name: str
     check_hint(trouble.hint)
 
 
-def test_little_credit_is_an_advice(stage: Stage, own: FakeRouter) -> None:
+def test_little_credit_is_an_advice(stage: Stage, own: ServedAccount) -> None:
     own.account.credit = Decimal("4.99")
 
     (advice,) = [one for one in stage.examine().advice if one.kind == "model"]
@@ -250,7 +250,7 @@ def test_little_credit_is_an_advice(stage: Stage, own: FakeRouter) -> None:
     assert "$4.99 of credit is left, and all customers together may spend $20" in advice.problem
 
 
-def test_a_model_of_another_provider_does_not_fit_own_keys(stage: Stage, own: FakeRouter) -> None:
+def test_a_model_of_another_provider_does_not_fit_own_keys(stage: Stage, own: ServedAccount) -> None:
     stage.values["moltbot"] = {"model": "anthropic/claude-sonnet-5"}
 
     (trouble,) = [one for one in stage.examine().troubles if one.whom == "[moltbot] model"]

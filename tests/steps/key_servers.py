@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from provisioner.failpoints import failpoint
 from provisioner.steps.answer import ANSWERS
-from tests.openrouters import FakeRouter
+from tests.openrouters import ServedAccount
 from tests.steps.support import READY, MemoryServer
 
 REFUSED = '{"answers": false, "reason": "Key limit exceeded (HTTP 403)"}\n'
@@ -16,7 +16,7 @@ REFUSED = '{"answers": false, "reason": "Key limit exceeded (HTTP 403)"}\n'
 class KeyServer(MemoryServer):
     """As the playbook `moltbot` leaves it: one file, and the gateway uses that one."""
 
-    router: FakeRouter = None  # type: ignore[assignment]
+    router: ServedAccount = None  # type: ignore[assignment]
     files: dict[str, str] = field(default_factory=dict)
     used: str = ""
     """The mark of the key that the gateway uses."""

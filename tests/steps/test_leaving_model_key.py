@@ -13,7 +13,7 @@ from provisioner.services.factory import Services
 from provisioner.step import Done, Failed, Until
 from tests.clouds import CloudServer, FastCloud
 from tests.dying import killed_at
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.steps.leavers import Leaver, leaver
 from tests.steps.support import workflow
 from tests.steps.test_leaving import leave
@@ -23,7 +23,7 @@ from tests.steps.test_model_key import Ensure
 @dataclass
 class Stage:
     ada: Leaver
-    router: FakeRouter
+    router: ServedAccount
     secret: str
 
     @property
@@ -31,7 +31,7 @@ class Stage:
         return self.router.answers(self.secret)
 
 
-def staged(ada: Leaver, router: FakeRouter) -> Stage:
+def staged(ada: Leaver, router: ServedAccount) -> Stage:
     """A leaver with a key of their own, in an account whose time is the cloud's."""
     found = ada.site
     services = found.services

@@ -22,7 +22,7 @@ from provisioner.services.factory import Services
 from provisioner.step import Done, Failed, Outcome
 from tests.backups.assistants import EMAIL, Site, site
 from tests.dying import killed_at
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.serving import serving
 from tests.steps.support import workflow
 from tests.steps.test_model_key import Ensure
@@ -33,7 +33,7 @@ class Ada:
     """A customer with a key of their own, and a bot of theirs on their phone."""
 
     site: Site
-    router: FakeRouter
+    router: ServedAccount
     phones: Phones
 
     @property

@@ -19,7 +19,7 @@ from provisioner.steps.model_key import delete_model_key, ensure_model_key, stop
 from provisioner.steps.moltbot import Moltbot
 from tests.backups.assistants import EMAIL, Site, site
 from tests.dying import killed_at
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.steps.support import workflow
 
 
@@ -63,7 +63,7 @@ class Ada:
     """An active customer, whose server and whose provider are real to the steps."""
 
     site: Site
-    router: FakeRouter
+    router: ServedAccount
 
     def run(self, step: Step | Workflow) -> Outcome:
         return self.site.run(step if isinstance(step, Workflow) else workflow(step)).outcome

@@ -14,7 +14,7 @@ from provisioner.settings import ModelKeySettings, MoltbotSettings, Settings
 from provisioner.step import Done
 from provisioner.steps.moltbot import Apply, Moltbot
 from tests.dying import killed_at
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.steps.key_servers import KeyServer
 from tests.steps.support import MemoryWork, new_record
 
@@ -36,13 +36,13 @@ class Sharing(KeyServer):
         return super().run(command, timeout=timeout)
 
 
-def settings_of(router: FakeRouter, *, own: bool) -> Settings:
+def settings_of(router: ServedAccount, *, own: bool) -> Settings:
     settings = Settings.model_validate({**router.settings, "anthropic_key": SHARED})
     shared = {"model_keys": ModelKeySettings(), "moltbot": MoltbotSettings()}
     return settings if own else settings.model_copy(update=shared)
 
 
-def new_process(router: FakeRouter, before: MemoryWork, *, own: bool) -> MemoryWork:
+def new_process(router: ServedAccount, before: MemoryWork, *, own: bool) -> MemoryWork:
     settings = settings_of(router, own=own)
     services = Services(settings, clock=router.clock)
     work = MemoryWork(settings, services, before.saved, server=before.server, clock=router.clock)
@@ -51,7 +51,7 @@ def new_process(router: FakeRouter, before: MemoryWork, *, own: bool) -> MemoryW
     return work
 
 
-def working(router: FakeRouter, *, own: bool) -> tuple[MemoryWork, Sharing]:
+def working(router: ServedAccount, *, own: bool) -> tuple[MemoryWork, Sharing]:
     settings = settings_of(router, own=own)
     server, record = Sharing(router=router), new_record(status="active", setup=SETUP)
     services = Services(settings, clock=router.clock)
@@ -61,12 +61,12 @@ def working(router: FakeRouter, *, own: bool) -> tuple[MemoryWork, Sharing]:
 
 
 @pytest.fixture
-def router() -> Iterator[FakeRouter]:
+def router() -> Iterator[ServedAccount]:
     with openrouter() as found:
         yield found
 
 
-def test_killed_anywhere_a_customer_comes_to_a_key_of_their_own(router: FakeRouter) -> None:
+def test_killed_anywhere_a_customer_comes_to_a_key_of_their_own(router: ServedAccount) -> None:
     for at in count():
         work, server = working(router, own=False)
         assert list(server.files.values()) == [SHARED]
@@ -84,7 +84,7 @@ def test_killed_anywhere_a_customer_comes_to_a_key_of_their_own(router: FakeRout
     assert at > 20
 
 
-def test_killed_anywhere_a_customer_comes_back_to_the_shared_key(router: FakeRouter) -> None:
+def test_killed_anywhere_a_customer_comes_back_to_the_shared_key(router: ServedAccount) -> None:
     for at in count():
         work, server = working(router, own=True)
         [key] = router.keys
@@ -100,7 +100,7 @@ def test_killed_anywhere_a_customer_comes_back_to_the_shared_key(router: FakeRou
     assert at > 15
 
 
-def test_an_own_key_that_does_not_answer_is_not_taken_for_applied(router: FakeRouter) -> None:
+def test_an_own_key_that_does_not_answer_is_not_taken_for_applied(router: ServedAccount) -> None:
     work, _ = working(router, own=False)
     had = work.customer.setup.moltbot.applied
     router.account.credit = router.account.used
@@ -115,7 +115,7 @@ def test_an_own_key_that_does_not_answer_is_not_taken_for_applied(router: FakeRo
 
 
 @pytest.mark.parametrize(("left", "refused"), [(0, True), (1, False)])
-def test_without_credit_nothing_begins(router: FakeRouter, left: int, refused: bool) -> None:
+def test_without_credit_nothing_begins(router: ServedAccount, left: int, refused: bool) -> None:
     router.account.credit = router.account.used + left
     settings = settings_of(router, own=True)
     said = Moltbot().refusals(settings, Services(settings, clock=router.clock), new_record().customer)
@@ -124,7 +124,7 @@ def test_without_credit_nothing_begins(router: FakeRouter, left: int, refused: b
     assert all("buy credit" in one for one in said)
 
 
-def test_a_wrong_management_key_is_said_before_anything_is_spent(router: FakeRouter) -> None:
+def test_a_wrong_management_key_is_said_before_anything_is_spent(router: ServedAccount) -> None:
     wrong = SecretStr("sk-or-v1-wrong-and-long-enough")
     settings = settings_of(router, own=True).model_copy(update={"openrouter_management_key": wrong})
 

@@ -15,7 +15,7 @@ from provisioner.timestamps import present
 from provisioner.worker.alerts import Alerts
 from provisioner.worker.loop import Worker
 from provisioner.workspace import Workspace, init_workspace
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 
 EMAIL = "ada@example.com"
 
@@ -23,7 +23,7 @@ EMAIL = "ada@example.com"
 @dataclass
 class Stage:
     workspace: Workspace
-    router: FakeRouter
+    router: ServedAccount
     worker: Worker
     alerts: Alerts
 

@@ -10,13 +10,15 @@ import pytest
 from provisioner.services.factory import Services
 from tests.backups.assistants import EMAIL, Site, site
 from tests.cli.conftest import Invoke
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.steps.support import workflow
 from tests.steps.test_model_key import Ensure
 
 
 @pytest.fixture
-def ada(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Site, FakeRouter]]:
+def ada(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Site, ServedAccount]]:
     with openrouter() as router, site(tmp_path / "site", **router.settings) as found:
         found.services = Services(found.settings)
         monkeypatch.setenv("PROVISIONER_WORKSPACE", str(found.workspace.root))
@@ -24,7 +26,7 @@ def ada(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield found, router
 
 
-def test_shown_raised_stopped_and_started(ada: tuple[Site, FakeRouter], invoke: Invoke) -> None:
+def test_shown_raised_stopped_and_started(ada: tuple[Site, ServedAccount], invoke: Invoke) -> None:
     found, router = ada
     found.run(workflow(Ensure()))
     [key] = router.keys
@@ -47,7 +49,7 @@ def test_shown_raised_stopped_and_started(ada: tuple[Site, FakeRouter], invoke: 
     assert invoke("model-key", EMAIL, "--budget", "0").code == 2
 
 
-def test_who_has_no_key_of_their_own(ada: tuple[Site, FakeRouter], invoke: Invoke) -> None:
+def test_who_has_no_key_of_their_own(ada: tuple[Site, ServedAccount], invoke: Invoke) -> None:
     assert f"{EMAIL}: no key of their own" in invoke("model-key", EMAIL).err
     budget = invoke("model-key", EMAIL, "--budget", "40")
     assert (budget.code, "would have $40 a month" in budget.err) == (0, True)

@@ -1,22 +1,16 @@
 """The client of OpenRouter's management API against the sandbox's, with all that can go wrong on the wire."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from tenacity import wait_none
 
 from provisioner.errors import ModelError
-from provisioner.sandbox.faults.injection import BreakableProtocol, Injection
-from provisioner.sandbox.faults.rules import FaultBook, FaultParams, Rule
-from provisioner.sandbox.openrouter.account import Account
-from provisioner.sandbox.openrouter.app import openrouter_app
 from provisioner.services.model_keys.errors import (
     ManagementKeyRefused,
     ModelKeyGone,
@@ -24,46 +18,25 @@ from provisioner.services.model_keys.errors import (
     ModelProviderBusy,
 )
 from provisioner.services.model_keys.openrouter import ModelKey, OpenRouter
+from tests.openrouters import MANAGEMENT, ServedAccount, openrouter
 from tests.serving import serving
 from tests.steps.support import FastClock
 
-MANAGEMENT = "sk-or-v1-" + "4d" * 32
 CUSTOMER = "cust_1"
 TINY, NOTHING = Decimal("0.000001"), Decimal(0)
 
 
-@dataclass
-class World:
-    account: Account
-    book: FaultBook
-    root: str
-    clock: FastClock
+class World(ServedAccount):
+    """An account, and clients of it."""
 
     def client(self, key: str = MANAGEMENT, **options: Any) -> OpenRouter:
         return OpenRouter(key, self.root, clock=self.clock, **options)
 
-    def fault(self, kind: Any, method: str, count: int | None = 1, **params: Any) -> None:
-        told = FaultParams(**params)
-        self.book.add(Rule(service="openrouter", kind=kind, method=method, count=count, params=told))
-
-    def asked(self, method: str) -> int:
-        return sum(row.count for row in self.book.requests() if row.method == method)
-
-    def answers(self, secret: str) -> int:
-        """The status that a question to the model gets with this key."""
-        body = {"model": "anthropic/claude-haiku-4.5", "messages": [{"role": "user", "content": "hi"}]}
-        headers = {"authorization": f"Bearer {secret}"}
-        return httpx.post(
-            f"{self.root}/chat/completions", json=body, headers=headers, verify=False
-        ).status_code
-
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    account, book = Account(MANAGEMENT), FaultBook()
-    app = Starlette(routes=[Mount("/openrouter", Injection(openrouter_app(account), "openrouter", book))])
-    with serving(app, protocol=BreakableProtocol) as address:
-        yield World(account, book, f"{address}/openrouter/api/v1", FastClock())
+    with openrouter() as found:
+        yield World(found.account, found.root, found.clock, found.book)
 
 
 def test_a_customers_key_from_its_making_to_its_end(world: World) -> None:

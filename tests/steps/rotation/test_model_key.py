@@ -16,7 +16,7 @@ from provisioner.steps.model_key import ensure_model_key
 from provisioner.steps.moltbot import Apply, configure_gateway
 from provisioner.steps.rotation.model_key import RotateModelKey
 from tests.dying import killed_at
-from tests.openrouters import FakeRouter, openrouter
+from tests.openrouters import ServedAccount, openrouter
 from tests.steps.key_servers import KeyServer
 from tests.steps.support import MemoryWork, new_record
 
@@ -31,7 +31,7 @@ SETUP: dict[str, Any] = {
 class Stage:
     """A customer whose assistant answers with a key of their own."""
 
-    router: FakeRouter
+    router: ServedAccount
     work: MemoryWork
     server: KeyServer
 
@@ -62,7 +62,7 @@ class Stage:
         return sum((self.work.customer.setup.model_key.carried or {}).values())
 
 
-def staged(router: FakeRouter) -> Stage:
+def staged(router: ServedAccount) -> Stage:
     settings = Settings.model_validate(router.settings)
     server = KeyServer(router=router)
     record = new_record(status="active", setup=SETUP)
@@ -76,12 +76,12 @@ def staged(router: FakeRouter) -> Stage:
 
 
 @pytest.fixture
-def router() -> Iterator[FakeRouter]:
+def router() -> Iterator[ServedAccount]:
     with openrouter() as found:
         yield found
 
 
-def test_the_new_one_answers_and_the_old_one_is_refused(router: FakeRouter) -> None:
+def test_the_new_one_answers_and_the_old_one_is_refused(router: ServedAccount) -> None:
     stage = staged(router)
     old = stage.demand_one_key()
     router.spend("5")
@@ -98,7 +98,7 @@ def test_the_new_one_answers_and_the_old_one_is_refused(router: FakeRouter) -> N
     assert (float(key.limit or 0), stage.work.customer.setup.model_key.limit) == (14.99, 1499)
 
 
-def test_killed_anywhere_the_assistant_has_one_key_in_the_end(router: FakeRouter) -> None:
+def test_killed_anywhere_the_assistant_has_one_key_in_the_end(router: ServedAccount) -> None:
     for at in count():
         stage = staged(router)
         old = stage.demand_one_key()
@@ -119,7 +119,7 @@ def test_killed_anywhere_the_assistant_has_one_key_in_the_end(router: FakeRouter
 
 
 def test_a_new_key_that_does_not_answer_leaves_the_old_one_alive(
-    router: FakeRouter, monkeypatch: pytest.MonkeyPatch
+    router: ServedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = staged(router)
     old = stage.demand_one_key()
@@ -135,7 +135,7 @@ def test_a_new_key_that_does_not_answer_leaves_the_old_one_alive(
     assert router.answers(old) == 401
 
 
-def test_an_old_key_that_stays_is_no_success(router: FakeRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_key_that_stays_is_no_success(router: ServedAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = staged(router)
     with monkeypatch.context() as patch:
         patch.setattr("provisioner.services.model_keys.openrouter.OpenRouter.delete", lambda *_: None)
@@ -146,7 +146,7 @@ def test_an_old_key_that_stays_is_no_success(router: FakeRouter, monkeypatch: py
     stage.demand_one_key()
 
 
-def test_brought_up_to_date_in_the_middle_it_goes_on_all_the_same(router: FakeRouter) -> None:
+def test_brought_up_to_date_in_the_middle_it_goes_on_all_the_same(router: ServedAccount) -> None:
     stage = staged(router)
     old = stage.demand_one_key()
     with killed_at("before the playbook moltbot"):
