@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from provisioner.actor import actor
 from provisioner.clock import SYSTEM_CLOCK, Clock
@@ -16,6 +18,9 @@ from provisioner.printable import command
 from provisioner.runs.admission import demand_allowed
 from provisioner.runs.behind import has_what_is_applied
 from provisioner.runs.workflow import Workflow
+from provisioner.timestamps import moment, order
+
+_REQUESTED: Final = "rotation_requested"
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,15 @@ class Asked:
 
 
 def ask_to_rotate(
-    store: CustomerStore, who: str, workflow: Workflow, kind: str, clock: Clock = SYSTEM_CLOCK
+    store: CustomerStore,
+    who: str,
+    workflow: Workflow,
+    kind: str,
+    clock: Clock = SYSTEM_CLOCK,
+    *,
+    begun: datetime | None = None,
 ) -> Customer:
-    """The customer, in whose record it is when this returns.
+    """The customer, in whose record it is when this returns; `begun` is when it was, for all together.
 
     InputError for one who has no assistant, is paused, or has left; and while another secret of theirs is
     being replaced.
@@ -42,10 +53,10 @@ def ask_to_rotate(
         if kind == MODEL_KEY:
             _demand_own_key(record.customer, workflow.doing)
         old = _credential(record.customer, workflow.doing) if kind == BOT_TOKEN else None
-        fields = asked_to_rotate(record.customer, kind, actor(), at(clock.time()), old)
+        fields = asked_to_rotate(record.customer, kind, actor(), begun or at(clock.time()), old)
         record.update(fields)
         if fields:
-            record.add_event("rotation_requested", f"The {kind} is to be replaced", by=actor())
+            record.add_event(_REQUESTED, _words(kind), by=actor())
     return record.customer
 
 
@@ -75,18 +86,36 @@ def ask_everybody_to_rotate(
     broken: Callable[[Listing[Customer]], object],
     *,
     again: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Asked:
     """The same for all who have an assistant that runs; `broken` is told what cannot be read.
 
-    If it was asked for before and is not done for all of them yet, only for those, unless it is to be done
-    `again`: whose secret has been replaced meanwhile keeps it.
+    If it was asked for before and is not done for all of them yet, only for those who are left, unless it is
+    to be done `again`: whose secret has been replaced since it was begun keeps it.
     """
     there = list(_rotatable(store, kind, broken))
-    begun = [one for one in there if is_rotating(one, kind)]
-    goes_on = bool(begun) and not again
-    for one in () if goes_on else there:
-        ask_to_rotate(store, one.id, workflow, kind)
-    return Asked(tuple(one.email for one in (begun if goes_on else there)), goes_on)
+    asked = [one.setup.rotation.requested_at for one in there if one.setup.rotation]
+    since = None if again else min(asked, key=order, default=None)
+    # Who was never asked belongs to them, too: whoever asked may have been killed over it.
+    left = [one for one in there if since is None or not _is_done_since(one, kind, since)]
+    left.sort(key=lambda one: not is_rotating(one, kind))
+    begun = at(clock.time()) if since is None else moment(since)
+    for one in left:
+        ask_to_rotate(store, one.id, workflow, kind, begun=begun)
+    return Asked(tuple(one.email for one in left), goes_on=since is not None)
+
+
+def _is_done_since(customer: Customer, kind: str, since: str) -> bool:
+    """Whether it was asked for then or later, and nothing of it is left to do."""
+    asked = (
+        event.event == _REQUESTED and event.details == _words(kind) and order(event.timestamp) >= order(since)
+        for event in customer.timeline
+    )
+    return not is_rotating(customer, kind) and any(asked)
+
+
+def _words(kind: str) -> str:
+    return f"The {kind} is to be replaced"
 
 
 def _rotatable(

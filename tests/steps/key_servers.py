@@ -49,3 +49,6 @@ class KeyServer(MemoryServer):
 
     def fetch(self, command: str, take: Callable[[bytes], None], *, most: int) -> None:
         take(self.files.get(shlex.split(command)[-1], "").encode())
+
+    def close(self) -> None:
+        """As a connection."""
