@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from provisioner.customers.handing_over import is_handing_over
 from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import Status
 from provisioner.customers.pausing import is_paused
@@ -17,8 +18,6 @@ from provisioner.timestamps import moment, written
 
 WORKING: Final[tuple[Status, ...]] = ("in_progress", "active")
 """With whom an assistant may be at work."""
-_UNDER_WAY: Final = ("restore", "upgrade", "resize", "move")
-"""What of `setup` says that a run has the server in hand, which may want it off or stopped for a while."""
 DONE: Final[Mapping[Remedy, str]] = {
     "start": "started the droplet",
     "disk": "freed the disk of caches and old logs",
@@ -92,9 +91,12 @@ def told(customer: Customer, sign: Sign) -> str:
 
 
 def _is_in_hand(customer: Customer) -> bool:
-    """Whether a run was begun that is not at its end, whoever works on it now."""
-    under_way = any(getattr(customer.setup, part, None) is not None for part in _UNDER_WAY)
-    return under_way or customer.handover is not None
+    """Whether a run that may want it off or stopped is not at its end, whoever works on it now."""
+    setup, move = customer.setup, customer.setup.move
+    changing = setup.restore is not None or setup.upgrade is not None or setup.resize is not None
+    # A server that was moved is in nobody's hand while the one before is kept for some days.
+    moving = move is not None and (move.proven_at is None or move.undo_at is not None)
+    return changing or moving or is_handing_over(customer)
 
 
 def _is_wanted(customer: Customer, remedy: Remedy | None) -> bool:

@@ -19,6 +19,7 @@ SLOW = Sign("load", "it is overloaded", "look", "advice")
 DAMAGED = Sign("database", "it is damaged", "bring a backup back")
 PAUSED = {"setup": {"pause": {"requestedAt": "2026-02-01T00:00:00Z"}}}
 RESTORING = {"setup": {"restore": {"file": "a", "sha256": "0", "requestedAt": "2026-02-01T00:00:00Z"}}}
+MOVE = {"requestedAt": "2026-02-01T00:00:00Z", "region": "fra1", "graceDays": 3}
 LEAVES = {
     "leaving": {"requestedAt": "2026-02-01T00:00:00Z", "stopAt": "2026-04-01T00:00:00Z", "graceDays": 14}
 }
@@ -42,6 +43,9 @@ def customer(**document: Any) -> Customer:
         (PAUSED, [HANGS, FULL, OFF], ["disk"]),
         (RESTORING, [HANGS, FULL], []),
         ({"setup": {"resize": {"requestedAt": "2026-02-01T00:00:00Z", "from": "a", "to": "b"}}}, [OFF], []),
+        ({"setup": {"upgrade": {"requestedAt": "2026-02-01T00:00:00Z", "version": "2026.9.6"}}}, [HANGS], []),
+        ({"setup": {"move": MOVE}}, [HANGS, OFF], []),
+        ({"setup": {"move": MOVE | {"provenAt": "2026-02-02T00:00:00Z"}}}, [HANGS], ["gateway"]),
         (LEAVES, [HANGS, OFF], ["gateway"]),
         (tried("gateway", "2026-03-01T06:00:01Z"), [HANGS, FULL], ["disk"]),
         (tried("gateway", "2026-03-01T06:00:00Z"), [HANGS], ["gateway"]),
