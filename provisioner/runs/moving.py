@@ -10,6 +10,7 @@ from provisioner.customers.lifecycle import has_left
 from provisioner.customers.moving import goes_on, is_moving
 from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
+from provisioner.customers.versions import is_older
 from provisioner.customers.wanted import wanted_of
 from provisioner.errors import InputError
 from provisioner.printable import command
@@ -95,15 +96,10 @@ def _demand_movable(customer: Customer, settings: Settings) -> None:
     if any((setup.restore, setup.resize, setup.rotation, setup.upgrade)) or is_handing_over(customer):
         raise _refused(customer, "their server is being changed already", None)
     has, gets = customer.setup.moltbot.version, wanted_of(customer, settings).version.value
-    if has is not None and _order(has) > _order(gets):
+    if has is not None and is_older(gets, has):
         pin = command("update", customer.email, "setup.moltbot.pinnedVersion", has)
         cause = f"a new server gets version {gets}, which may not read what their {has} has written"
         raise _refused(customer, cause, pin)
-
-
-def _order(version: str) -> tuple[int, ...]:
-    numbers = version.partition("-")[0].split(".")
-    return tuple(int(number) for number in numbers if number.isascii() and number.isdigit())
 
 
 def _refused(customer: Customer, cause: str, hint: str | None) -> InputError:

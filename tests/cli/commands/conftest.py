@@ -1,9 +1,11 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Invoke
 from tests.clouds import TOKEN, CloudServer, FastCloud
+from tests.steps.leavers import Leaver, leaver
 
 EMAIL = "ada@example.com"
 
@@ -26,3 +28,14 @@ def cloud(served: FastCloud, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) ->
     ended = invoke("provision", EMAIL, "--until", "droplet")
     assert ended.code == 0, ended.err
     return served
+
+
+@pytest.fixture
+def ada(
+    tmp_path: Path, clouds: CloudServer, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Leaver]:
+    """A customer with a droplet and an assistant behind a real sshd, whose workspace the commands find."""
+    with clouds.cloud() as cloud, leaver(tmp_path / "site", cloud) as found:
+        monkeypatch.setenv("PROVISIONER_WORKSPACE", str(found.site.workspace.root))
+        monkeypatch.setattr("provisioner.settings.load_settings", lambda _: found.site.settings)
+        yield found

@@ -1,23 +1,8 @@
 import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.backups.assistants import EMAIL
 from tests.cli.conftest import Invoke
-from tests.clouds import CloudServer
-from tests.steps.leavers import Leaver, leaver
-
-
-@pytest.fixture
-def ada(
-    tmp_path: Path, clouds: CloudServer, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Leaver]:
-    with clouds.cloud() as cloud, leaver(tmp_path / "site", cloud) as found:
-        monkeypatch.setenv("PROVISIONER_WORKSPACE", str(found.site.workspace.root))
-        monkeypatch.setattr("provisioner.settings.load_settings", lambda _: found.site.settings)
-        yield found
+from tests.steps.leavers import Leaver
 
 
 def test_paused_shown_and_back(ada: Leaver, invoke: Invoke) -> None:
