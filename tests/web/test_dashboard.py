@@ -6,10 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from provisioner.customers.new import SignUp, new_record
 from provisioner.web.access.operators import Operators
 from provisioner.web.access.passwords import hash_of
 from provisioner.web.access.place import access_folder
-from tests.web.serving_process import ServingProcess
+from tests.web.serving_process import ServingProcess, until
 
 
 @pytest.fixture
@@ -17,6 +18,36 @@ def process(tmp_path: Path) -> Iterator[ServingProcess]:
     process = ServingProcess(tmp_path / "workspace")
     yield process
     process.kill()
+
+
+def test_a_button_is_pressed_and_the_worker_does_it(process: ServingProcess) -> None:
+    """Nobody outside is needed to pause who has no server yet."""
+    process.workspace.settings_file.write_text("[worker]\njobs = 2\n")
+    store = process.workspace.store()
+    store.add(new_record(SignUp("ada@example.com", "sub_1")))
+    customer = store.read("ada@example.com").customer
+    _, token = Operators(access_folder(process.workspace)).invite("ben", "owner")
+    process.start()
+    form = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+    with httpx.Client(base_url=process.url, headers=form, timeout=60, follow_redirects=True) as client:
+        client.post("/sign-in/link", data={"token": token})
+        client.post(f"/customers/{customer.id}/pause", data={"reason": "on holiday"})
+        until(lambda: "assistant_paused" in _events(process))
+        client.post(f"/customers/{customer.id}/go-on")
+        until(lambda: "assistant_resumed" in _events(process))
+    assert _events(process) == {
+        "subscription_created": None,
+        "pause_requested": "ben",
+        "assistant_paused": "the worker",
+        "pause_undo_requested": "ben",
+        "assistant_resumed": "the worker",
+    }
+
+
+def _events(process: ServingProcess) -> dict[str, str | None]:
+    """What has happened to the one customer, and by whom."""
+    timeline = process.workspace.store().read("ada@example.com").customer.timeline
+    return {one.event: one.by for one in timeline}
 
 
 def test_on_this_machine_it_is_there(process: ServingProcess) -> None:

@@ -31,8 +31,9 @@ def serve(
     """Take Stripe's events and do what is due, all the time.
 
     Who has paid is set up, who has ended leaves. Ctrl-C or SIGTERM ends it, and it may be killed at any
-    moment. It answers /webhooks/stripe, /healthz, /readyz and /metrics; docs/serve.md has the unit for
-    systemd, and what stands in front of it. Exit code 4 if another process serves this workspace.
+    moment. It has a dashboard (provisioner login lets you in), and answers /webhooks/stripe, /healthz,
+    /readyz and /metrics; docs/serve.md has the unit for systemd, and what stands in front of it.
+    Exit code 4 if another process serves this workspace.
     """
     from provisioner.web.serving import Address, serve
 

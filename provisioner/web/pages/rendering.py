@@ -14,6 +14,7 @@ from provisioner.printable import clean_lines
 from provisioner.timestamps import moment, present
 
 _FOLDER: Final = Path(__file__).parent / "templates"
+_CALLED: Final = {"done": "well", "new": "not begun", "paused": "stopped midway", "suspended": "paused"}
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 Redact = Callable[[str], str]
@@ -40,7 +41,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(ago=ago, day=day, when=when, words=words)
+    environment.filters.update(ago=ago, called=called, day=day, when=when, words=words)
     return environment
 
 
@@ -78,3 +79,8 @@ def when(text: str | None) -> str:
 def words(name: str) -> str:
     """A name of ours as words: pending_setup is "pending setup"."""
     return name.replace("_", " ")
+
+
+def called(state: str) -> str:
+    """What a state is called on the pages, where `provisioner status` has a word for terminals."""
+    return _CALLED.get(state) or words(state)

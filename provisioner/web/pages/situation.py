@@ -50,8 +50,10 @@ class Standing:
     @property
     def text(self) -> str:
         """What is going on, or what has to happen next."""
-        if self.state in ("leaving", "unhealthy") or self.status is None:
-            return waits_for(self.customer) if self.state == "leaving" else ", ".join(self.problems)
+        if self.state == "leaving":
+            return f"waits for {waits_for(self.customer)}"
+        if self.state == "unhealthy" or self.status is None:
+            return ", ".join(self.problems)
         if self.state == "new":
             return "The setup is asked for, and begins by itself." if self.customer.requests else ""
         return self.status.text or waits_for(self.customer)

@@ -18,8 +18,8 @@ from tests.web.pages.house import BEGUN, House, house, paying, populate
 
 PASSWORD = "correct horse battery"
 PATIENCE_MS = 30_000
-_CHROMIUM = Path("/usr/bin/chromium")
-_OPTIONS = [
+CHROMIUM = Path("/usr/bin/chromium")
+OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -29,13 +29,13 @@ _OPTIONS = [
     "--disable-sync",
 ]
 
-pytestmark = pytest.mark.skipif(not _CHROMIUM.exists(), reason="chromium is not installed")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="chromium is not installed")
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(_CHROMIUM), args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
         yield browser
         browser.close()
 
