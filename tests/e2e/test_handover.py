@@ -158,7 +158,7 @@ def _demand_nothing_left(operator: Operator, server: Connection, secrets: list[s
 
 def _demand_left_alone(operator: Operator, record: dict[str, Any]) -> None:
     """Nothing of the product goes there any more, and the doctor only says what it costs."""
-    for words in (("apply", EMAIL), ("backup", EMAIL), ("provision", EMAIL)):
+    for words in (("apply", EMAIL, "--again"), ("backup", EMAIL), ("ssh", EMAIL, "--", "true")):
         assert operator.run(*words).code == 2, words
     diagnosis = json.loads(operator.run("doctor", "--json").out)
     assert [one for one in diagnosis["troubles"] if one["whom"] == EMAIL] == []
