@@ -1,5 +1,6 @@
 """A move to another region: what happens when, what a kill leaves, and what never happens."""
 
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -13,7 +14,7 @@ from provisioner.services.digitalocean.errors import DropletUnclear
 from provisioner.step import Done, Failed, Until
 from provisioner.steps.moving import server, switch
 from tests.backups.assistants import SAID
-from tests.clouds import CloudServer, FastCloud
+from tests.clouds import CloudServer, FastCloud, cloud_server
 from tests.dying import killed_at
 from tests.steps.movers import REGION, Mover, Prepared, mover
 
@@ -278,3 +279,19 @@ def test_another_region_waits_for_the_one_under_way(ada: Mover) -> None:
 
     with pytest.raises(InputError, match="they are being moved to fra1"):
         ada.ask("nyc3")
+
+
+def main() -> None:
+    """A death at each failpoint of the whole course; says how many there were."""
+    server.prepare = Prepared.prepare
+    with tempfile.TemporaryDirectory() as folder, cloud_server() as clouds:
+        for at in count():
+            places = killed_while_moving(clouds, Path(folder) / str(at), at)
+            if at >= len(places):
+                break
+            print(at, places[-1], flush=True)
+    print(f"{at} deaths, each at another failpoint; moved each time, and never two assistants at work")
+
+
+if __name__ == "__main__":
+    main()
