@@ -8,12 +8,14 @@ from starlette.responses import Response
 from provisioner.customers.done import is_complete
 from provisioner.customers.leaving import Wish, has_assistant, is_leaving
 from provisioner.customers.lifecycle import has_left
+from provisioner.customers.model_key import may_have_key
 from provisioner.customers.pausing import PauseWish, is_paused
 from provisioner.customers.record import Customer
 from provisioner.customers.rules import is_meant
 from provisioner.errors import InputError
 from provisioner.runs.asking import ask_for
 from provisioner.runs.leaving import ask_to_leave, ask_to_stay
+from provisioner.runs.model_keys import ask_of_model_key
 from provisioner.runs.pausing import ask_to_go_on, ask_to_pause
 from provisioner.runs.workflow import BACKUP, PROVISION
 from provisioner.web.access.roles import Right
@@ -21,6 +23,7 @@ from provisioner.web.pages.site import Page, Site, redirect
 from provisioner.web.pages.visit import Visit
 
 _LONGEST_REASON = 500
+MOST_DOLLARS = 100_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Action:
     right: Right = "act"
     typed: bool = False
     """Whether the customer's address is to be typed first."""
+    asks: str = ""
+    """What else is to be given, as the label of its field, `value` in the form."""
 
 
 def _go_on(site: Site, who: str, visit: Visit) -> object:
@@ -72,6 +77,22 @@ def _destroy(site: Site, who: str, visit: Visit) -> object:
 
 def _stay(site: Site, who: str, _: Visit) -> object:
     return ask_to_stay(site.store, who)
+
+
+def _stop_key(site: Site, who: str, visit: Visit) -> object:
+    return ask_of_model_key(site.store, who, visit.operator.name, stopped=True)
+
+
+def _start_key(site: Site, who: str, visit: Visit) -> object:
+    return ask_of_model_key(site.store, who, visit.operator.name, stopped=False)
+
+
+def _set_budget(site: Site, who: str, visit: Visit) -> object:
+    typed = visit.form.get("value", "").strip()
+    if not (typed.isascii() and typed.isdecimal() and 0 < int(typed[:9]) <= MOST_DOLLARS):
+        cause = f"{typed!r} is no number of dollars from 1 to {MOST_DOLLARS}"
+        raise InputError("change the budget", cause=cause, hint="go back and correct it")
+    return ask_of_model_key(site.store, who, visit.operator.name, budget=int(typed))
 
 
 def _may_be_set_up(customer: Customer) -> bool:
@@ -121,12 +142,35 @@ ACTIONS: Sequence[Action] = (
         _resume,
     ),
     Action(
+        "stop-model-key",
+        "Stop the model key",
+        "The provider refuses the customer's key: the assistant answers no more until it is let in again.",
+        lambda one: _is_served(one) and may_have_key(one) and not one.setup.model_key.stopped,
+        _stop_key,
+    ),
+    Action(
+        "start-model-key",
+        "Let the model key in again",
+        "The provider takes the customer's key again, up to their budget.",
+        lambda one: _is_served(one) and may_have_key(one) and one.setup.model_key.stopped,
+        _start_key,
+    ),
+    Action(
+        "budget",
+        "Change the budget",
+        "What the customer's key may spend at the model's provider each month.",
+        lambda one: _is_served(one) and may_have_key(one),
+        _set_budget,
+        "decide",
+        asks="Dollars a month",
+    ),
+    Action(
         "stay",
         "Keep the customer",
         "The cancellation is undone; an assistant that was stopped starts again.",
         _can_stay,
         _stay,
-        "leave",
+        "decide",
     ),
     Action(
         "cancel",
@@ -135,7 +179,7 @@ ACTIONS: Sequence[Action] = (
         "the server is destroyed.",
         _is_served,
         _leave,
-        "leave",
+        "decide",
         typed=True,
     ),
     Action(
@@ -144,7 +188,7 @@ ACTIONS: Sequence[Action] = (
         "The same, and the assistant stops at once.",
         _is_served,
         _leave_now,
-        "leave",
+        "decide",
         typed=True,
     ),
     Action(
@@ -154,7 +198,7 @@ ACTIONS: Sequence[Action] = (
         "Nothing brings it back.",
         lambda one: one.leaving is None or one.leaving.ended_at is None,
         _destroy,
-        "leave",
+        "decide",
         typed=True,
     ),
 )

@@ -328,3 +328,25 @@ def test_what_the_model_has_cost_is_for_those_who_see_money(there: House) -> Non
     path = f"/customers/{customer.id}"
     assert "$12.34 of $40.00 this month" in text_of(there.browser().get(path).text)
     assert "$12.34" not in there.browser("ben", "support").get(path).text
+
+
+def test_the_key_for_the_model_is_stopped_let_in_and_given_a_budget_by_name(there: House) -> None:
+    customer = there.add("ada@example.com", {**COMPLETE, "setup.modelKey": {"requestedAt": in_hours(-9)}})
+    browser, path = there.browser("ben"), f"/customers/{customer.id}"
+    browser.post(f"{path}/stop-model-key")
+    assert there.customer(customer.id).setup.model_key.stopped
+    assert "Let the model key in again" in browser.get(path).text
+    browser.post(f"{path}/start-model-key")
+    assert not there.customer(customer.id).setup.model_key.stopped
+    for typed in ("", "0", "-5", "1e3", "12.5", "100001", "9" * 40, "٣"):
+        assert browser.post(f"{path}/budget", value=typed).status_code == 400, typed
+    assert browser.post(f"{path}/budget", value=" 40 ").status_code == 200
+    after = there.customer(customer.id)
+    assert after.setup.model_key.budget == 40
+    assert [(one.event, one.by) for one in after.timeline][1:] == [("model_key_changed", "ben")] * 3
+
+
+def test_who_has_no_key_of_their_own_has_no_such_button(there: House) -> None:
+    customer = there.add("ada@example.com", COMPLETE)
+    assert "model key" not in there.browser().get(f"/customers/{customer.id}").text
+    assert there.browser().post(f"/customers/{customer.id}/stop-model-key").status_code == 400
