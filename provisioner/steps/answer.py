@@ -61,6 +61,9 @@ def _hint(work: Work, reason: str) -> str:
     again = "run the same command again"
     if _OLD.search(reason):
         return f"{again}: it brings the server up to date"
+    if _KEY.search(reason) and work.customer.setup.model_key.hash is not None:
+        look = command("model-key", work.customer.email)
+        return f"{look} shows what their key has spent, and doctor the account's credit; then {again}"
     if _KEY.search(reason):
         return f"correct ANTHROPIC_API_KEY in the environment or in .env, then {again}"
     journal = "as-openclaw journalctl --user --unit openclaw-gateway --lines 50"

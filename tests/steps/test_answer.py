@@ -126,3 +126,14 @@ def test_a_refusal_without_words_says_that_there_were_none(reason: object) -> No
 def test_the_plan_says_that_it_will_be_asked() -> None:
     assert Handoff().plan(nearly_done())[0].needed
     assert not Handoff().plan(nearly_done(answeredOn="7"))[0].needed
+
+
+def test_an_own_key_that_is_refused_is_not_the_shared_ones_fault() -> None:
+    work = refusing("403 Key limit exceeded (monthly limit)")
+    work.write({"setup.modelKey.hash": "0a"})
+
+    with pytest.raises(RemoteError) as caught:
+        Handoff().run(work)
+
+    assert "provisioner model-key customer@example.com shows" in str(caught.value.hint)
+    assert "ANTHROPIC" not in str(caught.value.hint)
