@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from provisioner.errors import SomethingMissing
 from provisioner.runs.workflow import PAUSE
 from provisioner.services.factory import Services
 from provisioner.step import Done, Failed, Until
-from tests.clouds import CloudServer, FastCloud
+from tests.clouds import FastCloud
 from tests.dying import killed_at
 from tests.openrouters import ServedAccount, openrouter
 from tests.steps.leavers import Leaver, leaver
@@ -131,25 +130,23 @@ def test_while_they_are_paused_it_is_refused(stage: Stage) -> None:
     assert stage.answers == 200
 
 
-def killed_while_leaving(clouds: CloudServer, folder: Path, at: int) -> list[str]:
-    with clouds.cloud() as cloud, openrouter(cloud.clock) as router:
-        with leaver(folder, cloud, **router.settings) as ada:
-            stage = staged(ada, router)
-            with killed_at(at) as places:
-                ada.ask("now", grace_days=0)
-                leave(ada)
-            if ada.customer.leaving is None:
-                ada.ask("now", grace_days=0)
-            leave(ada)
-            ada.demand_gone()
-            assert router.keys == []
-            assert stage.answers == 401
-            assert ada.site.events.count("model_key_deleted") == 1
-        return places
+PLACES = [
+    f"{when} {what}"
+    for what in ("stop or start a model key", "list the model keys", "delete a model key")
+    for when in ("before", "after")
+]
 
 
-def test_killed_anywhere_no_key_is_left(clouds: CloudServer, tmp_path: Path) -> None:
-    for at in count(2, 7):
-        if at >= len(killed_while_leaving(clouds, tmp_path / str(at), at)):
-            break
-    assert at > 50
+@pytest.mark.parametrize("place", PLACES)
+def test_killed_over_it_no_key_is_left(stage: Stage, place: str) -> None:
+    ada = stage.ada
+    ada.ask("now", grace_days=0)
+    with killed_at(place) as places:
+        leave(ada)
+    assert places[-1] == place
+    leave(ada)
+
+    ada.demand_gone()
+    assert stage.router.keys == []
+    assert stage.answers == 401
+    assert ada.site.events.count("model_key_deleted") == 1
