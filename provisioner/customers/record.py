@@ -470,7 +470,7 @@ class Leaving(_Part):
 class Proven(_Part):
     """What became of one secret, or of one way in, when the server was handed over."""
 
-    secret: Annotated[str, Field(description="which one")]
+    what: Annotated[str, Field(description="which one")]
     done: str
     proof: Annotated[str, Field(description="how it was seen to be so")]
 
@@ -494,8 +494,8 @@ class Handover(_Part):
     ) = None
     api_key: Annotated[str, Field(description="secret; that key, until it is on the server")] | None = None
     key_proven_at: Annotated[Moment, Field(description="when the customer was seen to get in")] | None = None
-    bot_token_at: Annotated[Moment, Field(description="when the bot's token was replaced")] | None = None
-    gateway_token_at: Annotated[Moment, Field(description="when the gateway's was")] | None = None
+    bot_at: Annotated[Moment, Field(description="when the bot's token was replaced")] | None = None
+    gateway_at: Annotated[Moment, Field(description="when the gateway's was")] | None = None
     model_key_at: Annotated[Moment, Field(description="when our key for the model was gone")] | None = None
     cleaned_at: Annotated[Moment, Field(description="when nothing else of ours was there")] | None = None
     forgotten_at: Annotated[Moment, Field(description="when no secret of theirs was here")] | None = None

@@ -26,7 +26,7 @@ class HandoverResult(RunsResult):
     def blocks(self) -> Iterator[Block]:
         for customer in filter(None, map(_customer, self.jobs)):
             if customer.handover and customer.handover.report:
-                rows = [(one.secret, one.done, one.proof) for one in customer.handover.report]
+                rows = [(one.what, one.done, one.proof) for one in customer.handover.report]
                 yield Table(_HEADER, rows, {})
             for line in _left_to_you(customer):
                 yield Message(line)

@@ -7,6 +7,7 @@ from pathlib import Path
 from provisioner.customers.handing_over import is_being_handed_over
 from provisioner.customers.record import Customer, Handover
 from provisioner.errors import InputError, RemoteError
+from provisioner.printable import command
 from provisioner.settings import Settings
 from provisioner.ssh.connection import LoginRefused
 from provisioner.ssh.keys import KeyPair, sha256_fingerprint, stated_key
@@ -19,6 +20,10 @@ from provisioner.timestamps import now
 _LOGIN = "login"
 """The kind of waiting for a customer to log in."""
 _LOGINS = "journalctl --quiet --no-pager --output cat --identifier sshd --identifier sshd-session --grep"
+_LACKING = (
+    "for program in openclaw-answers openclaw-configure openclaw-gateway openclaw-secret; do "
+    "command -v $program > /dev/null || echo $program; done"
+)
 _LOCK = "take our key off the server"
 
 
@@ -40,6 +45,7 @@ class CustomersKey(HandoverStep):
 
     def run(self, work: Work) -> Outcome:
         handover = handover_of(work.customer)
+        _demand_todays(work)
         work.say("letting the customer's key in")
         let_in(work, handover.ssh_key, work.customer.email)
         proof = _proof(work)
@@ -60,6 +66,18 @@ class CustomersKey(HandoverStep):
     def arrived(self, work: Work) -> bool:
         work.refresh()
         return _proof(work) is not None
+
+
+def _demand_todays(work: Work) -> None:
+    """InputError, while nothing is done yet, for a server that lacks what the later steps call there."""
+    lacking = work.server.run(_LACKING).split()
+    if lacking:
+        raise InputError(
+            "hand the server over",
+            whom=work.customer.email,
+            cause=f"their server was set up by an older version: it has no {', '.join(lacking)}",
+            hint=f"bring it up to date first: {command('apply', work.customer.email)}",
+        )
 
 
 def _proof(work: Work) -> str | None:

@@ -47,7 +47,7 @@ class ReplaceBotToken(HandoverStep):
     does = "replace the bot's token, and see the old one refused"
 
     def behind(self, handover: Handover) -> bool:
-        return handover.bot_token_at is not None
+        return handover.bot_at is not None
 
     def needs(self, settings: Settings, customer: Customer) -> list[str]:
         return channel_of(customer).credential_needs(settings, customer)
@@ -56,14 +56,14 @@ class ReplaceBotToken(HandoverStep):
         rotation = work.customer.setup.rotation
         old = rotation.old_token if rotation else channel_of(work.customer).credential(work.customer)
         if old is None:
-            work.write({"handover.botTokenAt": now(), **_no_bot(work)})
+            work.write({"handover.botAt": now(), **_no_bot(work)})
             return Done()
         _begin(work, BOT_TOKEN, old)
         what = channel_of(work.customer).sender(work.customer)
         done = f"replaced; {what} has another one, which only the server has"
         then = {
             "setup.rotation": None,
-            "handover.botTokenAt": now(),
+            "handover.botAt": now(),
             **reported(work.customer, "the bot's token", done, "the platform refuses the old one (401)"),
         }
         return channel_of(work.customer).replace_credential(work, old, then) or Done()
@@ -85,7 +85,7 @@ class ReplaceGatewayToken(HandoverStep):
     does = "replace the gateway's token, and see the old one refused"
 
     def behind(self, handover: Handover) -> bool:
-        return handover.gateway_token_at is not None
+        return handover.gateway_at is not None
 
     def run(self, work: Work) -> Outcome:
         _begin(work, GATEWAY_TOKEN)
@@ -97,7 +97,7 @@ class ReplaceGatewayToken(HandoverStep):
             work,
             {
                 "setup.rotation": None,
-                "handover.gatewayTokenAt": now(),
+                "handover.gatewayAt": now(),
                 **reported(
                     work.customer, "the gateway's token", done, "the gateway refuses the old one (401)"
                 ),

@@ -37,10 +37,10 @@ def handover_of(customer: Customer) -> Handover:
     return customer.handover
 
 
-def reported(customer: Customer, secret: str, done: str, proof: str) -> dict[str, object]:
+def reported(customer: Customer, what: str, done: str, proof: str) -> dict[str, object]:
     """The field of the report with this as its last entry, in the place of an earlier one about the same."""
-    before = [one.model_dump(by_alias=True) for one in handover_of(customer).report if one.secret != secret]
-    return {"handover.report": [*before, {"secret": secret, "done": done, "proof": proof}]}
+    before = [one.model_dump(by_alias=True) for one in handover_of(customer).report if one.what != what]
+    return {"handover.report": [*before, {"what": what, "done": done, "proof": proof}]}
 
 
 def remote(name: str) -> str:

@@ -36,7 +36,7 @@ def test_the_report_lists_each_secret_with_its_proof(ada: Owner, invoke: Invoke,
     [entry] = json.loads(again.out)["customers"]
     assert entry["status"] == "handed_over"
     assert len(entry["report"]) == 7
-    assert all(row["secret"] and row["done"] and row["proof"] for row in entry["report"])
+    assert all(row["what"] and row["done"] and row["proof"] for row in entry["report"])
     assert any("stays on this DigitalOcean account" in line for line in entry["leftToYou"])
     assert "a login with it is refused" in " ".join(ended.out.split())
     for text in (ended.out, ended.err, again.out, again.err):

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.errors import InputError, RemoteError
 from provisioner.runs.workflow import APPLY, BACKUP, PAUSE, PROVISION
-from provisioner.secrets import mark_of
+from provisioner.secrets import mark_of, secrets_in
 from provisioner.ssh.keys import sha256_fingerprint
 from provisioner.step import Done, Failed, Waiting
 from tests.backups.assistants import EMAIL
@@ -33,7 +33,7 @@ def test_with_their_keys_all_is_theirs_and_said(ada: Owner) -> None:
     ada.demand_theirs(old)
     assert ada.model_keys == {f"model-{mark_of(THEIR_MODEL_KEY)}": THEIR_MODEL_KEY}
     assert ada.leaver.site.assistant.gateway == "started"
-    assert [one.secret for one in ada.handover.report] == [
+    assert [one.what for one in ada.handover.report] == [
         "SSH",
         "the bot's token",
         "the gateway's token",
@@ -168,6 +168,27 @@ def test_our_key_stays_where_theirs_would_not_get_in(ada: Owner) -> None:
     assert "the other key may not log in" in str(outcome.error.cause)
     assert ada.gets_in(ada.leaver.site.server.operator.private)
     assert ada.customer.status == "active"
+
+
+def test_a_server_of_an_older_version_is_brought_up_to_date_first(ada: Owner) -> None:
+    (ada.disk / "home/openclaw/bin/openclaw-configure").unlink()
+    ada.ask()
+
+    outcome = ada.run().outcome
+
+    assert isinstance(outcome, Failed)
+    assert f"provisioner apply {EMAIL}" in str(outcome.error.hint)
+    assert ada.handover.key_proven_at is None
+    assert not ada.gets_in(ada.keys.private)
+
+
+def test_what_the_record_says_of_it_is_no_secret(ada: Owner) -> None:
+    """A field whose name sounds like one would hide its words, and moments, wherever they are printed."""
+    ada.ask(api_key=THEIR_MODEL_KEY)
+    assert secrets_in({"handover": ada.customer.model_dump(by_alias=True)["handover"]}) == [THEIR_MODEL_KEY]
+    ada.run()
+
+    assert secrets_in({"handover": ada.customer.model_dump(by_alias=True)["handover"]}) == []
 
 
 @pytest.mark.parametrize("workflow", [PROVISION, APPLY, BACKUP, PAUSE])
