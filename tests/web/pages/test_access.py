@@ -11,7 +11,6 @@ from provisioner.settings import WebSettings
 from provisioner.web.access.passwords import hash_of
 from provisioner.web.access.roles import RIGHTS, Role
 from provisioner.web.pages.catalog import ALL
-from provisioner.web.pages.site import Page
 from tests.web.pages.house import COMPLETE, Browser, House, house
 
 PASSWORD = "correct horse battery"
@@ -41,16 +40,16 @@ def is_session(there: House, session: str) -> bool:
     return answer.url.path == "/account"
 
 
-@pytest.mark.parametrize("page", ALL, ids=lambda page: f"{page.method} {page.path}")
-def test_nobody_sees_a_page_without_signing_in(there: House, page: Page) -> None:
-    if page.right is None:
-        return
+def test_nobody_sees_a_page_without_signing_in(there: House) -> None:
     customer = there.add("ada@example.com")
-    path = page.path.replace("{id}", customer.id)
     browser = there.stranger()
-    answer = browser.get(path) if page.method == "GET" else browser.post(path, note="x")
-    assert answer.url.path == "/sign-in"
-    assert "ada@example.com" not in answer.text
+    for page in ALL:
+        if page.right is None:
+            continue
+        path = page.path.replace("{id}", customer.id)
+        answer = browser.get(path) if page.method == "GET" else browser.post(path, note="x", value="1")
+        assert answer.url.path == "/sign-in", path
+        assert "ada@example.com" not in answer.text
     assert there.customer(customer.id) == customer
 
 
