@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _WORDS = {"ignore_unknown_options": True}
 _SUBSCRIPTION = "subscription.stripeSubscriptionId"
 _OF_CHANNEL = "setup.messaging."
-_SIZE = "setup.droplet.size"
+_SIZE, _REGION = "setup.droplet.size", "setup.droplet.region"
 _PLATFORM = "setup.messaging.platform"
 
 
@@ -186,10 +186,8 @@ def update(
         lines += _costs_on(record.customer)
     if field == _PLATFORM:
         lines += _what_it_means(before, record.customer)
-    if field == _SIZE and before.setup.droplet.id and word not in ("null", before.setup.droplet.size):
-        lines.append(
-            f"This changes no server; to change it: {command('resize', record.customer.email, word)}"
-        )
+    if before.setup.droplet.id and word != "null":
+        lines += _what_changes_it(field, record.customer.email, word)
     return done(*lines)
 
 
@@ -207,6 +205,15 @@ def _what_it_means(before: "Customer", customer: "Customer") -> list[str]:
 
     meaning = meaning_of_change(before, customer)
     return [meaning] if meaning else []
+
+
+def _what_changes_it(field: str, email: str, word: str) -> list[str]:
+    """That a record alone changes no server, where there is one."""
+    changing = {
+        _SIZE: command("resize", email, word),
+        _REGION: command("move", email, options=f"--region {word}"),
+    }.get(field)
+    return [f"This changes no server; to change it: {changing}"] if changing else []
 
 
 def _typed_in() -> str:

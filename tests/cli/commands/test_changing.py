@@ -30,6 +30,8 @@ def test_a_size_in_the_record_alone_changes_no_server_and_says_so(ada: Leaver, i
     assert updated.code == 0
     assert f"to change it: provisioner resize {EMAIL} s-2vcpu-4gb" in " ".join(updated.err.split())
     assert ada.cloud.droplets[0].size.slug == "s-1vcpu-2gb"
+    updated = invoke("update", EMAIL, "setup.droplet.region", "fra1")
+    assert f"to change it: provisioner move {EMAIL} --region fra1" in " ".join(updated.err.split())
 
 
 def test_one_that_is_not_at_its_end_is_listed_and_is_nothing_broken(ada: Leaver, invoke: Invoke) -> None:
