@@ -267,7 +267,7 @@ class WorkerSettings(_Section):
     quiet_hours: str = Field(
         default="", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$"
     )
-    """UTC; when nothing is done that may write to a customer unasked. Empty: never."""
+    """UTC; nobody is written to unasked then, and servers are rebooted. Empty: never."""
 
 
 class HealthSettings(_Section):
@@ -352,6 +352,14 @@ class Settings(_Section):
     """One, or several separated by commas while one takes the other's place."""
     stripe_api_base: str | None = None
     node_mirror: str = "https://nodejs.org/dist"
+
+    @property
+    def reboot_hours(self) -> str:
+        """When a server may be rebooted, as "21:00-07:00"; empty where no hour is."""
+        begin = self.droplet.reboot_at
+        if self.worker.quiet_hours or not begin:
+            return self.worker.quiet_hours
+        return f"{begin}-{(int(begin[:2]) + 1) % 24:02}{begin[2:]}"
 
     @property
     def pool_regions(self) -> tuple[str, ...]:

@@ -91,3 +91,18 @@ def now_or_latest(moments: list[str]) -> str:
     """
     latest = max(moments, key=order, default=None)
     return now() if latest is None or went_back(latest) else max(latest, now(), key=order)
+
+
+def is_quiet(hours: str, now: datetime) -> bool:
+    """Whether `now` is in the hours "21:00-07:00", the first minute included; never if there are none."""
+    if not hours:
+        return False
+    begin, _, end = hours.partition("-")
+    at = f"{now:%H:%M}"
+    return begin <= at < end if begin < end else at >= begin or at < end
+
+
+def next_beginning(hours: str, now: datetime) -> datetime:
+    """When the hours "21:00-07:00" begin next."""
+    begin = now.replace(hour=int(hours[:2]), minute=int(hours[3:5]), second=0, microsecond=0)
+    return begin if begin > now else begin + timedelta(days=1)

@@ -412,6 +412,18 @@ class Move(_Part):
     undo_at: Annotated[Moment, Field(description="when it was asked to be given up")] | None = None
 
 
+class SystemUpdate(_Part):
+    """Security updates of the customer's server, and the reboot that they may need."""
+
+    requested_at: Moment
+    by: Annotated[str, Field(description="who has asked for it")] | None = None
+    at_once: Annotated[StrictBool, Field(description="whether it may be rebooted at any hour")] = False
+    installed_at: Moment | None = None
+    changed: Annotated[StrictBool, Field(description="whether there were any")] = False
+    boot: Annotated[str, Field(description="the boot that is to end; written before it does")] | None = None
+    before: Annotated[Before, Field(description="what has to work afterwards, too")] | None = None
+
+
 class Setup(_Part):
     """How far the customer's assistant is."""
 
@@ -426,6 +438,7 @@ class Setup(_Part):
     rotation: Rotation | None = None
     resize: Resize | None = None
     upgrade: Upgrade | None = None
+    system_update: SystemUpdate | None = None
     move: Move | None = None
     waiting: WaitingFor | None = None
     emails: tuple[SentEmail, ...] = Field(default=(), validation_alias=AliasChoices("emails", OLDER_EMAILS))

@@ -31,6 +31,8 @@ from provisioner.steps.restore import CloseRestore, RestoreBackup
 from provisioner.steps.rotation.bot_token import RotateBotToken
 from provisioner.steps.rotation.gateway_token import RotateGatewayToken
 from provisioner.steps.rotation.model_key import RotateModelKey
+from provisioner.steps.system_update import DOING as UPDATING
+from provisioner.steps.system_update import InstallUpdates, Reboot, RequestSystemUpdate
 from provisioner.steps.upgrading.steps import (
     BackUpFirst,
     CloseUpgrade,
@@ -187,6 +189,21 @@ def upgrade_to(version: str, *, older: bool = False) -> Workflow:
     the gates with it; if it does not, the newer one comes back.
     """
     return replace(UPGRADE, steps=(RequestUpgrade(version, older=older), *UPGRADE.steps))
+
+
+UPDATE_SYSTEM = Workflow(
+    "upgrade --security-only",
+    (InstallUpdates(), Reboot()),
+    allowed_statuses=("in_progress", "active"),
+    doing=UPDATING,
+    of_upgraded=False,
+)
+"""For whose server's system is to be updated, as the record says; for all others there is nothing to do."""
+
+
+def update_system(*, at_once: bool) -> Workflow:
+    """The same, which first asks for it; `at_once`: a reboot that is needed waits for no hour."""
+    return replace(UPDATE_SYSTEM, steps=(RequestSystemUpdate(at_once=at_once), *UPDATE_SYSTEM.steps))
 
 
 REMIND = Workflow(

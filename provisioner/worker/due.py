@@ -37,11 +37,12 @@ from provisioner.runs.workflow import (
     REMIND,
     RESIZE,
     RESTORE,
+    UPDATE_SYSTEM,
     UPGRADE,
     Workflow,
 )
 from provisioner.settings import Settings
-from provisioner.timestamps import from_epoch, moment
+from provisioner.timestamps import from_epoch, is_quiet, moment
 
 WORKFLOWS: Mapping[str, Workflow] = {
     one.name: one
@@ -55,6 +56,7 @@ WORKFLOWS: Mapping[str, Workflow] = {
         MEND,
         RESIZE,
         UPGRADE,
+        UPDATE_SYSTEM,
         MODEL_KEY,
         HANDOVER,
         MOVE,
@@ -115,6 +117,7 @@ def wanted_runs(customer: Customer, settings: Settings, now: datetime) -> Iterat
     for run in (
         _reminder(customer, settings, now),
         _upgrade(customer),
+        _system_update(customer, settings, now),
         _next_run(customer, settings, now),
         _model_key(customer, settings, now),
     ):
@@ -126,15 +129,6 @@ def due_of_archived(customer: Customer, now: datetime) -> list[Job]:
     """The same for an archived customer: only their leave may not be at its end."""
     run = _leave(customer, now)
     return [run] if run is not None and not _is_put_off(customer, run, now) else []
-
-
-def is_quiet(hours: str, now: datetime) -> bool:
-    """Whether `now` is in the hours "21:00-07:00", the first minute included; never if there are none."""
-    if not hours:
-        return False
-    begin, _, end = hours.partition("-")
-    at = f"{now:%H:%M}"
-    return begin <= at < end if begin < end else at >= begin or at < end
 
 
 def backoff(failures: int) -> timedelta:
@@ -229,6 +223,17 @@ def is_look_due(customer: Customer, looked: datetime | None, settings: Settings,
 
 _NEW = timedelta(minutes=10)
 _SOON = timedelta(minutes=1)
+
+
+def _system_update(customer: Customer, settings: Settings, now: datetime) -> Job | None:
+    """Security updates that were asked for; a reboot that they need waits for its hour."""
+    update = customer.setup.system_update
+    if update is None or customer.setup.upgrade or customer.status not in UPDATE_SYSTEM.allowed_statuses:
+        return None
+    waits = update.installed_at and not (update.boot or update.at_once)
+    if waits and not is_quiet(settings.reboot_hours, now):
+        return None
+    return Job("run", UPDATE_SYSTEM.name, update.requested_at, "their server's system is to be updated")
 
 
 def _leave(customer: Customer, now: datetime) -> Job | None:

@@ -22,7 +22,15 @@ echo "systemctl $*" >> "$HOME/called"
 [[ ! -e $HOME/failing ]] || { cat "$HOME/failing" >&2; exit 1; }
 version() { jq --raw-output .version "$HOME/.npm-global/lib/node_modules/openclaw/package.json"; }
 case " $* " in
-*" disable "*) echo stopped > "$HOME/gateway" ;;
+*" disable "* | *" stop "*) echo stopped > "$HOME/gateway" ;;
+*" start "*) echo started > "$HOME/gateway" ;;
+*" reboot "*)
+	[[ ! -e $HOME/stays ]] || exit 0
+	date +@%s%N > "$HOME/boot"
+	rm --force "$HOME/reboot-required"
+	echo started > "$HOME/gateway"
+	;;
+*UserspaceTimestamp*) cat "$HOME/boot" ;;
 *" enable "*)
 	[[ -d $HOME/.openclaw ]] || exit 1
 	echo started > "$HOME/gateway"
@@ -47,7 +55,8 @@ installed=$(jq --raw-output .version "$HOME/.npm-global/lib/node_modules/opencla
 [[ $fault == "says it is the old one" ]] && running=2026.9.5
 printf '{"gateway": {"live": %s, "ready": %s, "failing": [], "version": "%s"},' $up $ready "$running"
 printf '"channels": {"telegram": {"connected": %s, "state": null, "error": null}},' $connected
-printf '"installed": "%s"}\n' "$installed"
+[[ -e $HOME/reboot-required ]] && reboot=true || reboot=false
+printf '"installed": "%s", "reboot_required": %s}\n' "$installed" $reboot
 """
 _RPC = r"""#!/bin/bash
 fault=$(jq --raw-output --arg version "$(cat "$HOME/running")" '.[$version] // ""' "$HOME/faults")
@@ -113,7 +122,14 @@ case $* in
 *) jq --raw-output .version "${!#}" ;;
 esac
 """
+_UPDATES = r"""#!/bin/bash
+[[ ! -e $HOME/no-network ]] || exit 1
+[[ ! -e $HOME/updates ]] || mv "$HOME/updates" "$HOME/packages"
+"""
 _PROGRAMS = {
+    "apt-get": "#!/bin/bash\n[[ ! -e $HOME/no-network ]]\n",
+    "dpkg-query": '#!/bin/bash\ncat "$HOME/packages"\n',
+    "unattended-upgrade": _UPDATES,
     "systemctl": _SYSTEMCTL,
     "openclaw-gateway": _GATEWAY,
     "openclaw": OPENCLAW + _MORE,
@@ -138,6 +154,8 @@ class Installation:
             path.chmod(0o755)
         self.place(OLD)
         (self.home / "needs").write_text(">=24.16.0")
+        (self.home / "boot").write_text("@1\n")
+        (self.home / "packages").write_text("linux 1\n")
         (self.home / "published").write_text(f"{OLD}\n{NEW}\n")
         self.mended()
 

@@ -14,8 +14,8 @@ from provisioner.settings import (
     Settings,
     WorkerSettings,
 )
-from provisioner.timestamps import written
-from provisioner.worker.due import backoff, due, is_look_due, is_quiet
+from provisioner.timestamps import is_quiet, written
+from provisioner.worker.due import backoff, due, is_look_due
 from tests.steps.support import new_record
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -82,6 +82,11 @@ ASKED_TO_HAND_OVER = {"handover": {**HANDING_OVER["handover"], "keyProvenAt": No
 HANDED_OVER = {"handover": {**HANDING_OVER["handover"], "endedAt": "2026-02-28T02:00:00Z"}}
 
 
+def updating(**changes: Any) -> dict[str, Any]:
+    update = {"requestedAt": "2026-02-28T00:00:00Z"} | changes
+    return {"setup": {**COMPLETE["setup"], "systemUpdate": update}}
+
+
 def put_off(until: str, workflow: str = "provision") -> dict[str, Any]:
     return {"retry": {"workflow": workflow, "failures": 3, "notBefore": until, "error": "no"}}
 
@@ -140,6 +145,24 @@ def jobs(record: Record, **settings: Any) -> list[tuple[str, str]]:
         (COMPLETE | RESIZING | LEAVES, {}, [("run", "resize")]),
         (COMPLETE | RESIZING | {"status": "cancelled"}, {}, []),
         (COMPLETE | UPGRADING, {}, [("run", "upgrade")]),
+        (COMPLETE | updating(), {}, [("run", "upgrade --security-only")]),
+        # It waits for the hour of its reboot: [droplet] reboot_at, or else the quiet ones.
+        (COMPLETE | updating(installedAt="2026-03-01T10:00:00Z") | BACKED_UP, {}, []),
+        (
+            COMPLETE | updating(installedAt="2026-03-01T10:00:00Z"),
+            QUIET,
+            [("run", "upgrade --security-only")],
+        ),
+        (
+            COMPLETE | updating(installedAt="2026-03-01T10:00:00Z", atOnce=True),
+            {},
+            [("run", "upgrade --security-only")],
+        ),
+        (
+            COMPLETE | updating(installedAt="2026-03-01T10:00:00Z", boot="@1"),
+            {},
+            [("run", "upgrade --security-only")],
+        ),
         (COMPLETE | UPGRADING, QUIET, [("run", "upgrade")]),
         (COMPLETE | paused(UPGRADING), {}, [("run", "upgrade")]),
         (COMPLETE | UPGRADING | put_off("2026-03-01T13:00:00Z", "upgrade"), {}, []),

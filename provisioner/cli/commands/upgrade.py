@@ -31,6 +31,10 @@ def upgrade(
         typer.Option("--version", metavar="V", help="Of the npm package; default: as in provisioner.toml."),
     ] = None,
     only_plan: Annotated[bool, typer.Option("--plan", help="Say who would be upgraded.")] = False,
+    security_only: Annotated[
+        bool, typer.Option("--security-only", help="The system's security updates instead.")
+    ] = False,
+    reboot: Annotated[bool, typer.Option("--reboot", help="At once, where those need one.")] = False,
     canary: Annotated[int, typer.Option(min=1, metavar="N", help="How many go first, alone.")] = 1,
     jobs: Jobs = JOBS,
     as_json: Json = False,
@@ -41,6 +45,9 @@ def upgrade(
     healthy, has its channels and answers. If it fails, the old version and what it knew come back. In waves:
     the canaries first; after a wave in which one fails nobody else is touched, and if it is the next one the
     canaries go back as well.
+
+    With --security-only servers get the security updates of their system; a reboot that these need waits
+    for a quiet hour, and the worker, or this command again, does it then.
 
     Run it again at any time: it goes on, forwards or back. Exit codes as for provision.
     """
@@ -55,6 +62,11 @@ def upgrade(
     workspace = current_workspace()
     broken: list[AnyListing] = []
     whom = known_addresses(workspace, customers)
+    if security_only or reboot:
+        if version or only_plan or not security_only:
+            hint = "--security-only goes with --reboot, and neither with --version nor --plan"
+            raise InputError("upgrade", cause="what is wanted is not clear", hint=hint)
+        return _update_systems(workspace, whom, canary, jobs, at_once=reboot, as_json=as_json)
     settings = load_settings(workspace.root)
     wanted = demand_version(version or _wanted(workspace, settings, whom))
     chosen = choose(workspace, settings, wanted, whom, broken.append)
@@ -89,3 +101,25 @@ def _wanted(workspace: "Workspace", settings: "Settings", whom: "Sequence[str]")
     if len(whom) == 1:
         return wanted_of(workspace.store().read(whom[0]).customer, settings).version.value
     return settings.moltbot.version
+
+
+def _update_systems(
+    workspace: "Workspace", whom: "Sequence[str]", canary: int, jobs: int, *, at_once: bool, as_json: bool
+) -> Response:
+    """The security updates of these customers' servers, or of all, in waves."""
+    from provisioner.cli.output.upgrade import SystemUpdateResult
+    from provisioner.runs.behind import has_what_is_applied
+    from provisioner.runs.workflow import update_system
+
+    broken: list[AnyListing] = []
+    chosen = list(whom)
+    for listing in () if whom else workspace.store().all():
+        if listing.customer is None:
+            broken.append(listing)
+        elif has_what_is_applied(listing.customer):
+            chosen.append(listing.customer.email)
+    waved = run_waves_shown(workspace, chosen, update_system(at_once=at_once), canary, jobs, as_json=as_json)
+    options = "--security-only --reboot" if at_once else "--security-only"
+    return Response(
+        SystemUpdateResult(waved.results, tuple(broken), options=options, untouched=waved.untouched), as_json
+    )

@@ -90,12 +90,7 @@ class UpgradeResult(RunsResult):
             )
         for job in self.back:
             yield Paragraph("", _went_back(job))
-        if self.untouched:
-            again = command("upgrade", *self.untouched, options=self.options)
-            whom = "1 server was" if len(self.untouched) == 1 else f"{len(self.untouched)} servers were"
-            yield Paragraph(
-                "", f"{whom} not touched, because one before failed. When that is mended: {again}"
-            )
+        yield from _untouched(self.untouched, self.options)
 
     def document(self) -> dict[str, object]:
         entries = [{**document(job), "version": _version(job)} for job in self.jobs]
@@ -119,6 +114,38 @@ class UpgradeResult(RunsResult):
     def success(self, result: "RunResult") -> str:
         customer = result.customer
         return f"{customer.email}: Moltbot {customer.setup.moltbot.version}, after {took(result.seconds)}"
+
+
+@dataclass(frozen=True)
+class SystemUpdateResult(RunsResult):
+    """How security updates went; no wave came to the `untouched`."""
+
+    untouched: tuple[str, ...] = ()
+    kind: str = "upgrade"
+    verb: str = "upgrade"
+
+    def blocks(self) -> Iterator[Block]:
+        yield from super().blocks()
+        yield from _untouched(self.untouched, self.options)
+
+    def document(self) -> dict[str, object]:
+        return {**super().document(), "untouched": list(self.untouched)}
+
+    @property
+    def nobody(self) -> str:
+        return "There is nobody whose assistant is installed."
+
+    def success(self, result: "RunResult") -> str:
+        said = [one.details for one in result.customer.timeline if one.event == "system_updated"]
+        return f"{result.customer.email}: {said[-1] if said else 'nothing to do'}"
+
+
+def _untouched(whom: tuple[str, ...], options: str) -> Iterator[Block]:
+    if whom:
+        again = command("upgrade", *whom, options=options)
+        servers = "1 server was" if len(whom) == 1 else f"{len(whom)} servers were"
+        words = f"{servers} not touched, because one before failed. When that is mended: {again}"
+        yield Paragraph("", words)
 
 
 def _went_back(job: "JobResult") -> str:

@@ -25,6 +25,8 @@ def without_droplet(customer: Customer) -> dict[str, object]:
     fields |= dict.fromkeys(_OF_THE_SERVER)
     if customer.setup.resize is not None:
         fields["setup.resize"] = None
+    if customer.setup.system_update is not None:
+        fields["setup.systemUpdate"] = None
     if customer.setup.upgrade is not None:
         fields["setup.upgrade"] = None
     return {**fields, "setup.waiting": None, **to_do_anew(customer)}

@@ -115,7 +115,7 @@ def start_and_judge(work: Work, wanted: str, before: Before, *, repair: bool = F
         work.server.run(_REPAIR, timeout=_REPAIR_SECONDS)
         launch_gateway(work)
         reason = _not_started(work)
-    reason = reason or _not_settled(work, wanted, before)
+    reason = reason or wrong_after_start(work, wanted, before)
     if reason is None and before.answered:
         reason = _no_answer(work)
     failpoint("after the gates")
@@ -135,8 +135,11 @@ def _not_started(work: Work) -> str | None:
     return f"it does not start: {' / '.join(last) or 'it does not say why'}"
 
 
-def _not_settled(work: Work, wanted: str, before: Before) -> str | None:
-    """Channels take a moment to connect; the last reason counts."""
+def wrong_after_start(work: Work, wanted: str, before: Before) -> str | None:
+    """What is not as it has to be within some minutes after a start; None where all is.
+
+    Channels take a moment to connect; the last reason counts.
+    """
     give_up = work.clock.monotonic() + _SETTLE_SECONDS
     pause = _PAUSE_SECONDS
     work.say("waiting until everything works that worked before")

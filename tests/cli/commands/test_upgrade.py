@@ -97,6 +97,8 @@ def test_the_settings_say_which_version_where_the_command_does_not(
         (("upgrade", "--all", "--version", "2026.1.24"), "the least that is supported"),
         (("upgrade", CYN, "--version", "2026.9.6"), "2026.9.7 runs there, and 2026.9.6 is older"),
         (("upgrade", "--version", "2026.9.6"), "whom is not clear"),
+        (("upgrade", ADA, "--reboot"), "what is wanted is not clear"),
+        (("upgrade", ADA, "--security-only", "--version", "2026.9.6"), "what is wanted is not clear"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything(
@@ -107,6 +109,15 @@ def test_what_cannot_be_is_refused_before_anything(
     assert ended.code == 2
     assert said in " ".join(ended.err.split())
     assert begun == []
+
+
+def test_the_systems_updates_go_in_waves_too(invoke: Invoke, begun: list[tuple[str, str]]) -> None:
+    ended = invoke("upgrade", "--all", "--security-only")
+
+    assert ended.code == 1
+    assert begun == [(ADA, "upgrade --security-only")]
+    said = " ".join(ended.err.split())
+    assert f"When that is mended: provisioner upgrade {BOB} {CYN} --security-only" in said
 
 
 def test_resume_goes_on_with_an_upgrade(
