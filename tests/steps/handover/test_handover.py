@@ -1,5 +1,6 @@
 """A handover, from the request to the end: what is replaced, what is proven, and what never is undone."""
 
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ from provisioner.secrets import mark_of, secrets_in
 from provisioner.ssh.keys import sha256_fingerprint
 from provisioner.step import Done, Failed, Waiting
 from tests.backups.assistants import EMAIL
-from tests.clouds import CloudServer, FastCloud
+from tests.clouds import CloudServer, FastCloud, cloud_server
 from tests.dying import killed_at
 from tests.steps.handover.owners import OUR_MODEL_KEY, THEIR_MODEL_KEY, Owner, owner
 
@@ -70,7 +71,7 @@ def killed_while_handing_over(clouds: CloudServer, folder: Path, at: int) -> lis
 
 
 def test_killed_anywhere_it_ends_the_same(clouds: CloudServer, tmp_path: Path) -> None:
-    for at in count(0, 13):
+    for at in count(0, 23):
         if at >= len(killed_while_handing_over(clouds, tmp_path / str(at), at)):
             break
     assert at > 60
@@ -225,3 +226,18 @@ def test_what_has_to_be_finished_first(ada: Owner) -> None:
     with pytest.raises(InputError, match="another SSH key"):
         ada.ask(ssh_key=ada.leaver.site.server.operator.public)
     assert ada.leaver.site.events.count("handover_requested") == 1
+
+
+def main() -> None:
+    """A death at each failpoint of the whole course; says how many there were."""
+    with tempfile.TemporaryDirectory() as folder, cloud_server() as clouds:
+        for at in count():
+            places = killed_while_handing_over(clouds, Path(folder) / str(at), at)
+            if at >= len(places):
+                break
+            print(at, places[-1], flush=True)
+    print(f"{at} deaths, each at another failpoint; all theirs, and nothing ours, each time")
+
+
+if __name__ == "__main__":
+    main()
