@@ -28,82 +28,7 @@ ALLOW_PLAINTEXT = "PROVISIONER_ALLOW_PLAINTEXT"
 AUTO_IMAGE = "auto"
 BASE_IMAGE = "debian-12-x64"
 """What our own images are made from, and servers where none of them fits."""
-
-DEFAULT_TOML = """\
-# provisioner settings. All but the contact has a default; secrets belong into .env beside this file.
-
-[droplet]
-region = "sfo3"
-size = "s-1vcpu-2gb"           # $12 a month; the gateway needs about 1 GB of memory
-image = "auto"                 # our newest one, else debian-12-x64; "ubuntu-24-04-x64" may be chosen too
-reboot_at = "11:00"            # UTC, on days on which an update needs a reboot; "" for never
-
-[pool]
-size = 0                       # how many servers run before anybody needs them; each costs what its size does
-
-[ssh]
-# key = "~/.ssh/id_ed25519"    # the operator's private key; without it .provisioner/ssh/id_ed25519
-
-[moltbot]
-version = "2026.9.6"           # of the npm package openclaw
-node = "24.19.0"
-# node_sha256 = "…"            # of node-v24.19.0-linux-x64.tar.gz; without it the mirror's list counts
-model = "anthropic/claude-sonnet-5"
-
-# [plans."price_…"]            # for who pays this price at Stripe, in place of what stands above
-# size = "s-2vcpu-4gb"
-# model = "anthropic/claude-opus-5"
-# region = "fra1"
-# version = "2026.9.6"
-
-[model_keys]
-provider = "shared"            # your one key on every server; "openrouter": one for each customer
-monthly_budget = 25            # dollars that each customer's key may spend a month
-
-[operator]
-name = "StuffPress"
-# contact = "support@example.com"  # where customers write to; needed before the first one is set up
-# alerts = "ada@example.com"   # where failures that need a person are sent; without it, to the contact
-# telegram = "123456789"       # your own numeric id: the manager bot tells you of them, too
-summary_at = "07:00"           # UTC; what is open is summed up once a day; "" for never
-
-[worker]
-jobs = 10                      # how many customers are at work at once; 0: nothing is done by itself
-quiet_hours = ""               # UTC, as "21:00-07:00": nothing then that may write to customers unasked
-
-[health]
-every_minutes = 10             # how often the worker looks at each server; 0 for never
-mend_hours = 6                 # what it can mend it tries once in so many hours; 0: it mends nothing
-
-[stripe]
-# mode = "live"                # or "test"; without it, as STRIPE_SECRET_KEY says
-provision = "at payment"       # who has paid is set up; or "by hand"
-telegram_field = "telegram"    # the key of the checkout's field for the customer's Telegram username
-
-[billing]
-reminder_days = [1, 3, 7]      # so long after a payment has failed the customer is reminded; [] for never
-unpaid_days = 14               # this long after it …
-when_unpaid = "tell"           # … you are told; or "pause", or "cancel"
-churn_at = "end"               # when who leaves counts as lost: at the "end" of what is paid, or at "request"
-# portal = "https://billing.stripe.com/p/login/…"  # Stripe's customer portal, for e-mails about payment
-
-[mail]
-# sender = "StuffPress <support@example.com>"  # without it, the operator's name and contact
-
-[messaging]
-link_hours = 168               # how long a customer's personal link is good
-reminder_hours = [24, 72]      # after so long a customer who is waited for is reminded
-
-[backup]
-daily = 7                      # of how many days the last backup is kept
-weekly = 4                     # of how many weeks
-
-[cancel]
-grace_days = 14                # how long the server of a customer who has left stays before it is destroyed
-
-[web]
-# address = "https://desk.your-domain"  # of the dashboard, behind a proxy that has the certificate
-"""
+_SHIPPED = Path(__file__).with_name("provisioner.toml")
 
 
 def _checked_path(path: Path) -> Path:
@@ -141,8 +66,9 @@ _Wait = Annotated[float, Field(gt=0, le=_ONE_DAY)]
 
 def default_toml(contact: str | None = None) -> str:
     """The settings as `init` writes them, with where customers write to if that is known."""
+    shipped = read_text(_SHIPPED, "read the settings that come with the program")
     line = f"contact = {json.dumps(contact, ensure_ascii=False)}  # where customers write to"
-    return DEFAULT_TOML if contact is None else re.sub(r"(?m)^# contact = .*$", lambda _: line, DEFAULT_TOML)
+    return shipped if contact is None else re.sub(r"(?m)^# contact = .*$", lambda _: line, shipped)
 
 
 def provider_of(model: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.errors import SettingsError
 from provisioner.secrets import Redactor
-from provisioner.settings import DEFAULT_TOML, default_toml, load_settings
+from provisioner.settings import default_toml, load_settings
 from provisioner.steps.handoff import Handoff
 from provisioner.steps.messaging import Messaging
 from provisioner.steps.moltbot import Moltbot
@@ -27,7 +27,7 @@ def test_the_secrets_come_from_the_environment_and_are_cut_from_every_text(tmp_p
 
 
 def test_the_file_that_init_writes_says_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "provisioner.toml").write_text(DEFAULT_TOML)
+    (tmp_path / "provisioner.toml").write_text(default_toml())
 
     written, default = load_settings(tmp_path, {}), load_settings(tmp_path / "nowhere", {})
 
