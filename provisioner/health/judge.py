@@ -140,8 +140,11 @@ def _of_gateway(customer: Customer, report: ServerReport, now: datetime) -> Iter
 
 
 _LATER: Final = "run provisioner doctor again in three minutes"
-_DAMAGED: Final = re.compile(r"SQLITE_(CORRUPT|NOTADB)|disk image is malformed|file is not a database")
-"""As SQLite says it; a restart does not mend it."""
+_DAMAGED: Final = re.compile(
+    r"SQLITE_(CORRUPT|NOTADB)|disk image is malformed|file is not a database|state database is unreadable"
+    r"|integrity verification failed"
+)
+"""As SQLite and the gateway say it; a restart does not mend it."""
 _CONFLICT: Final = re.compile(r"\b409\b|terminated by other getUpdates")
 """As Telegram answers each of two programs that read one bot's messages."""
 

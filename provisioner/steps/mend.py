@@ -6,6 +6,7 @@ from pathlib import Path
 
 from provisioner.customers.leaving import at
 from provisioner.customers.record import Customer
+from provisioner.droplets.power import PowerSwitch
 from provisioner.errors import CloudError, ProvisionerError, RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.health.judge import Remedy, Sign
@@ -13,7 +14,6 @@ from provisioner.health.look import Look, ServerHealth, waiting_for
 from provisioner.health.mending import DONE, begun, ended, is_to_be_mended, mendable, remedies_for
 from provisioner.health.report import PROGRAM, REPORT_SECONDS, ServerReport, read_report
 from provisioner.health.sweep import change, noted, problems_of
-from provisioner.services.digitalocean.errors import CloudCallError, DropletFailed
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Step, Work
 from provisioner.timestamps import now
@@ -138,22 +138,11 @@ def _described(remedy: Remedy, problem: ProvisionerError | None) -> str:
 
 def _start(work: Work) -> None:
     """Have a droplet that is off started; one that somebody has started meanwhile is only waited for."""
-    droplet_id, cloud = work.customer.setup.droplet.id, work.services.cloud
+    droplet_id = work.customer.setup.droplet.id
     assert droplet_id is not None, "only what the cloud was asked about can be off"
     work.say("starting the droplet")
-    give_up = work.clock.monotonic() + work.settings.droplet.active_seconds
-    if cloud.droplet(droplet_id).status == "off":
-        try:
-            cloud.act(droplet_id, "power_on")
-        except CloudCallError as problem:
-            # It is being started already.
-            if problem.report.status != 422:
-                raise
-    while (status := cloud.droplet(droplet_id).status) != "active":
-        if work.clock.monotonic() >= give_up:
-            cause = f"droplet {droplet_id} was asked to start and is still {status}"
-            raise DropletFailed(work.customer.email, cause, "look at it in the DigitalOcean control panel")
-        work.clock.sleep(work.settings.droplet.poll_seconds)
+    whom, waits = work.customer.email, work.settings.droplet
+    PowerSwitch(whom, droplet_id, work.services.cloud, work.clock, waits, work.say).on()
 
 
 def _free_disk(work: Work) -> None:

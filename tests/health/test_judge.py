@@ -344,6 +344,14 @@ def test_a_damaged_database_is_named_with_the_backup_and_not_restarted() -> None
     assert "2026-01-30T01:00:00Z" in sign.hint
 
 
+def test_a_gateway_that_cannot_read_its_state_says_so_in_its_own_words() -> None:
+    # As 2026.9.6 said it of a database whose first page was overwritten.
+    words = "Gateway failed to start: Doctor cannot repair this state: shared state database is unreadable at"
+    (sign,) = of(replace(SILENT, active=False, state="failed", complaint=words))
+
+    assert (sign.about, sign.remedy) == ("database", None)
+
+
 def test_what_its_log_said_is_told_of_a_gateway_that_is_stopped_and_not_of_one_that_is_well() -> None:
     assert of(replace(WELL, complaint=MALFORMED)) == []
     (sign,) = of(replace(SILENT, active=False, state="failed", complaint="ENOSPC: no space left on device"))

@@ -13,6 +13,7 @@ import pytest
 from provisioner.customers.record import Health, MendAttempt
 from provisioner.runs.workflow import MEND
 from provisioner.step import Done, Failed
+from provisioner.timestamps import now
 from tests.clouds import CloudServer, FastCloud
 from tests.dying import killed_at
 from tests.health.test_report import GOOD
@@ -252,6 +253,24 @@ def test_a_droplet_that_is_off_is_started(patient: Patient, monkeypatch: pytest.
     [said] = patient.details
     assert "is off: started the droplet, and it is well again" in said
     patient.ada.demand_untouched()
+
+
+def test_a_gateway_that_has_not_answered_yet_is_not_called_well(patient: Patient) -> None:
+    patient.shows(STOPPED)
+    since = {**STOPPED["service"], "active": True, "state": "active", "since": now()}
+    (patient.home / "well").write_text(json.dumps({**STOPPED, "service": since}))
+    (patient.home / "later").write_text(json.dumps(WELL))
+    program = patient.home / "bin" / "openclaw-report"
+    program.write_text(
+        '#!/bin/bash\ncat "$HOME/report"\necho "looked" >> "$HOME/called"\n'
+        '[[ $(grep -c looked "$HOME/called") != 3 ]] || cp "$HOME/later" "$HOME/report"\n'
+    )
+    patient.ask("gateway")
+
+    assert patient.mend() == Done()
+
+    assert patient.called("looked") == 4
+    assert "and it is well again" in patient.details[0]
 
 
 def test_who_is_leaving_is_not_started(patient: Patient) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,7 @@ class Stage:
         default_factory=lambda: Settings.model_validate({"moltbot": {"version": WANTED}})
     )
     says: dict[str, ServerReport | ProvisionerError] = field(default_factory=dict)
+    visiting: Callable[[], object] = lambda: None
     visited: list[str] = field(default_factory=list)
     begun: list[bool] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -106,6 +108,7 @@ class Stage:
 
     def _visit(self, customer: Customer) -> ServerReport:
         self.visited.append(customer.email)
+        self.visiting()
         said = self.says.get(customer.email, WELL)
         if isinstance(said, ProvisionerError):
             raise said
@@ -158,6 +161,20 @@ def test_who_is_at_work_is_left_alone_until_it_ends(stage: Stage) -> None:
         assert stage.look() == [bob]
 
     assert stage.look() == [ada]
+
+
+def test_who_is_at_work_before_the_look_is_over_is_looked_at_again(stage: Stage) -> None:
+    (ada,) = stage.add("ada")
+    stage.says[ada] = SILENT
+    with ExitStack() as runs:
+        stage.visiting = lambda: runs.enter_context(stage.workspace.store().claim(ada, "upgrade"))
+        assert stage.look() == [ada]
+        assert stage.alerts.open == []
+    stage.visiting = lambda: None
+
+    assert stage.look() == [ada]
+
+    assert len(stage.alerts.open) == 1
 
 
 def test_what_can_be_mended_is_asked_for_and_not_told(stage: Stage) -> None:
