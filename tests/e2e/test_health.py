@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import Any
 
+import httpx
 import pytest
 
 from provisioner.sandbox.control.client import Sandbox
+from provisioner.services.digitalocean.client import DigitalOcean
 from tests.e2e.operator import Operator
 from tests.e2e.test_rough import sign_up
 
@@ -31,6 +35,10 @@ sed --in-place 's|os.statvfs("/")|os.statvfs("/var/cache/apt/archives")|' /usr/l
 _LEFT = """\
 ls /var/log/old.log.1 /var/log/kept.log ~openclaw/.npm/_cacache/old ~openclaw/.openclaw/kept \\
   /var/cache/apt/archives/old.deb 2> /dev/null || true
+"""
+_USED_UP = """\
+sed 's/^\\(MemFree\\|MemAvailable\\): .*/\\1: 20000 kB/' /proc/meminfo > /run/meminfo
+mount --bind /run/meminfo /proc/meminfo
 """
 
 
@@ -124,6 +132,38 @@ def test_polling_that_has_stalled_is_seen_from_outside_and_started_again(patient
     assert sandbox.wait_for_reply(patient.phone, patient.bot, after=said.id, timeout=180)
 
 
+def test_another_reader_of_the_bots_messages_is_named(patient: Patient) -> None:
+    with _reading(patient) as stop:
+        assert "another program reads the messages of its bot" in _found(patient, "channel")
+        said = patient.mend(stop)
+
+    assert "terminated by other getUpdates request" in said
+    patient.demand_an_answer()
+
+
+def test_memory_that_is_used_up_is_given_back_by_a_start(patient: Patient) -> None:
+    patient.on_server(_USED_UP)
+    assert "20 MB of" in _found(patient, "memory")
+
+    patient.mend(lambda: patient.on_server("umount /proc/meminfo"))
+
+    assert patient.health["problems"] == []
+
+
+def test_a_droplet_that_is_off_is_found_and_started_by_the_worker_alone(patient: Patient) -> None:
+    droplet = patient.operator.record(patient.email)["setup"]["droplet"]["id"]
+    switch_off(patient.operator, droplet)
+
+    with patient.operator.start("worker") as worker:
+        worker.wait_for("mend: wrong: server")
+        worker.wait_for("mend: done")
+
+    event = patient.operator.record(patient.email)["timeline"][-1]
+    assert (event["event"], event["by"]) == ("server_mended", "the worker")
+    assert "is off: started the droplet, and it is well again" in event["details"]
+    patient.demand_an_answer()
+
+
 def _found(patient: Patient, about: str) -> str:
     """The problem of this kind, as soon as a look shows it."""
     give_up = time.monotonic() + 240
@@ -131,3 +171,39 @@ def _found(patient: Patient, about: str) -> str:
         assert time.monotonic() < give_up, seen
         time.sleep(2)
     return seen[about]
+
+
+@contextmanager
+def _reading(patient: Patient) -> Iterator[Callable[[], None]]:
+    """Another program with the bot's token reads its messages until it is stopped; how to stop it."""
+    token = patient.operator.record(patient.email)["setup"]["messaging"]["botToken"]
+    root = patient.operator.environment["TELEGRAM_API_ROOT"]
+    stop = Event()
+
+    def read() -> None:
+        with httpx.Client(timeout=30) as client:
+            while not stop.is_set():
+                client.get(f"{root}/bot{token}/getUpdates", params={"timeout": 1})
+
+    thread = Thread(target=read)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join(60)
+
+    try:
+        yield end
+    finally:
+        end()
+
+
+def switch_off(operator: Operator, droplet: str) -> None:
+    """As somebody does in the cloud's panel."""
+    environment = operator.environment
+    cloud = DigitalOcean(environment["DIGITALOCEAN_ACCESS_TOKEN"], environment["DIGITALOCEAN_END_POINT"])
+    cloud.act(droplet, "power_off")
+    give_up = time.monotonic() + 60
+    while cloud.droplet(droplet).status != "off":
+        assert time.monotonic() < give_up, "it is still on"
+        time.sleep(0.5)
