@@ -8,6 +8,8 @@ id=$1 version=$2
 place=~/.provisioner-upgrade prefix=~/.npm-global
 program=$prefix/lib/node_modules/openclaw
 
+# It is removed when everything is back, or was never needed.
+[[ -e $place/id ]] || exit 0
 exec 9> "$place/lock"
 flock --timeout 1200 9
 [[ $(cat "$place/id") == "$id" ]] || { echo "what was kept is not of this upgrade" >&2; exit 1; }
