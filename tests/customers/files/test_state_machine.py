@@ -101,10 +101,10 @@ class Commands(RuleBasedStateMachine):
     def update(self, who: str, value: str) -> None:
         def change() -> None:
             with self.store.edit(who) as record:
-                change_field(record, "setup.droplet.region", value)
+                change_field(record, "metadata.referrer", value)
 
         if self._succeeds(who, change):
-            self.model[who.lower()]["region"] = None if value == "null" else value
+            self.model[who.lower()]["referrer"] = None if value == "null" else value
             self.model[who.lower()]["events"].append("field_updated")
 
     @rule(who=spelled, archived=st.booleans())
@@ -154,7 +154,7 @@ class Commands(RuleBasedStateMachine):
                     "status": customer.status,
                     "notes": [note.note for note in customer.notes],
                     "events": [event.event for event in customer.timeline],
-                    "region": customer.setup.droplet.region,
+                    "referrer": customer.metadata.referrer,
                     "archived": archived,
                 }
                 moments = [event.timestamp for event in customer.timeline]
@@ -167,7 +167,7 @@ def _entry(status: str, events: list[str]) -> dict[str, Any]:
         "status": status,
         "notes": [],
         "events": events,
-        "region": None,
+        "referrer": None,
         "archived": False,
     }
 
