@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
 
-from provisioner.customers.record import PaidItem, SubscriptionChange
+from provisioner.customers.parts.subscription import PaidItem, SubscriptionChange
 
 _COUNTED: Final = frozenset({"active", "past_due"})
 """The statuses at Stripe in which a subscription brings something."""

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Literal
 
 from provisioner.billing.amounts import NOTHING, by_month, counts, monthly, monthly_of
-from provisioner.customers.record import Customer, KnownSubscription, SubscriptionChange
+from provisioner.customers.parts.subscription import KnownSubscription, SubscriptionChange
+from provisioner.customers.record import Customer
 from provisioner.timestamps import moment
 
 ChurnAt = Literal["end", "request"]

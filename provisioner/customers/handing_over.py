@@ -12,7 +12,8 @@ from provisioner.printable import command
 from provisioner.timestamps import written
 
 if TYPE_CHECKING:
-    from provisioner.customers.record import Customer, Handover
+    from provisioner.customers.parts.departure import Handover
+    from provisioner.customers.record import Customer
 
 Fields = Mapping[str, object]
 _DOING = "hand the server over"

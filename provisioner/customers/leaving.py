@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.parts.departure import Leaving
+from provisioner.customers.record import Customer
 from provisioner.errors import InputError
 from provisioner.printable import command
 from provisioner.timestamps import moment, written

@@ -7,7 +7,8 @@ from provisioner.printable import command
 from provisioner.timestamps import moment
 
 if TYPE_CHECKING:
-    from provisioner.customers.record import Customer, Droplet
+    from provisioner.customers.parts.setup import Droplet
+    from provisioner.customers.record import Customer
 
 
 def is_moving(customer: "Customer") -> bool:

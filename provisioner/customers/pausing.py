@@ -14,7 +14,8 @@ from provisioner.printable import command
 from provisioner.timestamps import written
 
 if TYPE_CHECKING:
-    from provisioner.customers.record import Customer, Pause
+    from provisioner.customers.parts.setup import Pause
+    from provisioner.customers.record import Customer
     from provisioner.customers.view import AnyCustomer, AnyPause
 
 Fields = dict[str, object]

@@ -14,6 +14,7 @@ from provisioner.customers.lifecycle import SetupStatus, Status
 
 if TYPE_CHECKING:
     from provisioner.customers import record
+    from provisioner.customers.parts import departure, setup
 
 
 def _exactly(pattern: str) -> str:
@@ -160,9 +161,9 @@ class CustomerView(_Part, frozen=True):
 
 AnyCustomer: TypeAlias = "record.Customer | CustomerView"
 """For whom it makes no difference how the customer was read."""
-AnyLeaving: TypeAlias = "record.Leaving | Leaving"
-AnyPause: TypeAlias = "record.Pause | Pause"
-AnyUpgrade: TypeAlias = "record.Upgrade | Upgrade"
+AnyLeaving: TypeAlias = "departure.Leaving | Leaving"
+AnyPause: TypeAlias = "setup.Pause | Pause"
+AnyUpgrade: TypeAlias = "setup.Upgrade | Upgrade"
 
 _DECODER = json.Decoder(CustomerView)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from provisioner.customers.done import steps_done
 from provisioner.customers.lifecycle import has_left
 from provisioner.customers.model_key import budget_of, may_have_key
-from provisioner.customers.record import Customer, KeyReplacement
+from provisioner.customers.parts.setup import KeyReplacement
+from provisioner.customers.record import Customer
 from provisioner.customers.rotating import MODEL_KEY, is_rotating
 from provisioner.doctor.findings import ANSWER_SECONDS, Findings
 from provisioner.errors import ModelError

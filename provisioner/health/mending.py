@@ -11,8 +11,9 @@ from typing import Final
 from provisioner.customers.handing_over import is_handing_over
 from provisioner.customers.leaving import is_leaving
 from provisioner.customers.lifecycle import Status
+from provisioner.customers.parts.upkeep import MendAttempt
 from provisioner.customers.pausing import is_paused
-from provisioner.customers.record import Customer, MendAttempt
+from provisioner.customers.record import Customer
 from provisioner.health.judge import Remedy, Sign
 from provisioner.timestamps import moment, written
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from provisioner import timestamps
 from provisioner.customers.addresses import fold
-from provisioner.customers.record import Customer, Leaving, SentEmail
+from provisioner.customers.parts.departure import Leaving
+from provisioner.customers.parts.setup import SentEmail
+from provisioner.customers.record import Customer
 from provisioner.customers.unpaid import is_unpaid
 from provisioner.errors import InputError, MailError
 from provisioner.messaging.names import spoken_name

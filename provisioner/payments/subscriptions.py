@@ -12,7 +12,9 @@ from pydantic import BaseModel
 
 from provisioner.customers.done import STEPS, steps_done
 from provisioner.customers.lifecycle import has_left
-from provisioner.customers.record import Customer, KnownSubscription, PaidItem, Request, SubscriptionChange
+from provisioner.customers.parts.subscription import KnownSubscription, PaidItem, SubscriptionChange
+from provisioner.customers.parts.upkeep import Request
+from provisioner.customers.record import Customer
 from provisioner.payments.events import Checkout, Envelope, SubscriptionState
 
 STRIPE = "Stripe"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from provisioner.actor import actor
 from provisioner.clock import SYSTEM_CLOCK, Clock
 from provisioner.customers.leaving import Wish, asked_to_leave, asked_to_stay, at, is_leaving
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.parts.departure import Leaving
+from provisioner.customers.record import Customer
 from provisioner.customers.store import CustomerStore
 
 _DOING = "have the customer leave"

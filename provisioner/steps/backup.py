@@ -9,7 +9,8 @@ from provisioner.backups.errors import BackupError
 from provisioner.backups.folder import BackupFolder, Receiving
 from provisioner.backups.retention import Taken, superseded
 from provisioner.backups.scripts import FORGET, READ, shipped_script
-from provisioner.customers.record import Backup, Customer
+from provisioner.customers.parts.upkeep import Backup
+from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.filesystem.durable import explained

@@ -4,7 +4,8 @@ Both steps are done for who is not paused.
 """
 
 from provisioner.customers.leaving import has_assistant
-from provisioner.customers.record import Customer, Pause
+from provisioner.customers.parts.setup import Pause
+from provisioner.customers.record import Customer
 from provisioner.messaging.emails import was_told
 from provisioner.messaging.registry import emails_to
 from provisioner.settings import Settings

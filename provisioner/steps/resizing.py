@@ -7,8 +7,9 @@ written down, and the server runs again as it was.
 from abc import abstractmethod
 
 from provisioner.customers.leaving import has_assistant
+from provisioner.customers.parts.setup import Resize
 from provisioner.customers.pausing import is_paused
-from provisioner.customers.record import Customer, Resize
+from provisioner.customers.record import Customer
 from provisioner.droplets.power import PowerSwitch
 from provisioner.errors import CloudError
 from provisioner.services.digitalocean.client import DigitalOcean

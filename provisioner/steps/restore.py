@@ -6,7 +6,8 @@ from pathlib import Path
 from provisioner.backups.errors import BackupError
 from provisioner.backups.folder import blocks_of
 from provisioner.backups.scripts import receive, shipped_script
-from provisioner.customers.record import Customer, Restore
+from provisioner.customers.parts.setup import Restore
+from provisioner.customers.record import Customer
 from provisioner.failpoints import failpoint
 from provisioner.filesystem.durable import explained
 from provisioner.messaging.registry import channel_of

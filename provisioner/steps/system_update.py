@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from provisioner.actor import actor
 from provisioner.customers.leaving import at, has_assistant
+from provisioner.customers.parts.setup import SystemUpdate
 from provisioner.customers.pausing import is_paused
-from provisioner.customers.record import Customer, SystemUpdate
+from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.printable import command

@@ -19,8 +19,9 @@ from provisioner.customers.model_key import (
     spent_in,
 )
 from provisioner.customers.moving import is_moving, next_moving_moment
+from provisioner.customers.parts.upkeep import Health
 from provisioner.customers.pausing import has_paid_again, is_paused, pause_goes_on
-from provisioner.customers.record import Customer, Health
+from provisioner.customers.record import Customer
 from provisioner.customers.unpaid import due_reminder, unpaid_since
 from provisioner.health.visit import has_running_server
 from provisioner.messaging.emails import known_email

@@ -11,7 +11,8 @@ from provisioner.customers import record as record_module
 from provisioner.customers.addresses import checked_address
 from provisioner.customers.files.document import parse, render
 from provisioner.customers.new import SignUp, new_record
-from provisioner.customers.record import Customer, Record, WaitingFor, json_schema
+from provisioner.customers.parts.setup import WaitingFor
+from provisioner.customers.record import Customer, Record, json_schema
 from provisioner.errors import InputError
 from tests.customers.examples import documented, from_old_script
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.customers.record import Customer, Pause
+from provisioner.customers.parts.setup import Pause
+from provisioner.customers.record import Customer
 from provisioner.doctor.findings import Findings, Trouble
 from provisioner.doctor.updates import look_who_is_behind
 from provisioner.runs.behind import WantedParts

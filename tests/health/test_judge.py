@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.record import Backup, Customer
+from provisioner.customers.parts.upkeep import Backup
+from provisioner.customers.record import Customer
 from provisioner.errors import HostKeyError, RemoteError
 from provisioner.health.judge import Sign, behind, judge, piling_up, unreachable, without_report
 from provisioner.health.report import Channel, Resources, ServerReport

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from provisioner.customers.leaving import Wish, at
+from provisioner.customers.parts.departure import Leaving
 from provisioner.customers.pausing import PauseWish
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.record import Customer
 from provisioner.droplets.identity import name_of, tag_of, tags_of
 from provisioner.runs.leaving import ask_to_leave, ask_to_stay
 from provisioner.runs.pausing import ask_to_go_on, ask_to_pause

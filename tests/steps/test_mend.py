@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.customers.record import Health, MendAttempt
+from provisioner.customers.parts.upkeep import Health, MendAttempt
 from provisioner.runs.workflow import MEND
 from provisioner.step import Done, Failed
 from provisioner.timestamps import now

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from provisioner.customers.model_key import month_of
-from provisioner.customers.record import ModelKey
+from provisioner.customers.parts.setup import ModelKey
 from provisioner.errors import ModelError
 from provisioner.runs.model_keys import ask_of_model_key
 from provisioner.runs.workflow import MODEL_KEY

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.customers.new import SignUp, new_record
-from provisioner.customers.record import ModelKey
+from provisioner.customers.parts.setup import ModelKey
 from provisioner.settings import Settings
 from provisioner.timestamps import present
 from provisioner.worker.alerts import Alerts

@@ -11,7 +11,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from provisioner import timestamps
-from provisioner.customers.record import Customer, Link
+from provisioner.customers.parts.setup import Link
+from provisioner.customers.record import Customer
 from provisioner.messaging.telegram.usernames import bot_name, plain_username, suggested_username
 from provisioner.services.telegram.updates import BotIdentity, Person
 

@@ -5,7 +5,8 @@ import shlex
 from pathlib import Path
 
 from provisioner.customers.handing_over import is_being_handed_over
-from provisioner.customers.record import Customer, Handover
+from provisioner.customers.parts.departure import Handover
+from provisioner.customers.record import Customer
 from provisioner.errors import InputError, RemoteError
 from provisioner.printable import command
 from provisioner.settings import Settings

@@ -2,7 +2,8 @@
 
 import shlex
 
-from provisioner.customers.record import Customer, Handover
+from provisioner.customers.parts.departure import Handover
+from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.messaging.registry import emails_to

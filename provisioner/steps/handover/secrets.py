@@ -7,7 +7,8 @@ from provisioner.backups.scripts import as_user
 from provisioner.customers.handing_over import is_being_handed_over
 from provisioner.customers.leaving import at
 from provisioner.customers.model_key import may_have_key
-from provisioner.customers.record import Customer, Handover
+from provisioner.customers.parts.departure import Handover
+from provisioner.customers.record import Customer
 from provisioner.customers.rotating import BOT_TOKEN, GATEWAY_TOKEN, asked_to_rotate
 from provisioner.customers.wanted import settings_of
 from provisioner.errors import ModelError, RemoteError

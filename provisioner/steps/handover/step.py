@@ -4,7 +4,8 @@ from abc import abstractmethod
 from pathlib import Path
 
 from provisioner.customers.handing_over import is_being_handed_over
-from provisioner.customers.record import Customer, Handover
+from provisioner.customers.parts.departure import Handover
+from provisioner.customers.record import Customer
 from provisioner.settings import Settings
 from provisioner.step import Planned, Step, Work
 

@@ -1,8 +1,9 @@
 """The assistant of a customer who leaves: stopped in time, backed up, and started again if they stay."""
 
 from provisioner.customers.leaving import has_assistant, is_over, needs_backup, stays, stopped
+from provisioner.customers.parts.departure import Leaving
 from provisioner.customers.pausing import is_paused
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.record import Customer
 from provisioner.errors import CloudError, ProvisionerError, RemoteError
 from provisioner.messaging.emails import was_told
 from provisioner.messaging.registry import emails_to

@@ -4,8 +4,9 @@ from provisioner.actor import actor
 from provisioner.backups.folder import digest_of
 from provisioner.customers.leaving import has_assistant, is_over, may_have_droplet
 from provisioner.customers.moving import is_moving, second_droplet
+from provisioner.customers.parts.departure import Leaving
 from provisioner.customers.pausing import is_paused
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.record import Customer
 from provisioner.droplets.destroying import destroy_droplet
 from provisioner.droplets.identity import HOST_KEY_TAG
 from provisioner.droplets.search import several

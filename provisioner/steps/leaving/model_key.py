@@ -1,7 +1,8 @@
 """The key for the model of a customer who leaves: refused when the assistant stops, deleted in the end."""
 
 from provisioner.customers.model_key import may_have_key
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.parts.departure import Leaving
+from provisioner.customers.record import Customer
 from provisioner.settings import Settings
 from provisioner.step import Done, Outcome, Planned, Work
 from provisioner.steps.leaving.step import LeavingStep

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from datetime import datetime
 
 from provisioner.customers.leaving import at
-from provisioner.customers.record import Customer, Leaving
+from provisioner.customers.parts.departure import Leaving
+from provisioner.customers.record import Customer
 from provisioner.settings import Settings
 from provisioner.step import Step, Work
 

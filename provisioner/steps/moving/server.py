@@ -2,7 +2,8 @@
 
 from contextlib import closing
 
-from provisioner.customers.record import Customer, Droplet, Move
+from provisioner.customers.parts.setup import Droplet, Move
+from provisioner.customers.record import Customer
 from provisioner.customers.wanted import settings_of
 from provisioner.droplets.identity import stated_host_key
 from provisioner.droplets.keeper import Wanted

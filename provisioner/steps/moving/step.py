@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 
-from provisioner.customers.record import Customer, Move
+from provisioner.customers.parts.setup import Move
+from provisioner.customers.record import Customer
 from provisioner.settings import Settings
 from provisioner.step import Step, Work
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 from provisioner.actor import actor
 from provisioner.customers.done import to_do_anew
 from provisioner.customers.leaving import at, is_over
-from provisioner.customers.record import Customer, Move
+from provisioner.customers.parts.setup import Move
+from provisioner.customers.record import Customer
 from provisioner.errors import InputError, ProvisionerError
 from provisioner.printable import command
 from provisioner.step import Done, Outcome, Planned, Until, Work

@@ -1,6 +1,7 @@
 """Another credential in the place of the one with which the assistant is let in on its platform."""
 
-from provisioner.customers.record import Customer, Rotation
+from provisioner.customers.parts.setup import Rotation
+from provisioner.customers.record import Customer
 from provisioner.customers.rotating import BOT_TOKEN, is_rotating
 from provisioner.messaging.registry import channel_of
 from provisioner.settings import Settings

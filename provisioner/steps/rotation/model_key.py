@@ -5,7 +5,8 @@ refused. Meanwhile there are two, both of which the record names.
 """
 
 from provisioner.customers.model_key import GROUP, carried_on
-from provisioner.customers.record import Customer, KeyReplacement
+from provisioner.customers.parts.setup import KeyReplacement
+from provisioner.customers.record import Customer
 from provisioner.customers.rotating import MODEL_KEY, is_rotating
 from provisioner.errors import ModelError, RemoteError
 from provisioner.printable import command

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from provisioner.backups.scripts import as_user
-from provisioner.customers.record import Before
+from provisioner.customers.parts.setup import Before
 from provisioner.customers.versions import VERSION
 from provisioner.errors import RemoteError
 from provisioner.failpoints import failpoint

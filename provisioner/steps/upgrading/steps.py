@@ -5,8 +5,9 @@ from typing import Final, NoReturn
 
 from provisioner.actor import actor
 from provisioner.backups.scripts import as_user
+from provisioner.customers.parts.setup import Before, Upgrade
 from provisioner.customers.pausing import is_paused
-from provisioner.customers.record import Before, Customer, Upgrade
+from provisioner.customers.record import Customer
 from provisioner.customers.versions import LEAST, is_older
 from provisioner.errors import ConnectionLost, InputError, RemoteError
 from provisioner.failpoints import failpoint

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from provisioner.customers.handing_over import HandoverWish
-from provisioner.customers.record import Customer, Handover
+from provisioner.customers.parts.departure import Handover
+from provisioner.customers.record import Customer
 from provisioner.errors import RemoteError
 from provisioner.failpoints import failpoint
 from provisioner.runs.customer_server import CustomerServer
