@@ -18,7 +18,10 @@ def demand_answer(sandbox: Sandbox, text: str, answer: str) -> None:
     assert sandbox.wait_for_reply(PHONE, BOT, after=said.id, containing=answer, timeout=240)
 
 
-def test_a_customer_gets_more_memory_and_then_another_region(operator: Operator, sandbox: Sandbox) -> None:
+def test_a_customer_gets_more_memory_and_then_another_region(
+    operator: Operator, image: str, sandbox: Sandbox
+) -> None:
+    operator.take_mark(image)
     operator.sign_up(EMAIL, "Rosa Parks", PHONE, BOT)
     sandbox.press_start(PHONE, BOT)
     operator.done("provision", EMAIL)

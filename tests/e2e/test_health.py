@@ -82,8 +82,9 @@ class Patient:
 
 
 @pytest.fixture(scope="module")
-def patient(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
+def patient(sandbox: Sandbox, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     operator = Operator(tmp_path_factory.mktemp("pat") / "workspace", sandbox)
+    operator.take_mark(image)
     # Each fault here is one more of its kind on the same day.
     settings = operator.workspace / "provisioner.toml"
     text = settings.read_text("utf-8").replace("mend_hours = 6 ", "mend_hours = 0.001 ")

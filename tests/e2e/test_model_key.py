@@ -29,7 +29,9 @@ def answers(operator: Operator, sandbox: Sandbox, secret: str) -> int:
     return httpx.post(f"{root}/chat/completions", json=body, headers=headers, timeout=30).status_code
 
 
-def test_a_key_with_a_budget_from_its_making_to_its_end(operator: Operator, sandbox: Sandbox) -> None:
+def test_a_key_with_a_budget_from_its_making_to_its_end(
+    operator: Operator, image: str, sandbox: Sandbox
+) -> None:
     def says(words: str, *, reply: str = "You wrote", timeout: float = 120) -> None:
         said = sandbox.say("kim", BOT, words)
         assert sandbox.wait_for_reply("kim", BOT, after=said.id, containing=reply, timeout=timeout), words
@@ -37,6 +39,7 @@ def test_a_key_with_a_budget_from_its_making_to_its_end(operator: Operator, sand
     def key_there() -> str:
         return operator.done("ssh", EMAIL, "--", KEYS).out.strip()
 
+    operator.take_mark(image)
     operator.sign_up(EMAIL, "Kim Johnson", "kim", BOT)
     sandbox.press_start("kim", BOT)
     user = next(phone.id for phone in sandbox.phones() if phone.username == "kim")
