@@ -1,5 +1,6 @@
 """What a version has to show before it may stay: it starts, is the right one, and does what worked before."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +41,7 @@ _PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _DOING: Final = "see how the assistant is"
 _LONGEST: Final = 400
+_ERROR: Final = re.compile(r"\b\w*Error\b|refused|cannot", re.IGNORECASE)
 _SHAPE: Final[dict[str, Kinds]] = {"gateway": dict, "installed": (str, type(None))}
 
 
@@ -131,7 +133,9 @@ def _not_started(work: Work) -> str | None:
         raise unfit(_DOING, work.customer.email, problem)
     if said["exit"] == 0:
         return None
-    last = [line for line in said["said"].splitlines() if line.strip()][-3:]
+    lines = [line.strip() for line in said["said"].splitlines() if line.strip()]
+    # What systemd says of it comes last, and is not why.
+    last = [line for line in lines if _ERROR.search(line)][-1:] or lines[-3:]
     return f"it does not start: {' / '.join(last) or 'it does not say why'}"
 
 
