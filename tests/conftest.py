@@ -1,10 +1,12 @@
-"""What concerns all tests: Ctrl-C, and the line that some want to see at the end."""
+"""What concerns all tests: Ctrl-C, what a process remembers, and a line that is seen at the end."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from provisioner.printable import choose_everywhere
 
 pytest_plugins = ["tests.fixtures.servers"]
 
@@ -23,6 +25,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, value in getattr(report, "user_properties", ()):
             if name == _SUMMARY:
                 terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
+@pytest.fixture(autouse=True)
+def _no_workspace_named() -> Iterator[None]:
+    """What a command in this process was told of its workspace is not in the next test's command lines."""
+    yield
+    choose_everywhere()
 
 
 @pytest.fixture

@@ -290,7 +290,7 @@ def test_killed_anywhere_it_ends_the_same(clouds: CloudServer, tmp_path: Path) -
     """Each kill on another day of the same server, on which gateway and disk are wrong."""
     with clouds.cloud() as cloud, leaver(tmp_path, cloud) as ada:
         patient = Patient(ada, ada.site.assistant.home)
-        for at in count(0, 2):
+        for at in count(0, 3):
             cloud.clock.sleep(86_400)
             patient.shows({**STOPPED, "disk": FULL["disk"]})
             patient.ask("disk", "gateway")

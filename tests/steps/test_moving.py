@@ -116,7 +116,7 @@ def killed_while_moving(clouds: CloudServer, folder: Path, at: int) -> list[str]
 
 
 def test_killed_anywhere_it_ends_the_same(clouds: CloudServer, tmp_path: Path) -> None:
-    for at in count(0, 9):
+    for at in count(0, 19):
         if at >= len(killed_while_moving(clouds, tmp_path / str(at), at)):
             break
     assert at > 100

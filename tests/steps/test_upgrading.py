@@ -90,7 +90,7 @@ def killed_while_upgrading(folder: Path, at: int, fault: str) -> list[str]:
 
 @pytest.mark.parametrize("fault", ["", "answer"])
 def test_killed_anywhere_it_ends_the_same(tmp_path: Path, fault: str) -> None:
-    for at in count(0, 7):
+    for at in count(0, 17):
         if at >= len(killed_while_upgrading(tmp_path / str(at), at, fault)):
             break
     assert at > (60 if fault else 40)
