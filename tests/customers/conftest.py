@@ -1,15 +1,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from provisioner.customers.files.file_store import FileStore
 from provisioner.customers.new import SignUp, new_record
 from provisioner.customers.record import Record
-
-# How long an example takes says nothing on a busy machine.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
 
 
 @pytest.fixture

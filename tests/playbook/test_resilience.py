@@ -103,7 +103,7 @@ def test_a_frozen_server_is_waited_for(
     monkeypatch.setattr(execute, "_SILENCE_SECONDS", 5)
     applying = Applying(machine, tasks(tmp_path, WAIT)).until_it_waits()
     machine.shell(
-        "systemd-run --collect bash -c 'pkill -STOP sshd; sleep 7; touch /go; sleep 3; pkill -CONT sshd'"
+        "systemd-run --collect bash -c 'pkill -STOP sshd; sleep 12; touch /go; sleep 8; pkill -CONT sshd'"
     )
     assert applying.result().changed == 3
     assert any(isinstance(event, LinkLost) for event in applying.events)
