@@ -1,5 +1,6 @@
 """The steps of an upgrade. `setup.upgrade` in the record says how far it is; without it all are done."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -43,9 +44,9 @@ class _UpgradeStep(Step):
         upgrade = customer.setup.upgrade
         return upgrade is None or self.over(upgrade)
 
+    @abstractmethod
     def over(self, upgrade: Upgrade) -> bool:
         """Whether it is done, or not to be done any more, for an upgrade that is under way."""
-        raise NotImplementedError
 
     def plan(self, work: Work) -> list[Planned]:
         return [Planned(self.words, needed=not self.done(work.customer))]
